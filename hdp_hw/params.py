@@ -1,0 +1,190 @@
+"""The parameters of one generated core: what is legal, and every width that follows from them."""
+
+from dataclasses import dataclass, fields
+from functools import cached_property
+
+LEGAL_TILES = (2, 4, 8)
+LEGAL_LANES = (4, 8, 16, 32, 64)
+LEGAL_DIGIT_WIDTHS = (4, 8)
+HEAD_DIM_RANGE = (16, 128)
+SEQ_LEN_RANGE = (16, 1024)
+
+
+class ParameterError(ValueError):
+    """A parameter that is not legal; the message names it, its value and what would be legal."""
+
+    def __init__(self, name, value, legal):
+        super().__init__(f"parameter {name} = {value!r} is not legal; legal: {legal}")
+        self.name, self.value, self.legal = name, value, legal
+
+
+def ceil_div(a, b):
+    """Smallest integer not below a / b."""
+    return -(-a // b)
+
+
+def bits_for(n):
+    """Bits that hold the unsigned integers 0..n."""
+    return max(1, int(n).bit_length())
+
+
+@dataclass(frozen=True)
+class HdpParams:
+    """Parameters of one core; every other size is derived from these five.
+
+    Parameters
+    ----------
+    tile : int
+        T, the edge of a score block and of the array: T x T dot units. 2, 4 or 8.
+    lanes : int
+        Digit multipliers per dot unit: a power of two from 4 to 64.
+    digit_width : int
+        w, bits of one signed digit; operands have 2w bits. 4 or 8.
+    max_head_dim : int
+        Largest head dimension, 16 to 128, a multiple of ``lanes / 4``.
+    max_seq_len : int
+        Largest number of queries and of keys, 16 to 1024, a multiple of ``tile``.
+
+    Raises
+    ------
+    ParameterError
+        Names the parameter, its value and what would be legal.
+    """
+
+    tile: int = 2
+    lanes: int = 16
+    digit_width: int = 4
+    max_head_dim: int = 32
+    max_seq_len: int = 128
+
+    def __post_init__(self):
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if type(value) is not int:
+                raise ParameterError(field.name, value, f"an integer, not {type(value).__name__}")
+        for name, legal in (("tile", LEGAL_TILES), ("lanes", LEGAL_LANES), ("digit_width", LEGAL_DIGIT_WIDTHS)):
+            if getattr(self, name) not in legal:
+                raise ParameterError(name, getattr(self, name), ", ".join(map(str, legal)))
+        for name, (low, high), step, why in (
+            ("max_head_dim", HEAD_DIM_RANGE, self.slice_width, "lanes / 4"),
+            ("max_seq_len", SEQ_LEN_RANGE, self.tile, "tile"),
+        ):
+            value = getattr(self, name)
+            if not low <= value <= high or value % step:
+                raise ParameterError(name, value, f"{low} to {high}, a multiple of {why} = {step}")
+
+    # -- the array ------------------------------------------------------------------------------------------------
+    @property
+    def multipliers(self):
+        """Digit multipliers of the whole array."""
+        return self.tile**2 * self.lanes
+
+    @property
+    def slice_width(self):
+        """Elements that one FULL cycle covers: four digit multipliers each."""
+        return self.lanes // 4
+
+    @property
+    def operand_width(self):
+        """Bits of one element of Q, K, V or O."""
+        return 2 * self.digit_width
+
+    @property
+    def digit_max(self):
+        """Largest operand whose integer digit does not overflow; also the weight that means 1.0 (see tables)."""
+        w = self.digit_width
+        return 2 ** (2 * w - 1) - 2 ** (w - 1) - 1
+
+    @cached_property
+    def max_blocks(self):
+        """Blocks in the longest row, and rows in the longest head."""
+        return self.max_seq_len // self.tile
+
+    @cached_property
+    def max_slices(self):
+        """FULL cycles of the largest head dimension."""
+        return self.max_head_dim // self.slice_width
+
+    @cached_property
+    def max_words(self):
+        """Words of ``lanes`` digits in one row of the largest head dimension."""
+        return ceil_div(self.max_slices, 4)
+
+    @cached_property
+    def out_lanes(self):
+        """Output elements per beat: the drain keeps up with two to three kept tiles a row."""
+        return max(1, min(self.tile * self.lanes // 16, self.slice_width))
+
+    # -- widths ---------------------------------------------------------------------------------------------------
+    @cached_property
+    def a_width(self):
+        """Signed bits of an integer score A: a sum of max_head_dim products of two digits."""
+        return bits_for(4 ** (self.digit_width - 1) * self.max_head_dim) + 1
+
+    @cached_property
+    def s_width(self):
+        """Signed bits of a score S in units of the product of two operand LSBs."""
+        return bits_for(4 ** (self.operand_width - 1) * self.max_head_dim) + 1
+
+    @cached_property
+    def theta_width(self):
+        """Unsigned bits of a block importance, the sum of T x T magnitudes of A."""
+        return bits_for(4 ** (self.digit_width - 1) * self.max_head_dim * self.tile**2)
+
+    @cached_property
+    def seq_width(self):
+        """Bits of a length, 0 to max_seq_len."""
+        return bits_for(self.max_seq_len)
+
+    @cached_property
+    def block_width(self):
+        """Bits of a block index."""
+        return bits_for(self.max_blocks - 1)
+
+    @cached_property
+    def dim_width(self):
+        """Bits of a head dimension, 0 to max_head_dim."""
+        return bits_for(self.max_head_dim)
+
+    @cached_property
+    def slice_index_width(self):
+        """Bits of a count of slices, 0 to max_slices."""
+        return bits_for(self.max_slices)
+
+    @cached_property
+    def count_width(self):
+        """Bits of a count of blocks in a head."""
+        return bits_for(self.max_blocks**2)
+
+    @cached_property
+    def theta_head_width(self):
+        """Unsigned bits of a head importance."""
+        return bits_for(4 ** (self.digit_width - 1) * self.max_head_dim * self.max_seq_len**2)
+
+    @cached_property
+    def row_sum_width(self):
+        """Signed bits of the sum of A over one query row."""
+        return self.a_width + bits_for(self.max_seq_len)
+
+    @cached_property
+    def context_width(self):
+        """Signed bits of a context sum: at most max_seq_len products of a weight and an operand."""
+        return bits_for(self.digit_max * 2 ** (self.operand_width - 1) * self.max_seq_len) + 1
+
+    @cached_property
+    def value_sum_width(self):
+        """Signed bits of the sum of V over a head."""
+        return bits_for(2 ** (self.operand_width - 1) * self.max_seq_len) + 1
+
+    # -- cycles of the three modes for a run-time head dimension --------------------------------------------------
+    def slices(self, head_dim):
+        """FULL (and context) cycles of a tile: ``head_dim`` must be a multiple of ``lanes / 4``."""
+        return ceil_div(head_dim, self.slice_width)
+
+    def integer_cycles(self, head_dim):
+        """INTEGER cycles of a tile (u of the algorithm's cycle formulas)."""
+        return ceil_div(self.slices(head_dim), 4)
+
+    def cross_cycles(self, head_dim):
+        """CROSS cycles of a tile."""
+        return ceil_div(self.slices(head_dim), 2)
