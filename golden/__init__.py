@@ -1,0 +1,1 @@
+"""The golden model: numpy, bit-exact, composed as the hardware is, block by block under the hardware's names."""

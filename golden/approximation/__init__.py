@@ -1,0 +1,1 @@
+"""Softmax in integers: exponential, reciprocal, requantizer, compensation."""

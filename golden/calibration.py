@@ -1,0 +1,40 @@
+"""Real-valued scales and thresholds to the integers of HeadSettings."""
+
+import math
+
+from hdp_hw.settings import HeadSettings, Rule
+from hdp_hw.tables import COARSE_FRACTION, logit_fraction
+
+
+def mantissa_and_shift(factor, max_shift):
+    """``(m, s)`` with m of 8 bits and m / 2^s ~ factor > 0, the largest such s up to ``max_shift``."""
+    shift = max(0, min(max_shift, 7 - math.floor(math.log2(factor))))
+    mantissa = round(factor * 2**shift)
+    if mantissa > 255:
+        shift, mantissa = max(shift - 1, 0), min(round(factor * 2 ** max(shift - 1, 0)), 255)
+    return mantissa, shift
+
+
+def head_settings(n_q, n_k, head_dim, q_absmax, k_absmax, params, rule=Rule.DENSE, threshold=0.0, **more):
+    """Settings for operands quantised with ``golden.digits.quantize``.
+
+    threshold : rho for row_threshold (-1 < rho < 1), nats for margin, p (0 < p <= 1) for mass; not used by dense.
+    more : further fields of HeadSettings; tau_head here is a real mean |A|, min_keep a share.
+    """
+    w = params.digit_width
+    per_score = q_absmax * k_absmax / params.digit_max**2 * math.log2(math.e) / math.sqrt(head_dim)  # log2 per S
+    mult, shift = mantissa_and_shift(per_score * 2 ** logit_fraction(w), 63)
+    per_a = per_score * 4**w
+    kappa, kappa_shift = mantissa_and_shift(per_a * 2**COARSE_FRACTION, 15)
+    values = dict(more)
+    if rule == Rule.ROW_THRESHOLD:
+        values["rho"] = round(threshold * 256)
+    elif rule == Rule.MARGIN:
+        values["margin"] = min(round(threshold * math.log2(math.e) / per_a), 2**16 - 1)
+    elif rule == Rule.MASS:
+        values["log_mass"] = min(round(-math.log2(threshold) * 16), 511)
+    values["tau_head"] = round(values.get("tau_head", 0) * 256)
+    values["min_keep"] = round(values.get("min_keep", 0) * 256)
+    return HeadSettings(
+        n_q, n_k, head_dim, rule, mult=mult, shift=shift, kappa=kappa, kappa_shift=kappa_shift, **values
+    ).validate(params)

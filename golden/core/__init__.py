@@ -1,0 +1,1 @@
+"""The whole core: one head in, its output, mask, verdict and cycles out."""

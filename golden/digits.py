@@ -1,0 +1,20 @@
+"""Operands and their two signed digits."""
+
+import numpy as np
+
+
+def quantize(x, absmax, params):
+    """Round ``x / absmax`` to integers of 2w bits in which ``absmax`` is ``digit_max``; saturates at +-digit_max."""
+    scaled = np.rint(np.asarray(x, np.float64) * (params.digit_max / absmax))
+    return np.clip(scaled, -params.digit_max, params.digit_max).astype(np.int64)
+
+
+def split(x, digit_width):
+    """Split ``x`` (s2w) into the digits ``(I, F)``, both signed w bits, with ``x = (I << w) + F``.
+
+    ``x`` saturates at digit_max first, so that I never overflows.
+    """
+    w = digit_width
+    x = np.minimum(np.asarray(x, np.int64), 2 ** (2 * w - 1) - 2 ** (w - 1) - 1)
+    integer = (x + (1 << (w - 1))) >> w
+    return integer, x - (integer << w)
