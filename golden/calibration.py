@@ -25,7 +25,7 @@ def head_settings(n_q, n_k, head_dim, q_absmax, k_absmax, params, rule=Rule.DENS
     per_score = q_absmax * k_absmax / params.digit_max**2 * math.log2(math.e) / math.sqrt(head_dim)  # log2 per S
     mult, shift = mantissa_and_shift(per_score * 2 ** logit_fraction(w), 63)
     per_a = per_score * 4**w
-    kappa, kappa_shift = mantissa_and_shift(per_a * 2**COARSE_FRACTION, 15)
+    kappa, kappa_shift = mantissa_and_shift(per_a * 2**COARSE_FRACTION, 31)
     values = dict(more)
     if rule == Rule.ROW_THRESHOLD:
         values["rho"] = round(threshold * 256)

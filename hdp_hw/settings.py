@@ -62,7 +62,7 @@ class HeadSettings:
     log_mass : int
         u5.4, mass: -log2(p), 0 to 511.
     kappa, kappa_shift : int
-        u8 and u4, mass: base-2 logits per unit of A are ``kappa >> kappa_shift``, in u4.4.
+        u8 and u5, mass: base-2 logits per unit of A are ``kappa >> kappa_shift``, in u4.4.
     mult, shift : int
         u8 and u6, softmax: base-2 logits per unit of S are ``mult >> shift``, with ``logit_fraction`` fraction bits.
     tau_head : int
@@ -102,7 +102,7 @@ class HeadSettings:
             "margin": (0, 2**16 - 1),
             "log_mass": (0, 511),
             "kappa": (0, 255),
-            "kappa_shift": (0, 15),
+            "kappa_shift": (0, 31),
             "mult": (0, 255),
             "shift": (0, 63),
             "tau_head": (0, 2**20 - 1),
