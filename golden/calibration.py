@@ -2,6 +2,11 @@
 
 import math
 
+import numpy as np
+
+from golden.array.tile_array import integer_scores
+from golden.pruning.block_rules import block_mask
+from golden.pruning.geometry import valid_elements, visited_blocks
 from hdp_hw.settings import HeadSettings, Rule
 from hdp_hw.tables import COARSE_FRACTION, logit_fraction
 
@@ -38,3 +43,42 @@ def head_settings(n_q, n_k, head_dim, q_absmax, k_absmax, params, rule=Rule.DENS
     return HeadSettings(
         n_q, n_k, head_dim, rule, mult=mult, shift=shift, kappa=kappa, kappa_shift=kappa_shift, **values
     ).validate(params)
+
+
+#: Threshold of a rule from its strictness, 0 (keeps nearly all) to 1 (keeps least).
+_THRESHOLD = {
+    Rule.ROW_THRESHOLD: lambda strictness: (2 * strictness - 1) * 255 / 256,
+    Rule.MARGIN: lambda strictness: 32 * (1 - strictness) ** 2,
+    Rule.MASS: lambda strictness: 2.0 ** (31 * (strictness - 1)),
+}
+
+
+def threshold_for_share(heads, rule, kept_share, params, **more):
+    """``(threshold, share)``: the rule's threshold with which ``heads`` keep about ``kept_share`` of their blocks.
+
+    share : what they keep, all blocks of all heads together. It differs from ``kept_share`` where that lies below
+        what the rule must keep (a block a row) or between two integer thresholds.
+    heads : of :mod:`golden.stimulus`. more : further fields of HeadSettings. ``threshold`` as in :func:`head_settings`.
+    """
+    prepared = []
+    for head in heads:
+        q, k, _ = head.quantised(params)
+        valid = valid_elements(head.settings(params, rule, _THRESHOLD[rule](1), **more), params.tile)
+        a = np.zeros(valid.shape, np.int64)
+        a[: head.n_q, : head.n_k] = integer_scores(q, k, params.digit_width)
+        prepared.append((head, a, valid))
+
+    def share(strictness):
+        kept = visited = 0
+        for head, a, valid in prepared:
+            settings = head.settings(params, rule, _THRESHOLD[rule](strictness), **more)
+            kept += block_mask(a, valid, settings, params.tile).sum()
+            visited += visited_blocks(settings, params.tile).sum()
+        return float(kept / visited)
+
+    loose, strict = 0.0, 1.0
+    for _ in range(14):
+        middle = (loose + strict) / 2
+        loose, strict = (middle, strict) if share(middle) > kept_share else (loose, middle)
+    best = min((loose, strict), key=lambda strictness: abs(share(strictness) - kept_share))
+    return _THRESHOLD[rule](best), share(best)

@@ -1,6 +1,7 @@
 """The parameters of one generated core: what is legal, and every width that follows from them."""
 
 from dataclasses import dataclass, fields
+from enum import IntEnum
 from functools import cached_property
 
 LEGAL_TILES = (2, 4, 8)
@@ -8,6 +9,15 @@ LEGAL_LANES = (4, 8, 16, 32, 64)
 LEGAL_DIGIT_WIDTHS = (4, 8)
 HEAD_DIM_RANGE = (16, 128)
 SEQ_LEN_RANGE = (16, 1024)
+
+
+class ArrayMode(IntEnum):
+    """What the array computes in one cycle; the modes below CONTEXT contribute to scores."""
+
+    INTEGER = 0
+    CROSS = 1
+    FULL = 2
+    CONTEXT = 3
 
 
 class ParameterError(ValueError):
@@ -111,9 +121,38 @@ class HdpParams:
         return ceil_div(self.max_slices, 4)
 
     @cached_property
+    def max_value_words(self):
+        """Words of ``lanes / 2`` elements of V in one row of the largest head dimension."""
+        return ceil_div(self.max_slices, 2)
+
+    @cached_property
     def out_lanes(self):
         """Output elements per beat: the drain keeps up with two to three kept tiles a row."""
         return max(1, min(self.tile * self.lanes // 16, self.slice_width))
+
+    @cached_property
+    def score_slots(self):
+        """Tiles whose scores, or weights, the core holds: two of the longest rows, a power of two."""
+        return 2 << bits_for(self.max_blocks - 1)
+
+    @cached_property
+    def softmax_rows(self):
+        """Query rows of a tile that the softmax unit takes in one cycle: it keeps up with the array."""
+        cycles = self.integer_cycles(self.max_head_dim) + self.cross_cycles(self.max_head_dim) + self.max_slices
+        rows = 1
+        while self.tile // rows > cycles:
+            rows *= 2
+        return rows
+
+    @cached_property
+    def mask_word(self):
+        """Blocks that one word of the block mask covers, a power of two."""
+        return min(16, 1 << bits_for(self.max_blocks - 1))
+
+    @cached_property
+    def mask_words(self):
+        """Mask words of the longest row."""
+        return ceil_div(self.max_blocks, self.mask_word)
 
     # -- widths ---------------------------------------------------------------------------------------------------
     @cached_property
@@ -125,6 +164,11 @@ class HdpParams:
     def s_width(self):
         """Signed bits of a score S in units of the product of two operand LSBs."""
         return bits_for(4 ** (self.operand_width - 1) * self.max_head_dim) + 1
+
+    @cached_property
+    def dot_width(self):
+        """Signed bits of what one dot unit delivers in one cycle: the FULL mode's lanes / 4 operand products."""
+        return bits_for(4 ** (self.operand_width - 1) * self.slice_width) + 1
 
     @cached_property
     def theta_width(self):
@@ -140,6 +184,16 @@ class HdpParams:
     def block_width(self):
         """Bits of a block index."""
         return bits_for(self.max_blocks - 1)
+
+    @cached_property
+    def n_blocks_width(self):
+        """Bits of a number of blocks in a row, 0 to max_blocks."""
+        return bits_for(self.max_blocks)
+
+    @cached_property
+    def score_slot_width(self):
+        """Bits of an index of a score slot."""
+        return bits_for(self.score_slots - 1)
 
     @cached_property
     def dim_width(self):

@@ -37,6 +37,28 @@ class HeadError(IntEnum):
     ORDER = 4  #: a beat of K where Q belongs, or the reverse
 
 
+def field_limits(params):
+    """``{field: (lowest, highest)}`` of HeadSettings for a core with ``params``; widths in hardware follow from it."""
+    return {
+        "n_q": (1, params.max_seq_len),
+        "n_k": (1, params.max_seq_len),
+        "head_dim": (1, params.max_head_dim),
+        "rule": (0, 3),
+        "causal": (0, 1),
+        "compensate": (0, 1),
+        "mean_output": (0, 1),
+        "rho": (-255, 255),
+        "margin": (0, 2**16 - 1),
+        "log_mass": (0, 511),
+        "kappa": (0, 255),
+        "kappa_shift": (0, 31),
+        "mult": (0, 255),
+        "shift": (0, 63),
+        "tau_head": (0, 2**20 - 1),
+        "min_keep": (0, 256),
+    }
+
+
 @dataclass(frozen=True)
 class HeadSettings:
     """Settings of one head; integers as the hardware takes them.
@@ -90,24 +112,7 @@ class HeadSettings:
 
     def validate(self, params):
         """Raise ParameterError for the first field that ``params``' core would refuse; returns self."""
-        limits = {
-            "n_q": (1, params.max_seq_len),
-            "n_k": (1, params.max_seq_len),
-            "head_dim": (1, params.max_head_dim),
-            "rule": (0, 3),
-            "causal": (0, 1),
-            "compensate": (0, 1),
-            "mean_output": (0, 1),
-            "rho": (-255, 255),
-            "margin": (0, 2**16 - 1),
-            "log_mass": (0, 511),
-            "kappa": (0, 255),
-            "kappa_shift": (0, 31),
-            "mult": (0, 255),
-            "shift": (0, 63),
-            "tau_head": (0, 2**20 - 1),
-            "min_keep": (0, 256),
-        }
+        limits = field_limits(params)
         for field in fields(self):
             low, high = limits[field.name]
             if not low <= getattr(self, field.name) <= high:

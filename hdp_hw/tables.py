@@ -72,4 +72,10 @@ def normalised_width(digit_width, max_seq_len):
     return bits_for(exp2_coefficients(digit_width)[0] * max_seq_len)
 
 
+@lru_cache
+def numerator_width(digit_width, max_seq_len):
+    """Signed bits of ``(context << guard) + e_pruned * V_pruned``: at most max_seq_len products of ``one`` and V."""
+    return bits_for(exp2_coefficients(digit_width)[0] * 2 ** (2 * digit_width - 1) * max_seq_len) + 1
+
+
 REQUANTIZE_FRACTION = 8  #: fraction bits of the normalised numerator, below the LSB of the output

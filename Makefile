@@ -1,0 +1,46 @@
+# Thin lines over Python: what each does is in the file it calls.
+PYTHON ?= python3
+CONFIG ?= tiny
+PYTEST_ARGS ?=
+PARAMETERS := TILE LANES DIGIT_WIDTH MAX_HEAD_DIM MAX_SEQ_LEN
+OVERRIDES = $(foreach name,$(PARAMETERS),$(if $($(name)),$(name)=$($(name))))
+SETUP = $(PYTHON) tools/setup.py
+RUN = .venv/bin/python -m
+
+.PHONY: help verilog configs test test-slow lint bench synth clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@echo "Parameters: CONFIG=tiny|edge|server|FILE.toml $(PARAMETERS:%=%=...)"
+
+verilog: ## build/<name>/hdp_core.v and manifest.json of CONFIG
+	@$(SETUP)
+	@$(RUN) hdp_hw generate $(CONFIG) $(OVERRIDES)
+
+configs: ## the named configurations, and what every parameter means
+	@$(SETUP)
+	@$(RUN) hdp_hw configs
+
+test: ## the regression: benches under both simulators, and the tests without one (about ten minutes)
+	@$(SETUP) --simulators
+	@$(RUN) pytest -n auto $(PYTEST_ARGS)
+
+test-slow: ## the tests that test leaves out: larger configurations
+	@$(SETUP) --simulators
+	@$(RUN) pytest -n auto --slow -m slow $(PYTEST_ARGS)
+
+lint: ## ruff: rules and format
+	@$(SETUP)
+	@$(RUN) ruff check .
+	@$(RUN) ruff format --check .
+
+bench: ## cycles of the core on captured and synthetic heads, under every rule
+	@$(SETUP) --simulators
+	@$(RUN) hdp_hw bench $(CONFIG) $(OVERRIDES)
+
+synth: ## resources and clock frequency of CONFIG on an ECP5
+	@$(SETUP) synth
+	@$(RUN) hdp_hw synth $(CONFIG) $(OVERRIDES)
+
+clean: ## remove what was built; .venv stays
+	rm -rf build

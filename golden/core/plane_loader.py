@@ -1,0 +1,44 @@
+"""Operands of a head as the beats of the core's input streams, and what is wrong with a plane."""
+
+import numpy as np
+
+from golden.digits import split
+from hdp_hw.settings import HeadError
+
+
+def integer_and_fraction(q, k, params):
+    """Beats ``(word, key, last)`` of the I planes and of the F planes of q [n_q, d] and k [n_k, d].
+
+    A word is ``lanes`` digits; those of a row's last word that lie beyond d are zero.
+    """
+    planes = zip(split(q, params.digit_width), split(k, params.digit_width))
+    return tuple(_with_last(_words(iq, params.lanes, 0) + _words(ik, params.lanes, 1)) for iq, ik in planes)
+
+
+def value(v, params):
+    """Beats ``(word, last)`` of v [n_k, d]; a word is ``lanes / 2`` operands."""
+    return [(word, last) for word, _, last in _with_last(_words(np.asarray(v), params.lanes // 2, 0))]
+
+
+def plane_error(beats, n_q, n_k, words):
+    """HeadError of one plane's ``(key, last)`` beats up to its first ``last``, rows being ``words`` words long."""
+    expected = [0] * (n_q * words) + [1] * (n_k * words)
+    for position, (key, last) in enumerate(beats):
+        if key != expected[position]:
+            return HeadError.ORDER
+        if last != (position == len(expected) - 1):
+            return HeadError.SHORT if last else HeadError.LONG
+        if last:
+            return HeadError.NONE
+    raise ValueError("the plane has no `last`")
+
+
+def _words(matrix, width, key):
+    rows, d = matrix.shape
+    padded = np.zeros((rows, -(-d // width) * width), np.int64)
+    padded[:, :d] = matrix
+    return [(word, key) for word in padded.reshape(-1, width)]
+
+
+def _with_last(words):
+    return [(word, key, index == len(words) - 1) for index, (word, key) in enumerate(words)]

@@ -1,0 +1,99 @@
+"""Command line: ``hdp-hw`` or ``python -m hdp_hw``."""
+
+import argparse
+import inspect
+import json
+import sys
+from pathlib import Path
+
+from hdp_hw import __version__
+from hdp_hw.configs import CONFIGS, PURPOSE, load_config, vars_of
+from hdp_hw.generate import to_verilog
+from hdp_hw.manifest import derived_of, manifest
+from hdp_hw.params import HdpParams, ParameterError
+
+TOP = "hdp_core"  #: name of the generated module and its file
+
+
+def main(argv=None):
+    """Run one command; returns the exit code, 2 for what the user can mend."""
+    parser = argparse.ArgumentParser(prog="hdp-hw", description="Generator of the HDP-HW attention core.")
+    parser.add_argument("--version", action="version", version=f"hdp-hw {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    command = commands.add_parser("generate", help="write a core's Verilog and manifest")
+    add_config(command)
+    command.add_argument("-o", "--output", metavar="DIR", type=Path, help="folder to write to (default: build/<name>)")
+    command.set_defaults(run=generate)
+
+    command = commands.add_parser("configs", help="list the named configurations and explain every parameter")
+    command.set_defaults(run=configs)
+
+    arguments = parser.parse_args(argv)
+    try:
+        return arguments.run(arguments)
+    except (ParameterError, OSError) as error:
+        print(f"hdp-hw: {error}", file=sys.stderr)
+        return 2
+
+
+def add_config(command):
+    """The arguments that choose a configuration; :func:`config_of` reads them."""
+    command.add_argument("config", metavar="CONFIG", help=f"{', '.join(CONFIGS)} or a TOML file")
+    command.add_argument("overrides", metavar="NAME=VALUE", nargs="*", help="a parameter to change, such as TILE=4")
+
+
+def config_of(arguments):
+    """``(label, HdpParams)`` that the command line asks for. Raises ParameterError."""
+    overrides = []
+    for text in arguments.overrides:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ParameterError(name, "", "NAME=VALUE")
+        overrides.append((name, value))
+    return load_config(arguments.config, overrides)
+
+
+def generate(arguments):
+    """hdp-hw generate: hdp_core.v and manifest.json."""
+    label, params = config_of(arguments)
+    from hdp_hw.core.attention_core import AttentionCore  # after the errors: slow to import
+
+    folder = arguments.output or Path("build", label)
+    core = AttentionCore(params)
+    verilog = to_verilog(core, TOP)
+    facts = manifest(label, params, core, verilog)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{TOP}.v").write_text(verilog)
+    (folder / "manifest.json").write_text(json.dumps(facts, indent=2) + "\n")
+    print(f"{folder / TOP}.v: {params.multipliers} multipliers, {facts['memory_bits']} memory bits")
+    print(f"{folder / 'manifest.json'}: sha256 {facts['sha256']}")
+    return 0
+
+
+def configs(arguments):
+    """hdp-hw configs: the named configurations, parameter by parameter, and what follows from them."""
+    print("Configurations\n")
+    for name, text in PURPOSE.items():
+        print(f"  {name:8} {text}")
+    print("\nParameters (change one with NAME=VALUE, or write them into a TOML file)\n")
+    print(parameter_section(HdpParams))
+    values = {name: {**vars_of(params), **derived_of(params)} for name, params in CONFIGS.items()}
+    print("\nValues, and what follows from them\n")
+    print(f"  {'':18}" + "".join(f"{name:>8}" for name in values))
+    for row in next(iter(values.values())):
+        meaning = inspect.getdoc(vars(HdpParams)[row]) if row not in vars_of(HdpParams()) else ""
+        print(f"  {row:18}" + "".join(f"{column[row]:8}" for column in values.values()) + f"  {meaning}".rstrip())
+    return 0
+
+
+def parameter_section(documented):
+    """The Parameters section of a docstring, indented by two spaces."""
+    lines = inspect.getdoc(documented).splitlines()
+    start = lines.index("Parameters") + 2
+    length = next(index for index, line in enumerate(lines[start:]) if set(line) == {"-"}) - 1
+    return "\n".join(f"  {line}" for line in lines[start : start + length]).rstrip()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Softmax in integers: score composition, exponential, reciprocal, requantizer, compensation."""

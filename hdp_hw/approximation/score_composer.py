@@ -1,0 +1,75 @@
+"""A score from the per-cycle sums of its dot unit."""
+
+from amaranth.hdl import Module, Mux, Signal, signed, unsigned
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hdp_hw.common.pipeline import delay
+from hdp_hw.params import ArrayMode
+
+
+class ScoreComposer(wiring.Component):
+    """Accumulates one dot unit's sums to a score ``S = (A << 2w) + (cross << w)``, or to the full product.
+
+    Each sum enters with its mode's weight [paper: the fraction-fraction product is dropped]: INTEGER ``<< 2w``, CROSS
+    ``<< w``, FULL as it is. The predictor's A is ``o_s >> 2w`` of a tile that ran in INTEGER alone.
+
+    Parameters
+    ----------
+    params : HdpParams
+
+    Ports
+    -----
+    i_valid : In(unsigned(1))
+    i_first : In(unsigned(1))
+    i_last : In(unsigned(1))
+    i_mode : In(unsigned(2))
+    i_sum : In(signed(params.dot_width))
+    o_valid : Out(unsigned(1))
+    o_s : Out(signed(params.s_width))
+
+    Timing
+    ------
+    ``o_valid`` comes ``latency`` = 2 clock cycles after the ``i_valid`` with ``i_last``; one sum per clock cycle, the
+    next score may start (``i_first``) in the cycle after. Cycles without ``i_valid`` (CONTEXT) leave the score as it is.
+
+    Numerics
+    --------
+    Exact. Golden twin: golden.array.tile_array.scores and integer_scores.
+    """
+
+    latency = 2
+
+    def __init__(self, params):
+        self.params = params
+        super().__init__(
+            {
+                "i_valid": In(unsigned(1)),
+                "i_first": In(unsigned(1)),
+                "i_last": In(unsigned(1)),
+                "i_mode": In(unsigned(2)),
+                "i_sum": In(signed(params.dot_width)),
+                "o_valid": Out(unsigned(1)),
+                "o_s": Out(signed(params.s_width)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        w = self.params.digit_width
+        shifted = Signal(signed(self.params.s_width))
+        with m.Switch(self.i_mode):
+            with m.Case(ArrayMode.INTEGER):
+                m.d.sync += shifted.eq(self.i_sum << (2 * w))
+            with m.Case(ArrayMode.CROSS):
+                m.d.sync += shifted.eq(self.i_sum << w)
+            with m.Default():
+                m.d.sync += shifted.eq(self.i_sum)
+
+        valid = delay(m, self.i_valid, 1, "valid")
+        first = delay(m, self.i_first, 1, "first")
+        last = delay(m, self.i_last, 1, "last")
+        with m.If(valid):
+            m.d.sync += self.o_s.eq(Mux(first, 0, self.o_s) + shifted)
+        m.d.sync += self.o_valid.eq(valid & last)
+        return m

@@ -1,0 +1,1 @@
+"""The T x T x lanes tile array and the buffers that feed it."""

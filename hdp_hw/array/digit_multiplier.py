@@ -1,0 +1,55 @@
+"""A row of signed digit multipliers."""
+
+from amaranth.hdl import Module, signed, unsigned
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+
+class DigitMultiplier(wiring.Component):
+    """``lanes`` products of two signed w-bit digits a cycle: the only multipliers of the array.
+
+    Source: the digit-fused array of docs/architecture.md; every mode uses all of them.
+
+    Parameters
+    ----------
+    params : HdpParams
+
+    Ports
+    -----
+    i_left : In(data.ArrayLayout(signed(params.digit_width), params.lanes))
+    i_right : In(data.ArrayLayout(signed(params.digit_width), params.lanes))
+    i_valid : In(unsigned(1))
+    o_product : Out(data.ArrayLayout(signed(2 * params.digit_width), params.lanes))
+    o_valid : Out(unsigned(1))
+
+    Timing
+    ------
+    Latency one clock cycle, one row of products per clock cycle, no back-pressure.
+
+    Numerics
+    --------
+    Exact. Golden twin: golden.array.tile_array.digit_products.
+    """
+
+    latency = 1
+
+    def __init__(self, params):
+        self.params = params
+        w, lanes = params.digit_width, params.lanes
+        digits = data.ArrayLayout(signed(w), lanes)
+        super().__init__(
+            {
+                "i_valid": In(unsigned(1)),
+                "i_left": In(digits),
+                "i_right": In(digits),
+                "o_valid": Out(unsigned(1)),
+                "o_product": Out(data.ArrayLayout(signed(2 * w), lanes)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.d.sync += self.o_valid.eq(self.i_valid)
+        for lane in range(self.params.lanes):
+            m.d.sync += self.o_product[lane].eq(self.i_left[lane] * self.i_right[lane])
+        return m

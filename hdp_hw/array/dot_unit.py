@@ -1,0 +1,102 @@
+"""One dot unit: the cell of the tile array that owns one score of a tile."""
+
+from amaranth.hdl import Module, Mux, Signal, signed, unsigned
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from hdp_hw.array.digit_multiplier import DigitMultiplier
+from hdp_hw.common.pipeline import adder_tree, adder_tree_latency, delay
+
+
+class DotUnit(wiring.Component):
+    """``lanes`` digit products, summed (INTEGER, CROSS) or fused four by four into 2w x 2w products (FULL, CONTEXT).
+
+    The lanes are four quarters of L/4; element i of the quarters q0..q3 becomes
+    ``(q0 << 2w) + ((q1 + q2) << w) + q3`` when fused and ``q0 + q1 + q2 + q3`` otherwise. ``o_sum`` adds the
+    elements up (a score, or a part of it), ``o_elements`` gives them singly (context: products of one weight).
+    In CONTEXT the left digits are the weight's, the same in every lane of a quarter: PI, PI, PF, PF.
+
+    Parameters
+    ----------
+    params : HdpParams
+
+    Ports
+    -----
+    i_valid : In(unsigned(1))
+    i_fused : In(unsigned(1))
+    i_context : In(unsigned(1))
+    i_left : In(data.ArrayLayout(signed(params.digit_width), params.lanes))
+    i_weight : In(data.ArrayLayout(signed(params.digit_width), 2))
+    i_right : In(data.ArrayLayout(signed(params.digit_width), params.lanes))
+    o_elements : Out(data.ArrayLayout(signed(4 * params.digit_width), params.slice_width))
+    o_elements_valid : Out(unsigned(1))
+    o_sum : Out(signed(params.dot_width))
+    o_valid : Out(unsigned(1))
+
+    Timing
+    ------
+    ``o_elements`` after ``elements_latency`` = 3 clock cycles, ``o_sum`` after ``latency``; one result per clock
+    cycle, no back-pressure. ``i_weight`` is {0: F, 1: I}.
+
+    Numerics
+    --------
+    Exact. Golden twin: golden.array.tile_array.dot_unit.
+    """
+
+    elements_latency = DigitMultiplier.latency + 2
+
+    def __init__(self, params):
+        self.params = params
+        w = params.digit_width
+        digits = data.ArrayLayout(signed(w), params.lanes)
+        super().__init__(
+            {
+                "i_valid": In(unsigned(1)),
+                "i_fused": In(unsigned(1)),
+                "i_context": In(unsigned(1)),
+                "i_left": In(digits),
+                "i_weight": In(data.ArrayLayout(signed(w), 2)),
+                "i_right": In(digits),
+                "o_elements_valid": Out(unsigned(1)),
+                "o_elements": Out(data.ArrayLayout(signed(4 * w), params.slice_width)),
+                "o_valid": Out(unsigned(1)),
+                "o_sum": Out(signed(params.dot_width)),
+            }
+        )
+
+    @property
+    def latency(self):
+        """Clock cycles from the digits to ``o_sum``."""
+        return self.elements_latency + adder_tree_latency(self.params.slice_width)
+
+    def elaborate(self, platform):
+        m = Module()
+        w, quarter = self.params.digit_width, self.params.slice_width
+        m.submodules.multiplier = multiplier = DigitMultiplier(self.params)
+        m.d.comb += multiplier.i_valid.eq(self.i_valid)
+        for lane in range(self.params.lanes):
+            weight = self.i_weight[1 - lane // (2 * quarter)]
+            m.d.comb += [
+                multiplier.i_left[lane].eq(Mux(self.i_context, weight, self.i_left[lane])),
+                multiplier.i_right[lane].eq(self.i_right[lane]),
+            ]
+
+        fused = delay(m, self.i_fused, multiplier.latency, "fused")
+        fused_again = delay(m, fused, 1, "fused_again")
+        for i in range(quarter):
+            p0, p1, p2, p3 = (multiplier.o_product[q * quarter + i] for q in range(4))
+            outer = Signal(signed(4 * w), name=f"outer_{i}")
+            inner = Signal(signed(2 * w + 1), name=f"inner_{i}")
+            m.d.sync += [
+                outer.eq(Mux(fused, p0 << (2 * w), p0) + p3),
+                inner.eq(p1 + p2),
+                self.o_elements[i].eq(outer + Mux(fused_again, inner << w, inner)),
+            ]
+        m.d.comb += self.o_elements_valid.eq(delay(m, multiplier.o_valid, 2, "elements_valid"))
+
+        tree = adder_tree_latency(quarter)
+        m.d.comb += [
+            self.o_sum.eq(adder_tree(m, [self.o_elements[i] for i in range(quarter)])),
+            self.o_valid.eq(delay(m, self.o_elements_valid, tree, "valid")),
+        ]
+        return m

@@ -1,0 +1,80 @@
+"""Banked memory of one operand plane."""
+
+from amaranth.hdl import Cat, Module, unsigned
+from amaranth.lib import memory, wiring
+from amaranth.lib.wiring import In, Out
+
+from hdp_hw.common.layouts import row_layout
+from hdp_hw.params import bits_for
+
+
+class OperandBuffer(wiring.Component):
+    """One plane (I or F digits of Q or K, or V) of several heads in T banks: row r of every block lies in bank r.
+
+    A read returns one word of all T rows of a block, which is what the array takes in a cycle.
+
+    Parameters
+    ----------
+    params : HdpParams
+    n_heads : int
+        Heads held at a time.
+    n_words : int
+        Words of a row of the largest head dimension.
+    word_width : int
+        Bits of a word; a word is moved, never looked into.
+
+    Ports
+    -----
+    i_write : In(unsigned(params.tile))
+    i_write_head : In(unsigned(self.head_width))
+    i_write_block : In(unsigned(params.block_width))
+    i_write_word : In(unsigned(self.index_width))
+    i_write_data : In(unsigned(self.word_width))
+    i_head : In(unsigned(self.head_width))
+    i_block : In(unsigned(params.block_width))
+    i_word : In(unsigned(self.index_width))
+    o_words : Out(row_layout(unsigned(self.word_width), params))
+
+    ``i_write`` has one enable a bank.
+
+    Timing
+    ------
+    ``o_words`` follows the read address by one clock cycle. A write may not address the word that is being read.
+    """
+
+    latency = 1
+
+    def __init__(self, params, n_heads, n_words, word_width):
+        self.params, self.n_heads, self.word_width = params, n_heads, word_width
+        self.head_width, self.index_width = bits_for(n_heads - 1), bits_for(n_words - 1)
+        address = {
+            "head": In(unsigned(self.head_width)),
+            "block": In(unsigned(params.block_width)),
+            "word": In(unsigned(self.index_width)),
+        }
+        super().__init__(
+            {
+                "i_write": In(unsigned(params.tile)),
+                **{f"i_write_{name}": member for name, member in address.items()},
+                "i_write_data": In(unsigned(word_width)),
+                **{f"i_{name}": member for name, member in address.items()},
+                "o_words": Out(row_layout(unsigned(word_width), params)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        # Power-of-two strides, so that an address is a concatenation; only the number of heads is exact.
+        depth = self.n_heads << (self.params.block_width + self.index_width)
+        for bank in range(self.params.tile):
+            m.submodules[f"bank_{bank}"] = store = memory.Memory(shape=unsigned(self.word_width), depth=depth, init=[])
+            write, read = store.write_port(), store.read_port()
+            m.d.comb += [
+                write.addr.eq(Cat(self.i_write_word, self.i_write_block, self.i_write_head)),
+                write.data.eq(self.i_write_data),
+                write.en.eq(self.i_write[bank]),
+                read.addr.eq(Cat(self.i_word, self.i_block, self.i_head)),
+                read.en.eq(1),
+                self.o_words[bank].eq(read.data),
+            ]
+        return m

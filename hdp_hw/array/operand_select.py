@@ -1,0 +1,92 @@
+"""Which digits meet in which multiplier: the four modes of the array."""
+
+from amaranth.hdl import Array, Module, Mux, Signal, signed, unsigned
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from hdp_hw.params import ArrayMode
+
+
+class OperandSelect(wiring.Component):
+    """Digits for one side of the array, from the words that the operand buffers deliver.
+
+    With ``phase`` counting the cycles of a tile, the quarters 0..3 of the lanes receive
+
+    ======== ==================================== =============================== ===========================
+    mode     word part                            left (Q)                        right (K, V)
+    ======== ==================================== =============================== ===========================
+    INTEGER  the whole word                       I                               I
+    CROSS    half ``phase % 2``                   I, I, F, F                      F, F, I, I
+    FULL     quarter ``phase % 4``                I, I, F, F                      I, F, I, F
+    CONTEXT  half ``phase % 2`` of a V word       (weights, see DotUnit)          I, F, I, F
+    ======== ==================================== =============================== ===========================
+
+    Parameters
+    ----------
+    params : HdpParams
+    side : str
+        ``"left"`` or ``"right"``.
+
+    Ports
+    -----
+    i_mode : In(unsigned(2))
+    i_phase : In(unsigned(2))
+    i_integer : In(data.ArrayLayout(signed(params.digit_width), params.lanes))
+    i_fraction : In(data.ArrayLayout(signed(params.digit_width), params.lanes))
+    i_value : In(data.ArrayLayout(data.ArrayLayout(signed(params.digit_width), 2), params.lanes // 2))
+    i_valid : In(unsigned(1))
+    o_digits : Out(data.ArrayLayout(signed(params.digit_width), params.lanes))
+    o_valid : Out(unsigned(1))
+
+    Timing
+    ------
+    Latency one clock cycle, one set of digits per clock cycle, no back-pressure. A V element is {0: F, 1: I}.
+
+    Numerics
+    --------
+    Exact. Golden twin: golden.array.tile_array.operand_select.
+    """
+
+    latency = 1
+
+    def __init__(self, params, side):
+        self.params, self.side = params, side
+        w, lanes = params.digit_width, params.lanes
+        word = data.ArrayLayout(signed(w), lanes)
+        super().__init__(
+            {
+                "i_valid": In(unsigned(1)),
+                "i_mode": In(unsigned(2)),
+                "i_phase": In(unsigned(2)),
+                "i_integer": In(word),
+                "i_fraction": In(word),
+                "i_value": In(data.ArrayLayout(data.ArrayLayout(signed(w), 2), lanes // 2)),
+                "o_valid": Out(unsigned(1)),
+                "o_digits": Out(word),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        w, quarter = self.params.digit_width, self.params.slice_width
+        planes = {"I": self.i_integer, "F": self.i_fraction}
+        cross, full = ("IIFF", "IIFF") if self.side == "left" else ("FFII", "IFIF")
+        m.d.sync += self.o_valid.eq(self.i_valid)
+        for q in range(4):
+            for i in range(quarter):
+                half = [planes[cross[q]][h * 2 * quarter + (q % 2) * quarter + i] for h in range(2)]
+                quarters = [planes[full[q]][p * quarter + i] for p in range(4)]
+                digit = Signal(signed(w), name=f"digit_{q}_{i}")
+                with m.Switch(self.i_mode):
+                    with m.Case(ArrayMode.INTEGER):
+                        m.d.comb += digit.eq(self.i_integer[q * quarter + i])
+                    with m.Case(ArrayMode.CROSS):
+                        m.d.comb += digit.eq(Mux(self.i_phase[0], half[1], half[0]))
+                    with m.Case(ArrayMode.FULL):
+                        m.d.comb += digit.eq(Array(quarters)[self.i_phase])
+                    if self.side == "right":
+                        with m.Case(ArrayMode.CONTEXT):
+                            value = [self.i_value[h * quarter + i]["FI".index(full[q])] for h in range(2)]
+                            m.d.comb += digit.eq(Mux(self.i_phase[0], value[1], value[0]))
+                m.d.sync += self.o_digits[q * quarter + i].eq(digit)
+        return m

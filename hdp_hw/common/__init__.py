@@ -1,0 +1,1 @@
+"""Pieces that every block uses: layouts, adder trees, delays."""

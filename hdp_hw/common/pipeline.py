@@ -1,0 +1,37 @@
+"""Registers: delay lines and pipelined adder trees."""
+
+from amaranth.hdl import Signal
+
+
+def delay(m, value, cycles, name="delayed"):
+    """``value`` (Signal, View or expression), ``cycles`` clock cycles later; resets to zero."""
+    for stage in range(cycles):
+        register = Signal(value.shape(), name=f"{name}_{stage + 1}")
+        m.d.sync += register.eq(value)
+        value = register
+    return value
+
+
+def adder_tree_latency(n_terms, levels_per_stage=2):
+    """Clock cycles of :func:`adder_tree`."""
+    levels = (n_terms - 1).bit_length()
+    return -(-levels // levels_per_stage)
+
+
+def adder_tree(m, terms, levels_per_stage=2, name="sum"):
+    """Sum of ``terms`` in a binary tree with a register after every ``levels_per_stage`` levels and after the last.
+
+    A single term passes unchanged. Latency: :func:`adder_tree_latency`; one sum per clock cycle.
+    """
+    terms, level = list(terms), 0
+    while len(terms) > 1:
+        terms = [sum(terms[i : i + 2][1:], terms[i]) for i in range(0, len(terms), 2)]
+        level += 1
+        if level % levels_per_stage == 0 or len(terms) == 1:
+            registered = []
+            for index, term in enumerate(terms):
+                register = Signal(term.shape(), name=f"{name}_{level}_{index}")
+                m.d.sync += register.eq(term)
+                registered.append(register)
+            terms = registered
+    return terms[0]

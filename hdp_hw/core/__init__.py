@@ -1,0 +1,1 @@
+"""The core: loading, scheduling, softmax rows, drain."""

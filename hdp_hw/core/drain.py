@@ -1,0 +1,310 @@
+"""Context sums of a row to output elements."""
+
+from amaranth.hdl import Cat, EnableInserter, Module, Mux, Signal, signed, unsigned
+from amaranth.lib import data, memory, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hdp_hw.approximation.multiply import multiply, multiply_latency
+from hdp_hw.approximation.normaliser import Normaliser
+from hdp_hw.approximation.reciprocal import Reciprocal
+from hdp_hw.common.layouts import row_layout
+from hdp_hw.common.pipeline import delay
+from hdp_hw.core.jobs import row_job_layout
+from hdp_hw.params import bits_for
+from hdp_hw.tables import guard, normalised_width
+
+
+class Drain(wiring.Component):
+    """``O = ((sum P.V << guard) + e_pruned * V_pruned) / (sum P << guard) + e_pruned * n_pruned)``, row by row.
+
+    Slices come in for all T query rows at once and go out query row by query row, so two rows' sums are held: one
+    is filled while the other leaves. V_pruned is the head's total of V less the kept part. A row without tiles takes
+    the totals alone; the row that ends a head reports it.
+
+    Parameters
+    ----------
+    params : HdpParams
+
+    Ports
+    -----
+    i_slice_valid : In(unsigned(1))
+    i_slice : In(unsigned(bits_for(params.max_slices - 1)))
+    i_last_slice : In(unsigned(1))
+    i_context : In(row_layout(self.context_slice, params))
+    i_value_sum : In(self.value_slice)
+    i : In(stream.Signature(row_job_layout(params)))
+    i_sums : In(stream.Signature(self.sums_layout))
+    i_shapes : In(data.ArrayLayout(self.shape_layout, 3))
+    o_free : Out(unsigned(1))
+    o_total_read : Out(unsigned(1))
+    o_total_half : Out(unsigned(1))
+    o_total_word : Out(unsigned(bits_for(params.max_value_words - 1)))
+    i_total : In(data.ArrayLayout(signed(params.value_sum_width), params.lanes // 2))
+    o : Out(stream.Signature(self.beat_layout))
+    i_report_free : In(unsigned(1))
+    o_report : Out(unsigned(1))
+
+    ``i_sums`` are the rows' sums of weights (see SoftmaxUnit), one for each row of ``i``; ``o_free`` is one of the
+    two row stores given back; ``o_report`` says that a head's last beat is out, and waits for ``i_report_free``.
+
+    Timing
+    ------
+    One beat of ``out_lanes`` elements per clock cycle. A row that can begin in clock cycle t has its first beat in
+    cycle t + 1 + ``latency``. The pipeline stands still while a beat is not taken.
+
+    Numerics
+    --------
+    See Normaliser. Golden twin: golden.core.drain.
+    """
+
+    def __init__(self, params, sums_layout):
+        self.params, self.sums_layout = params, sums_layout
+        self.context_slice = data.ArrayLayout(signed(params.context_width), params.slice_width)
+        self.value_slice = data.ArrayLayout(signed(params.value_sum_width), params.slice_width)
+        self.shape_layout = data.StructLayout(
+            {"slices": unsigned(params.slice_index_width), "n_q": unsigned(params.seq_width)}
+        )
+        self.beat_layout = data.StructLayout(
+            {"data": data.ArrayLayout(signed(params.operand_width), params.out_lanes), "last": unsigned(1)}
+        )
+        self.pipeline = _DrainPipeline(params)
+        super().__init__(
+            {
+                "i_slice_valid": In(unsigned(1)),
+                "i_slice": In(unsigned(bits_for(params.max_slices - 1))),
+                "i_last_slice": In(unsigned(1)),
+                "i_context": In(row_layout(self.context_slice, params)),
+                "i_value_sum": In(self.value_slice),
+                "i": In(stream.Signature(row_job_layout(params))),
+                "i_sums": In(stream.Signature(sums_layout)),
+                "i_shapes": In(data.ArrayLayout(self.shape_layout, 3)),
+                "o_free": Out(unsigned(1)),
+                "o_total_read": Out(unsigned(1)),
+                "o_total_half": Out(unsigned(1)),
+                "o_total_word": Out(unsigned(bits_for(params.max_value_words - 1))),
+                "i_total": In(data.ArrayLayout(signed(params.value_sum_width), params.lanes // 2)),
+                "o": Out(stream.Signature(self.beat_layout)),
+                "i_report_free": In(unsigned(1)),
+                "o_report": Out(unsigned(1)),
+            }
+        )
+
+    @property
+    def latency(self):
+        """Clock cycles from the step that reads a beat's sums to the beat."""
+        return 1 + self.pipeline.latency
+
+    def elaborate(self, platform):
+        m = Module()
+        params, tile = self.params, self.params.tile
+        slice_bits = bits_for(params.max_slices - 1)
+        n_parts = params.slice_width // params.out_lanes  # beats of one query row's slice
+
+        # Two stores of a row's slices, all T query rows in one word.
+        m.submodules.contexts = contexts = memory.Memory(
+            shape=row_layout(self.context_slice, params), depth=2 << slice_bits, init=[]
+        )
+        m.submodules.values = values = memory.Memory(shape=self.value_slice, depth=2 << slice_bits, init=[])
+        write_store, read_store, waiting = Signal(), Signal(), Signal(2)
+        for store, value in ((contexts, self.i_context), (values, self.i_value_sum)):
+            write = store.write_port()
+            m.d.comb += [
+                write.addr.eq(Cat(self.i_slice, write_store)),
+                write.data.eq(value),
+                write.en.eq(self.i_slice_valid),
+            ]
+        complete = self.i_slice_valid & self.i_last_slice
+        m.d.sync += write_store.eq(write_store ^ complete)
+
+        # One beat a cycle: part of a slice of a query row.
+        active, advance = Signal(), Signal()
+        job, sums, shape = Signal(row_job_layout(params)), Signal(self.sums_layout), Signal(self.shape_layout)
+        n_rows = Signal(range(tile + 1))
+        row, slice_, part = Signal(range(tile)), Signal(slice_bits), Signal(range(n_parts + 1))
+        last_part, last_slice, last, takes = Signal(), Signal(), Signal(), Signal()
+        incoming = self.i.payload
+        empty, ends = incoming.n_tiles == 0, Signal()
+        m.d.comb += [
+            last_part.eq(part == n_parts - 1),
+            last_slice.eq(slice_ + 1 == shape.slices),
+            last.eq(job.error | (last_part & last_slice & (row + 1 == n_rows))),
+            ends.eq(active & advance & last),
+            takes.eq((~active | ends) & self.i.valid & self.i_sums.valid & (empty | (waiting != 0))),
+            self.i.ready.eq(takes),
+            self.i_sums.ready.eq(takes),
+            self.o_free.eq(ends & (job.n_tiles != 0)),
+        ]
+        m.d.sync += [
+            waiting.eq(waiting + complete - (takes & ~empty)),
+            read_store.eq(read_store ^ self.o_free),
+        ]
+        with m.If(active & advance):
+            m.d.sync += part.eq(part + 1)
+            with m.If(last_part):
+                m.d.sync += [part.eq(0), slice_.eq(slice_ + 1)]
+                with m.If(last_slice):
+                    m.d.sync += [slice_.eq(0), row.eq(row + 1)]
+        with m.If(~active | ends):
+            m.d.sync += [active.eq(takes), row.eq(0), slice_.eq(0), part.eq(0)]
+        next_shape = data.View(self.shape_layout, Signal(self.shape_layout.size, name="next_shape"))
+        with m.Switch(incoming.head):
+            for head in range(3):
+                with m.Case(head):
+                    m.d.comb += next_shape.eq(self.i_shapes[head])
+        rows_left = Signal(signed(params.seq_width + 1))
+        m.d.comb += rows_left.eq(next_shape.n_q - (incoming.row << (tile - 1).bit_length()))
+        with m.If(takes):
+            m.d.sync += [
+                job.eq(incoming),
+                sums.eq(self.i_sums.payload),
+                shape.eq(next_shape),
+                n_rows.eq(Mux(rows_left > tile, tile, rows_left)),
+            ]
+
+        # What the beat needs; the memories answer in the next cycle, like the registers beside them.
+        m.submodules.pipeline = pipeline = EnableInserter(advance)(self.pipeline)
+        read_context, read_value = contexts.read_port(), values.read_port()
+        m.d.comb += [
+            *(port.addr.eq(Cat(slice_, read_store)) for port in (read_context, read_value)),
+            *(port.en.eq(advance) for port in (read_context, read_value)),
+            self.o_total_read.eq(advance),
+            self.o_total_half.eq(job.half),
+            self.o_total_word.eq(slice_ >> 1),
+        ]
+        row_then, part_then, upper = Signal(range(tile)), Signal(range(n_parts + 1)), Signal()
+        without_tiles = Signal()
+        with m.If(advance):
+            m.d.sync += [
+                row_then.eq(row),
+                part_then.eq(part),
+                upper.eq(slice_[0]),
+                without_tiles.eq(job.n_tiles == 0),
+                pipeline.i_beat.eq(active & ~job.error),
+                pipeline.i_ends.eq(active & last & job.last),
+                pipeline.i_n_pruned.eq(sums.n_pruned),
+            ]
+            with m.Switch(row):
+                for r in range(tile):
+                    with m.Case(r):
+                        m.d.sync += [
+                            pipeline.i_weight_sum.eq(sums.weight_sum[r]),
+                            pipeline.i_e_pruned.eq(sums.e_pruned[r]),
+                        ]
+        with m.Switch(row_then):
+            for r in range(tile):
+                with m.Case(r):
+                    self._part(m, pipeline.i_context, read_context.data[r], part_then)
+        for half in range(2):
+            with m.If(upper == half):
+                totals = [self.i_total[half * params.slice_width + i] for i in range(params.slice_width)]
+                self._part(m, pipeline.i_total, totals, part_then)
+        self._part(m, pipeline.i_kept, read_value.data, part_then)
+        m.d.comb += pipeline.i_without_tiles.eq(without_tiles)
+
+        m.d.comb += [
+            self.o.valid.eq(pipeline.o_beat & (~pipeline.o_ends | self.i_report_free)),
+            self.o.payload.data.eq(pipeline.o_y),
+            self.o.payload.last.eq(pipeline.o_ends),
+            advance.eq((~pipeline.o_beat | (self.o.valid & self.o.ready)) & (~pipeline.o_ends | self.i_report_free)),
+            self.o_report.eq(pipeline.o_ends & advance),
+        ]
+        return m
+
+    def _part(self, m, target, elements, part):
+        """``target`` = the ``part``-th ``out_lanes`` of a slice's elements."""
+        lanes = self.params.out_lanes
+        for lane in range(lanes):
+            with m.Switch(part):
+                for index in range(self.params.slice_width // lanes):
+                    with m.Case(index):
+                        m.d.comb += target[lane].eq(elements[index * lanes + lane])
+
+
+class _DrainPipeline(wiring.Component):
+    """Arithmetic of the drain, a beat a cycle, without back-pressure: the drain stops its clock enable."""
+
+    def __init__(self, params):
+        self.params = params
+        self.normalisers = [Normaliser(params) for _ in range(params.out_lanes)]
+        self.normaliser = self.normalisers[0]
+        self.reciprocal = Reciprocal(params, normalised_width(params.digit_width, params.max_seq_len))
+        lanes = params.out_lanes
+        values = data.ArrayLayout(signed(params.value_sum_width), lanes)
+        super().__init__(
+            {
+                "i_beat": In(1),
+                "i_ends": In(1),
+                "i_without_tiles": In(1),
+                "i_context": In(data.ArrayLayout(signed(params.context_width), lanes)),
+                "i_total": In(values),
+                "i_kept": In(values),
+                "i_weight_sum": In(unsigned(bits_for(params.digit_max * params.max_seq_len))),
+                "i_e_pruned": In(unsigned(self.normaliser.e_width)),
+                "i_n_pruned": In(unsigned(params.seq_width)),
+                "o_beat": Out(1),
+                "o_ends": Out(1),
+                "o_y": Out(data.ArrayLayout(signed(params.operand_width), lanes)),
+            }
+        )
+
+    @property
+    def _product_latency(self):
+        """Clock cycles of e_pruned * n_pruned."""
+        return multiply_latency(self.i_e_pruned.shape(), self.i_n_pruned.shape())
+
+    @property
+    def _denominator_latency(self):
+        """Product, sum, reciprocal."""
+        return self._product_latency + 1 + self.reciprocal.latency
+
+    @property
+    def _context_delay(self):
+        """Cycles before the normaliser starts, so that the reciprocal is in time: two are used for V_pruned."""
+        return max(2, self._denominator_latency - self.normaliser.reciprocal_offset)
+
+    @property
+    def latency(self):
+        """Clock cycles from inputs to outputs."""
+        return self._context_delay + self.normaliser.latency
+
+    def elaborate(self, platform):
+        m = Module()
+        params = self.params
+        # The denominator, shared by the lanes.
+        pruned_weight = multiply(m, self.i_e_pruned, self.i_n_pruned, "pruned_weight")
+        weight_sum = delay(m, self.i_weight_sum, self._product_latency, "weight_sum")
+        denominator = Signal(self.reciprocal.width)
+        m.d.sync += denominator.eq((weight_sum << guard(params.digit_width)) + pruned_weight)
+        m.submodules.reciprocal = reciprocal = self.reciprocal
+        m.d.comb += [reciprocal.i_valid.eq(1), reciprocal.i_x.eq(denominator)]
+        late = self._context_delay + self.normaliser.reciprocal_offset - self._denominator_latency
+        r, s = delay(m, reciprocal.o_r, late, "r"), delay(m, reciprocal.o_s, late, "s")
+
+        without_tiles = delay(m, self.i_without_tiles, 1, "without_tiles")
+        e_of_lanes = delay(m, self.i_e_pruned, self._context_delay, "e_of_lanes")
+        for lane, normaliser in enumerate(self.normalisers):
+            m.submodules[f"normaliser_{lane}"] = normaliser
+            context, total, kept = (
+                delay(m, value[lane], 1, f"{name}_{lane}")
+                for name, value in (("context", self.i_context), ("total", self.i_total), ("kept", self.i_kept))
+            )
+            context_of_row = Signal(signed(params.context_width), name=f"context_of_row_{lane}")
+            pruned = Signal(signed(params.value_sum_width), name=f"pruned_{lane}")
+            m.d.sync += [
+                context_of_row.eq(Mux(without_tiles, 0, context)),
+                pruned.eq(total - Mux(without_tiles, 0, kept)),
+            ]
+            m.d.comb += [
+                normaliser.i_valid.eq(1),
+                normaliser.i_context.eq(delay(m, context_of_row, self._context_delay - 2, f"context_{lane}")),
+                normaliser.i_pruned_value.eq(delay(m, pruned, self._context_delay - 2, f"pruned_{lane}")),
+                normaliser.i_e_pruned.eq(e_of_lanes),
+                normaliser.i_r.eq(r),
+                normaliser.i_s.eq(s),
+                self.o_y[lane].eq(normaliser.o_y),
+            ]
+        m.d.comb += [
+            self.o_beat.eq(delay(m, self.i_beat, self.latency, "beat")),
+            self.o_ends.eq(delay(m, self.i_ends, self.latency, "ends")),
+        ]
+        return m

@@ -1,0 +1,174 @@
+"""What the array does next."""
+
+from amaranth.hdl import Array, Module, Mux, Signal, unsigned
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hdp_hw.core.jobs import head_shape_layout, micro_op_layout, row_job_layout
+from hdp_hw.params import ArrayMode
+
+
+class Sequencer(wiring.Component):
+    """Interleaves three kinds of row operation on the array without a bubble between them.
+
+    - *predict*: the tiles of a row in INTEGER, for the predictor;
+    - *score*: a row's survivors in INTEGER and CROSS, or in FULL;
+    - *context*: for each slice of V, the row's survivors in CONTEXT.
+
+    Whenever the array is free, or in the last cycle of an operation, the first that can begin is taken, in the order
+    predict, context, score: predictions ahead of time cost nothing, and context makes room for scores. A row
+    without survivors passes on without touching the array.
+
+    Parameters
+    ----------
+    params : HdpParams
+
+    Ports
+    -----
+    i_shapes : In(data.ArrayLayout(head_shape_layout(params), 3))
+    i_predict : In(stream.Signature(row_job_layout(params)))
+    i_score : In(stream.Signature(row_job_layout(params)))
+    o_score : Out(stream.Signature(row_job_layout(params)))
+    i_context : In(stream.Signature(row_job_layout(params)))
+    o_context : Out(stream.Signature(row_job_layout(params)))
+    i_context_free : In(unsigned(1))
+    o_freed : Out(unsigned(params.n_blocks_width))
+    o_valid : Out(unsigned(1))
+    o_op : Out(micro_op_layout(params))
+
+    ``i_score`` and ``i_context`` are passed on to ``o_score`` and ``o_context`` when they begin; ``i_context_free``
+    says that the drain has room for a row; ``o_freed`` counts the score slots of a context that ended.
+
+    Timing
+    ------
+    An operation that can begin in clock cycle t has its first micro-operation in ``o_op`` in cycle t + 2, and its
+    last one as many cycles later as it has micro-operations, less one.
+
+    Numerics
+    --------
+    Golden twin: golden.core.cycle_model.
+    """
+
+    def __init__(self, params):
+        self.params = params
+        job = stream.Signature(row_job_layout(params))
+        super().__init__(
+            {
+                "i_shapes": In(data.ArrayLayout(head_shape_layout(params), 3)),
+                "i_predict": In(job),
+                "i_score": In(job),
+                "o_score": Out(job),
+                "i_context": In(job),
+                "o_context": Out(job),
+                "i_context_free": In(unsigned(1)),
+                "o_freed": Out(unsigned(params.n_blocks_width)),
+                "o_valid": Out(unsigned(1)),
+                "o_op": Out(micro_op_layout(params)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        params = self.params
+        shapes = Array([self.i_shapes[head] for head in range(3)])
+        active, predict = Signal(), Signal()
+        job = Signal(row_job_layout(params))
+        shape = Signal(head_shape_layout(params))
+        mode = Signal(ArrayMode)
+        cycle = Signal(params.slice_index_width)
+        tile = Signal(params.n_blocks_width)
+        op = Signal(micro_op_layout(params))
+
+        limit = Signal(params.slice_index_width)
+        with m.Switch(mode):
+            with m.Case(ArrayMode.INTEGER):
+                m.d.comb += limit.eq(shape.integer)
+            with m.Case(ArrayMode.CROSS):
+                m.d.comb += limit.eq(shape.cross)
+            with m.Default():
+                m.d.comb += limit.eq(shape.slices)
+        is_context = mode == ArrayMode.CONTEXT
+        goes_cross = (mode == ArrayMode.INTEGER) & ~predict
+        first_tile, last_tile, last_cycle, ends = Signal(), Signal(), Signal(), Signal()
+        m.d.comb += [
+            first_tile.eq(tile == 0),
+            last_tile.eq(tile + 1 == job.n_tiles),
+            last_cycle.eq(cycle + 1 == limit),
+            ends.eq(last_tile & last_cycle & ~goes_cross),
+        ]
+
+        # The running operation: tiles outside and cycles inside for scores, the other way round for context.
+        with m.If(active):
+            with m.If(is_context):
+                m.d.sync += tile.eq(tile + 1)
+                with m.If(last_tile):
+                    m.d.sync += [tile.eq(0), cycle.eq(cycle + 1)]
+            with m.Else():
+                m.d.sync += cycle.eq(cycle + 1)
+                with m.If(last_cycle):
+                    m.d.sync += cycle.eq(0)
+                    with m.If(goes_cross):
+                        m.d.sync += mode.eq(ArrayMode.CROSS)
+                    with m.Else():
+                        m.d.sync += tile.eq(tile + 1)
+                        with m.If(mode == ArrayMode.CROSS):
+                            m.d.sync += mode.eq(ArrayMode.INTEGER)
+        m.d.comb += [
+            op.mode.eq(mode),
+            op.predict.eq(predict),
+            op.head.eq(job.head),
+            op.half.eq(job.half),
+            op.row.eq(job.row),
+            op.column.eq(tile),
+            op.slot.eq(job.base + tile),
+            op.cycle.eq(cycle),
+            op.first.eq(Mux(is_context, first_tile, (cycle == 0) & (mode != ArrayMode.CROSS))),
+            op.last.eq(Mux(is_context, last_tile, last_cycle & ~goes_cross)),
+            op.first_tile.eq(first_tile),
+            op.last_tile.eq(Mux(is_context, last_cycle, last_tile)),
+            op.last_row.eq(job.last),
+        ]
+        m.d.sync += [
+            self.o_valid.eq(active),
+            self.o_op.eq(op),
+            self.o_freed.eq(Mux(active & ends & is_context, job.n_tiles, 0)),
+        ]
+
+        # The next operation.
+        free = Signal()
+        m.d.comb += free.eq(~active | ends)
+        with m.If(free):
+            m.d.sync += [active.eq(0), cycle.eq(0), tile.eq(0)]
+        begins = {}
+        for name, condition in (("context", self.i_context_free), ("score", 1)):
+            source, sink = getattr(self, f"i_{name}"), getattr(self, f"o_{name}")
+            begins[name] = Signal(name=f"{name}_begins")
+            passes = source.valid & (source.payload.n_tiles == 0)
+            wanted = source.valid & (source.payload.n_tiles != 0) & condition & sink.ready & free
+            before = self.i_predict.valid | (begins["context"] if name == "score" else 0)
+            m.d.comb += [
+                begins[name].eq(wanted & ~before),
+                source.ready.eq(begins[name] | (passes & sink.ready)),
+                sink.valid.eq(begins[name] | passes),
+                sink.payload.eq(source.payload),
+            ]
+        m.d.comb += self.i_predict.ready.eq(free)
+        with m.If(free):
+            for condition, source, first_mode in (
+                (self.i_predict.valid, self.i_predict.payload, ArrayMode.INTEGER),
+                (begins["context"], self.i_context.payload, ArrayMode.CONTEXT),
+                (
+                    begins["score"],
+                    self.i_score.payload,
+                    Mux(self.i_score.payload.full, ArrayMode.FULL, ArrayMode.INTEGER),
+                ),
+            ):
+                with m.If(condition):
+                    m.d.sync += [
+                        active.eq(1),
+                        predict.eq(self.i_predict.valid),
+                        job.eq(source),
+                        shape.eq(shapes[source.head]),
+                        mode.eq(first_mode),
+                    ]
+        return m

@@ -1,0 +1,297 @@
+"""Scores of a row to weights: the part of softmax between the two products."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
+from amaranth.lib import data, fifo, memory, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hdp_hw.approximation.exp2 import Exp2
+from hdp_hw.common.layouts import row_layout, tile_layout
+from hdp_hw.common.pipeline import adder_tree, adder_tree_latency, delay
+from hdp_hw.core.jobs import row_job_layout
+from hdp_hw.params import bits_for
+from hdp_hw.tables import exp2_coefficients
+
+
+class SoftmaxUnit(wiring.Component):
+    """``P = 2^-((max S - S) * mult >> shift)`` over a row's valid elements, and the sum of P, row by row.
+
+    Score tiles come in as the array makes them and are held in slots, their row maxima on the side. When a row is
+    complete, its tiles are read back, ``softmax_rows`` query rows of one tile a cycle, and the weights go to slots
+    of the same numbers. When the row is compensated, one more step gives the exponential of the key that stands in
+    for its pruned ones, at their mean score.
+
+    Parameters
+    ----------
+    params : HdpParams
+
+    Ports
+    -----
+    i_tile_valid : In(unsigned(1))
+    i_slot : In(unsigned(params.score_slot_width))
+    i_scores : In(tile_layout(signed(params.s_width), params))
+    i_elements : In(tile_layout(unsigned(1), params))
+    i_first_tile : In(unsigned(1))
+    i_last_tile : In(unsigned(1))
+    i : In(stream.Signature(row_job_layout(params)))
+    i_scales : In(data.ArrayLayout(self.scale_layout, 3))
+    o_mean_head : Out(unsigned(2))
+    o_mean_row : Out(unsigned(params.block_width))
+    i_mean : In(self.mean_layout)
+    i_weight_slot : In(unsigned(params.score_slot_width))
+    o_weights : Out(tile_layout(data.ArrayLayout(signed(params.digit_width), 2), params))
+    o_finished : Out(unsigned(1))
+    o_sums : Out(self.sums_layout)
+
+    ``i_scales`` are the heads' mult, shift and n_k; ``i_mean`` follows ``o_mean_*`` by one clock cycle. A weight is
+    {0: F, 1: I}. ``o_finished`` marks ``o_sums``, in the order of the rows taken from ``i``.
+
+    Timing
+    ------
+    A row that can begin in clock cycle t is finished ``latency`` clock cycles after its last step; its steps, n_tiles *
+    T / softmax_rows and one for compensation, or a single one for a row without tiles, begin at t + 1. Rows follow
+    each other without a gap. ``o_weights`` follows ``i_weight_slot`` by one clock cycle.
+
+    Numerics
+    --------
+    Golden twin: golden.core.softmax_unit.
+    """
+
+    def __init__(self, params):
+        self.params = params
+        self.lanes = [Exp2(params) for _ in range(params.softmax_rows * params.tile)]
+        self.scale_layout = data.StructLayout(
+            {"mult": unsigned(8), "shift": unsigned(6), "n_k": unsigned(params.seq_width)}
+        )
+        self.mean_layout = data.StructLayout(
+            {"mean": row_layout(signed(params.s_width), params), "n_pruned": unsigned(params.seq_width)}
+        )
+        self.sums_layout = data.StructLayout(
+            {
+                "weight_sum": row_layout(unsigned(bits_for(params.digit_max * params.max_seq_len)), params),
+                "e_pruned": row_layout(unsigned(self.lanes[0].e_width), params),
+                "n_pruned": unsigned(params.seq_width),
+            }
+        )
+        digits = data.ArrayLayout(signed(params.digit_width), 2)
+        super().__init__(
+            {
+                "i_tile_valid": In(unsigned(1)),
+                "i_slot": In(unsigned(params.score_slot_width)),
+                "i_scores": In(tile_layout(signed(params.s_width), params)),
+                "i_elements": In(tile_layout(unsigned(1), params)),
+                "i_first_tile": In(unsigned(1)),
+                "i_last_tile": In(unsigned(1)),
+                "i": In(stream.Signature(row_job_layout(params))),
+                "i_scales": In(data.ArrayLayout(self.scale_layout, 3)),
+                "o_mean_head": Out(unsigned(2)),
+                "o_mean_row": Out(unsigned(params.block_width)),
+                "i_mean": In(self.mean_layout),
+                "i_weight_slot": In(unsigned(params.score_slot_width)),
+                "o_weights": Out(tile_layout(digits, params)),
+                "o_finished": Out(unsigned(1)),
+                "o_sums": Out(self.sums_layout),
+            }
+        )
+
+    @property
+    def max_latency(self):
+        """Clock cycles from a row's last tile to its maxima: one a comparator level, then the running maximum."""
+        return (self.params.tile - 1).bit_length() + 1
+
+    @property
+    def latency(self):
+        """Clock cycles from a row's last step to ``o_finished``: memory, exponential, sum of a tile, accumulator."""
+        return 2 + self.lanes[0].latency + adder_tree_latency(self.params.tile) + 1
+
+    def elaborate(self, platform):
+        m = Module()
+        params, tile, rows = self.params, self.params.tile, self.params.softmax_rows
+        n_steps = tile // rows  # of a tile
+        maxima = self._row_maxima(m)
+        scores, elements = self._score_memory(m)
+
+        # One step a cycle: query rows [step * rows, (step + 1) * rows) of a tile, or the stand-in keys, or nothing.
+        job, active = Signal(row_job_layout(params)), Signal()
+        row_max = Signal(row_layout(signed(params.s_width), params))
+        scale = Signal(self.scale_layout)
+        tile_index, step = Signal(params.n_blocks_width), Signal(range(n_steps + 1))
+        stand_in, last_step, last, free = Signal(), Signal(), Signal(), Signal()
+        m.d.comb += [
+            stand_in.eq(job.stand_in & (tile_index == job.n_tiles)),
+            last_step.eq(step == n_steps - 1),
+            last.eq(stand_in | ((tile_index + 1 >= job.n_tiles) & (last_step & ~job.stand_in | (job.n_tiles == 0)))),
+            free.eq(~active | last),
+        ]
+        with m.If(active):
+            m.d.sync += step.eq(step + 1)
+            with m.If(last_step):
+                m.d.sync += [step.eq(0), tile_index.eq(tile_index + 1)]
+        takes = Signal()
+        empty = self.i.payload.n_tiles == 0
+        m.d.comb += [
+            takes.eq(free & self.i.valid & (empty | maxima.r_rdy)),
+            self.i.ready.eq(takes),
+            maxima.r_en.eq(takes & ~empty),
+        ]
+        with m.If(free):
+            m.d.sync += [active.eq(takes), step.eq(0), tile_index.eq(0)]
+        with m.If(takes):
+            m.d.sync += [
+                job.eq(self.i.payload),
+                row_max.eq(maxima.r_data),
+                scale.eq(_choose(self.i_scales, self.i.payload.head)),
+            ]
+
+        # The scores, two cycles later, against the row's maximum; then their exponentials.
+        read_latency = 2
+        slot = Signal(params.score_slot_width)
+        m.d.comb += slot.eq(job.base + tile_index)
+        m.d.comb += [
+            *(port.addr.eq(slot) for port in scores),
+            elements.addr.eq(slot),
+            self.o_mean_head.eq(job.head),
+            self.o_mean_row.eq(job.row),
+        ]
+        mean = delay(m, self.i_mean, 1, "mean")
+        stored = [delay(m, port.data, 1, "stored") for port in scores]
+        stored_elements = delay(m, elements.data, 1, "stored_elements")
+        max_then = delay(m, row_max, read_latency, "max")
+        scale_then = delay(m, scale, read_latency, "scale")
+        stand_in_then = delay(m, stand_in & active & (job.n_tiles != 0), read_latency, "stand_in")
+        step_then = delay(m, step, read_latency, "step")
+        computes = delay(m, active & ~stand_in & (job.n_tiles != 0), read_latency, "computes")
+        lane_valid = []
+        for k in range(rows):
+            for c in range(tile):
+                m.submodules[f"exp2_{k}_{c}"] = lane = self.lanes[k * tile + c]
+                r = _at_step([step_ * rows + k for step_ in range(n_steps)], step_then, lambda r: stored[r][c])
+                maximum = _at_step([step_ * rows + k for step_ in range(n_steps)], step_then, lambda r: max_then[r])
+                difference = Signal(signed(params.s_width + 1), name=f"difference_{k}_{c}")
+                if k == 0:  # the first tile's worth of lanes also serves the stand-in of query row c
+                    r, maximum = Mux(stand_in_then, mean.mean[c], r), Mux(stand_in_then, max_then[c], maximum)
+                m.d.comb += [
+                    difference.eq(maximum - r),
+                    lane.i_valid.eq(computes | stand_in_then),
+                    lane.i_difference.eq(Mux(stand_in_then & (difference < 0), 0, difference)),
+                    lane.i_mult.eq(scale_then.mult),
+                    lane.i_shift.eq(scale_then.shift),
+                ]
+                valid = _at_step(
+                    [step_ * rows + k for step_ in range(n_steps)], step_then, lambda r: stored_elements[r][c]
+                )
+                lane_valid.append(valid & computes)
+
+        # Weights to their slots, and their sums.
+        at_weights = self.lanes[0].latency
+        valid = delay(m, Cat(lane_valid), at_weights, "valid")
+        writes = delay(m, computes, at_weights, "writes")
+        step_of_weights = delay(m, step_then, at_weights, "step_of_weights")
+        slot_of_weights = delay(m, slot, read_latency + at_weights, "slot")
+        weights = [Mux(valid[index], lane.o_weight, 0) for index, lane in enumerate(self.lanes)]
+        self._weight_memory(m, weights, writes, step_of_weights, slot_of_weights)
+
+        tree = adder_tree_latency(tile)
+        added = [adder_tree(m, weights[k * tile : (k + 1) * tile], name=f"row_sum_{k}") for k in range(rows)]
+        at_sum = read_latency + at_weights + tree
+        first_then = delay(m, active & (tile_index == 0) & (step == 0), at_sum, "first")
+        last_then = delay(m, active & last, at_sum, "last")
+        adds = delay(m, writes, tree, "adds")
+        step_of_sum = delay(m, step_of_weights, tree, "step_of_sum")
+        job_then = delay(m, Cat(job.stand_in, job.n_tiles == 0), at_sum, "job")
+        mean_then = delay(m, mean.n_pruned, at_weights + tree, "n_pruned")
+        n_k_then = delay(m, scale.n_k, at_sum, "n_k")
+        sums = self.o_sums
+        for r in range(tile):
+            mine = adds & (step_of_sum == r // rows)
+            total = sums.weight_sum[r]
+            m.d.sync += total.eq(Mux(first_then, 0, total) + Mux(mine, added[r % rows], 0))
+            e = delay(m, self.lanes[r].o_e, tree, f"e_{r}")
+            with m.If(last_then):
+                one = exp2_coefficients(params.digit_width)[0]
+                m.d.sync += sums.e_pruned[r].eq(Mux(job_then[0], Mux(job_then[1], one, e), 0))
+        with m.If(last_then):
+            m.d.sync += sums.n_pruned.eq(Mux(job_then[1], n_k_then, mean_then))
+        m.d.sync += self.o_finished.eq(last_then)
+        return m
+
+    def _row_maxima(self, m):
+        """A FIFO of rows' maxima, filled as their tiles come."""
+        params, tile = self.params, self.params.tile
+        lowest = -(1 << (params.s_width - 1))
+        levels = (tile - 1).bit_length()
+        running = Signal(row_layout(signed(params.s_width), params))
+        for r in range(tile):
+            terms = [Mux(self.i_elements[r][c], self.i_scores[r][c], lowest) for c in range(tile)]
+            for level in range(levels):
+                pairs = zip(terms[::2], terms[1::2], strict=True)
+                terms = []
+                for index, (a, b) in enumerate(pairs):
+                    larger = Signal(signed(params.s_width), name=f"larger_{r}_{level}_{index}")
+                    m.d.sync += larger.eq(Mux(a > b, a, b))
+                    terms.append(larger)
+            valid, first = (delay(m, x, levels, "tile") for x in (self.i_tile_valid, self.i_first_tile))
+            with m.If(valid & (first | (terms[0] > running[r]))):
+                m.d.sync += running[r].eq(terms[0])
+        complete = delay(m, self.i_tile_valid & self.i_last_tile, levels + 1, "complete")
+        m.submodules.maxima = maxima = fifo.SyncFIFO(width=len(running.as_value()), depth=8)
+        m.d.comb += [maxima.w_data.eq(running), maxima.w_en.eq(complete)]
+        return maxima
+
+    def _score_memory(self, m):
+        """Read ports of the score slots: one a query row, and one of the valid elements."""
+        params, ports = self.params, []
+        row, elements = row_layout(signed(params.s_width), params), tile_layout(unsigned(1), params)
+        for r in range(params.tile):
+            m.submodules[f"scores_{r}"] = store = memory.Memory(shape=row, depth=params.score_slots, init=[])
+            write, read = store.write_port(), store.read_port()
+            m.d.comb += [
+                write.addr.eq(self.i_slot),
+                write.data.eq(self.i_scores[r]),
+                write.en.eq(self.i_tile_valid),
+                read.en.eq(1),
+            ]
+            ports.append(read)
+        m.submodules.elements = store = memory.Memory(shape=elements, depth=params.score_slots, init=[])
+        write, read = store.write_port(), store.read_port()
+        m.d.comb += [
+            write.addr.eq(self.i_slot),
+            write.data.eq(self.i_elements),
+            write.en.eq(self.i_tile_valid),
+            read.en.eq(1),
+        ]
+        return ports, read
+
+    def _weight_memory(self, m, weights, writes, step, slot):
+        """Weight slots, a bank a query row; weights are stored as their two digits."""
+        params, w, tile, rows = self.params, self.params.digit_width, self.params.tile, self.params.softmax_rows
+        digits = row_layout(data.ArrayLayout(signed(w), 2), params)
+        enables, address = delay(m, Cat(writes & (step == s) for s in range(tile // rows)), 1, "write"), delay(m, slot, 1)
+        for r in range(tile):
+            m.submodules[f"weights_{r}"] = store = memory.Memory(shape=digits, depth=params.score_slots, init=[])
+            write, read = store.write_port(), store.read_port()
+            for c in range(tile):
+                weight = weights[(r % rows) * tile + c]
+                pair = Signal(data.ArrayLayout(signed(w), 2), name=f"weight_{r}_{c}")
+                m.d.sync += [pair[1].eq((weight + (1 << (w - 1))) >> w), pair[0].eq(weight[:w])]
+                m.d.comb += write.data[c].eq(pair)
+            m.d.comb += [
+                write.addr.eq(address),
+                write.en.eq(enables[r // rows]),
+                read.addr.eq(self.i_weight_slot),
+                read.en.eq(1),
+                self.o_weights[r].eq(read.data),
+            ]
+        return read
+
+
+def _choose(array, index):
+    """``array[index]`` of three."""
+    return Mux(index[1], array[2].as_value(), Mux(index[0], array[1].as_value(), array[0].as_value()))
+
+
+def _at_step(rows, step, value):
+    """``value(rows[step])``."""
+    chosen = value(rows[-1])
+    for index, row in reversed(list(enumerate(rows[:-1]))):
+        chosen = Mux(step == index, value(row), chosen)
+    return chosen

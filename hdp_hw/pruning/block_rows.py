@@ -1,0 +1,80 @@
+"""Walks over the block rows of a head."""
+
+from amaranth.hdl import Module, Mux, Signal, signed, unsigned
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+
+class BlockRows(wiring.Component):
+    """One beat per block row: its index and how many of its blocks hold a valid element.
+
+    Parameters
+    ----------
+    params : HdpParams
+
+    Ports
+    -----
+    i_start : In(unsigned(1))
+    i_n_q : In(unsigned(params.seq_width))
+    i_n_k : In(unsigned(params.seq_width))
+    i_causal : In(unsigned(1))
+    o : Out(stream.Signature(self.row_layout))
+
+    ``o`` carries ``row``, ``n_blocks`` (0 for a causal row that sees no key) and ``last``. The other inputs hold
+    still from ``i_start`` to the last beat.
+
+    Timing
+    ------
+    The first beat comes ``latency`` = 3 clock cycles after ``i_start``, each further one as many after its
+    predecessor was taken.
+
+    Numerics
+    --------
+    Golden twin: golden.pruning.geometry.existing_blocks.
+    """
+
+    latency = 3
+
+    def __init__(self, params):
+        self.params = params
+        self.row_layout = data.StructLayout(
+            {"row": unsigned(params.block_width), "n_blocks": unsigned(params.n_blocks_width), "last": unsigned(1)}
+        )
+        super().__init__(
+            {
+                "i_start": In(unsigned(1)),
+                "i_n_q": In(unsigned(params.seq_width)),
+                "i_n_k": In(unsigned(params.seq_width)),
+                "i_causal": In(unsigned(1)),
+                "o": Out(stream.Signature(self.row_layout)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        beat, shift, wide = self.o.payload, (self.params.tile - 1).bit_length(), signed(self.params.seq_width + 2)
+        columns = Signal(self.params.n_blocks_width)  # blocks over all n_k keys
+        next_row = Signal(self.params.n_blocks_width)
+        visible = Signal(wide)  # keys that its last query sees
+        stage = Signal(2)  # one-hot: visible, then n_blocks is being computed
+        taken = self.o.valid & self.o.ready
+
+        m.d.sync += [stage.eq(stage.shift_left(1) | self.i_start | (taken & ~beat.last)), self.o.valid.eq(stage[1])]
+        with m.If(self.o.valid & ~self.o.ready):
+            m.d.sync += self.o.valid.eq(1)
+        with m.If(self.i_start):
+            m.d.sync += next_row.eq(0)
+        with m.If(stage[0]):
+            rows_end = (next_row + 1) << shift
+            m.d.sync += [
+                columns.eq((self.i_n_k + (self.params.tile - 1)) >> shift),
+                beat.row.eq(next_row),
+                beat.last.eq(rows_end >= self.i_n_q),
+                visible.eq(Mux(rows_end >= self.i_n_q, self.i_n_q, rows_end) + self.i_n_k - self.i_n_q),
+                next_row.eq(next_row + 1),
+            ]
+        with m.If(stage[1]):
+            # The last query's own key is counted, so the blocks are ceil(visible / T).
+            blocks = (visible + (self.params.tile - 1)) >> shift
+            m.d.sync += beat.n_blocks.eq(Mux(~self.i_causal, columns, Mux(visible < 1, 0, blocks)))
+        return m

@@ -1,0 +1,1 @@
+"""Test benches: cocotb under Icarus and Verilator, and tests that need no simulator."""

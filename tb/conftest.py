@@ -1,0 +1,27 @@
+"""Fixtures and options of every test."""
+
+import pytest
+
+from tb.lib.simulation import SIMULATORS
+
+
+@pytest.fixture(params=SIMULATORS)
+def simulator(request):
+    """Each simulator in turn."""
+    return request.param
+
+
+def pytest_addoption(parser):
+    parser.addoption("--slow", action="store_true", help="run the tests marked slow too")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: takes minutes; runs only with --slow")
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--slow"):
+        return
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    config.hook.pytest_deselected(items=slow)
+    items[:] = [item for item in items if item not in slow]

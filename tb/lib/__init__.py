@@ -1,0 +1,1 @@
+"""What the benches share: simulation, drivers, monitors, checkers."""

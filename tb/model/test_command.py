@@ -1,0 +1,36 @@
+"""hdp-hw generate: two files, byte-identical on every run."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from hdp_hw.configs import CONFIGS, vars_of
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def generate(folder, seed):
+    """The files that a run in a process of its own writes."""
+    subprocess.run(
+        [sys.executable, "-m", "hdp_hw", "generate", "tiny", "-o", str(folder)],
+        cwd=folder.parent,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": seed},
+        check=True,
+    )
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_generate(tmp_path):
+    files = generate(tmp_path / "one", "1")
+    assert files == generate(tmp_path / "two", "2")
+    assert set(files) == {"hdp_core.v", "manifest.json"}
+    assert str(ROOT).encode() not in files["hdp_core.v"]
+
+    facts = json.loads(files["manifest.json"])
+    assert facts["parameters"] == vars_of(CONFIGS["tiny"])
+    assert facts["derived"]["multipliers"] == CONFIGS["tiny"].multipliers
+    assert facts["sha256"] == hashlib.sha256(files["hdp_core.v"]).hexdigest()
+    assert ["aclk", "input", 1] in facts["ports"]

@@ -1,0 +1,103 @@
+"""The documentation of every component, held against the component. CONTRIBUTING.md has the syntax."""
+
+import ast
+import importlib
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+from amaranth.hdl import Shape, signed, unsigned
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hdp_hw.configs import CONFIGS
+
+ROOT = Path(__file__).resolve().parents[2]
+PARAMS = CONFIGS["tiny"]
+SECTIONS = ("Parameters", "Ports", "Timing", "Numerics", "Raises")
+REQUIRED = ("Ports", "Timing")
+SCOPE = {"In": In, "Out": Out, "signed": signed, "unsigned": unsigned, "data": data, "stream": stream, "wiring": wiring}
+
+#: Arguments that a constructor takes beside the parameters.
+EXAMPLES = {
+    "Drain": {"sums_layout": unsigned(8)},
+    "OperandBuffer": {"n_heads": 3, "n_words": PARAMS.max_words, "word_width": PARAMS.lanes * PARAMS.digit_width},
+    "OperandSelect": {"side": "left"},
+    "PlaneLoader": {"n_words": PARAMS.max_words, "word_width": PARAMS.lanes * PARAMS.digit_width, "keyed": True},
+    "Reciprocal": {"width": PARAMS.seq_width},
+    "RowAccumulator": {"term_width": 8, "width": PARAMS.context_width},
+}
+
+
+def public_classes(path):
+    """Names of the public classes of a file that are components, read off the syntax tree."""
+    return [
+        node.name
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.ClassDef)
+        and not node.name.startswith("_")
+        and any(ast.unparse(base).endswith("Component") for base in node.bases)
+    ]
+
+
+FILES = [
+    path
+    for folder in ("array", "approximation", "pruning", "core", "shell")
+    for path in sorted((ROOT / "hdp_hw" / folder).glob("*.py"))
+    if public_classes(path)
+]
+
+
+def load(path):
+    """``(module, class, instance for tiny)`` of a component file."""
+    module = importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+    name = "".join(word.capitalize() for word in path.stem.split("_"))
+    component = getattr(module, name)
+    return module, component, component(PARAMS, **EXAMPLES.get(name, {}))
+
+
+def sections_of(documented):
+    """``{title: lines}`` of a docstring's sections."""
+    lines = inspect.getdoc(documented).splitlines()
+    starts = [i - 1 for i, line in enumerate(lines) if re.fullmatch("-{3,}", line)]
+    return {lines[start]: lines[start + 2 : end] for start, end in zip(starts, [*starts[1:], len(lines)])}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_one_public_component(path):
+    assert public_classes(path) == ["".join(word.capitalize() for word in path.stem.split("_"))]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_sections(path):
+    _, component, _ = load(path)
+    sections = sections_of(component)
+    assert list(sections) == [title for title in SECTIONS if title in sections], f"sections are {', '.join(sections)}"
+    assert not set(REQUIRED) - set(sections), f"no section {set(REQUIRED) - set(sections)}"
+    takes = [name for name in inspect.signature(component.__init__).parameters if name != "self"]
+    written = "\n".join(sections.get("Parameters", []))
+    named = [name for line in re.findall(r"^([\w, ]+)(?: : .*)?$", written, re.M) for name in line.split(", ")]
+    assert [name for name in takes if name in named] == takes, f"Parameters names {named}, the constructor takes {takes}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_ports(path):
+    module, component, instance = load(path)
+    scope = SCOPE | vars(module) | {"params": PARAMS, "self": instance}
+    lines = sections_of(component)["Ports"]
+    written = dict(re.fullmatch(r"(\w+) : (.*)", line).groups() for line in lines if re.match(r"\w+ : ", line))
+    members = dict(instance.signature.members)
+    assert set(written) == set(members), f"Ports and signature differ in {set(written) ^ set(members)}"
+    for name, text in written.items():
+        documented, actual = eval(text, scope), members[name]
+        assert documented.flow == actual.flow, f"{name} is {actual.flow}"
+        assert facts(documented) == facts(actual), f"{name} : {text} is not the signature's {actual}"
+
+
+def facts(member):
+    """What must agree of two members: shapes by their bits and sign, layouts field by field; interfaces likewise."""
+    if member.is_port:
+        shape = member.shape
+        return (shape if isinstance(shape, data.Layout) else Shape.cast(shape)), member.dimensions
+    return {path: facts(leaf) for path, leaf in member.signature.members.flatten()}, member.dimensions

@@ -1,0 +1,136 @@
+"""What is not legal is refused by name and value, and the message says what would be."""
+
+from dataclasses import replace
+
+import pytest
+
+from hdp_hw.__main__ import main
+from hdp_hw.configs import CONFIGS, PURPOSE, load_config
+from hdp_hw.params import LEGAL_DIGIT_WIDTHS, LEGAL_LANES, LEGAL_TILES, HdpParams, ParameterError
+from hdp_hw.settings import HeadSettings, Rule
+
+TILES, LANES = "2, 4, 8", "4, 8, 16, 32, 64"
+
+
+def refuses(error, name, value, legal):
+    assert (error.value.name, error.value.value) == (name, value)
+    assert str(error.value) == f"parameter {name} = {value!r} is not legal; legal: {legal}"
+
+
+@pytest.mark.parametrize(
+    ("values", "name", "legal"),
+    [
+        ({"tile": 3}, "tile", TILES),
+        ({"tile": 16}, "tile", TILES),
+        ({"tile": 0}, "tile", TILES),
+        ({"tile": -2}, "tile", TILES),
+        ({"lanes": 2}, "lanes", LANES),
+        ({"lanes": 24}, "lanes", LANES),
+        ({"lanes": 128}, "lanes", LANES),
+        ({"digit_width": 6}, "digit_width", "4, 8"),
+        ({"digit_width": 16}, "digit_width", "4, 8"),
+        ({"max_head_dim": 8}, "max_head_dim", "16 to 128, a multiple of lanes / 4 = 4"),
+        ({"max_head_dim": 132}, "max_head_dim", "16 to 128, a multiple of lanes / 4 = 4"),
+        ({"max_head_dim": 24, "lanes": 64}, "max_head_dim", "16 to 128, a multiple of lanes / 4 = 16"),
+        ({"max_seq_len": 8}, "max_seq_len", "16 to 1024, a multiple of tile = 2"),
+        ({"max_seq_len": 2048}, "max_seq_len", "16 to 1024, a multiple of tile = 2"),
+        ({"max_seq_len": 100, "tile": 8}, "max_seq_len", "16 to 1024, a multiple of tile = 8"),
+        ({"tile": 2.0}, "tile", "an integer, not float"),
+        ({"lanes": "16"}, "lanes", "an integer, not str"),
+        ({"digit_width": True}, "digit_width", "an integer, not bool"),
+        ({"max_seq_len": None}, "max_seq_len", "an integer, not NoneType"),
+    ],
+)
+def test_bad_parameter(values, name, legal):
+    with pytest.raises(ParameterError) as error:
+        HdpParams(**values)
+    refuses(error, name, values[name], legal)
+
+
+def test_every_legal_array():
+    for tile in LEGAL_TILES:
+        for lanes in LEGAL_LANES:
+            for digit_width in LEGAL_DIGIT_WIDTHS:
+                params = HdpParams(tile, lanes, digit_width, max_head_dim=64, max_seq_len=128)
+                assert params.multipliers == tile * tile * lanes
+
+
+@pytest.mark.parametrize(
+    ("values", "name", "legal"),
+    [
+        ({"n_q": 0}, "n_q", "1 to 128"),
+        ({"n_k": 129}, "n_k", "1 to 128"),
+        ({"head_dim": 33}, "head_dim", "1 to 32"),
+        ({"head_dim": 30}, "head_dim", "a multiple of lanes / 4 = 4"),
+        ({"rho": 256}, "rho", "-255 to 255"),
+        ({"min_keep": 257}, "min_keep", "0 to 256"),
+        ({"causal": True, "compensate": True}, "causal", "False with compensate or mean_output"),
+    ],
+)
+def test_bad_settings(values, name, legal):
+    settings = replace(HeadSettings(n_q=16, n_k=16, head_dim=32, rule=Rule.MASS), **values)
+    with pytest.raises(ParameterError) as error:
+        settings.validate(CONFIGS["tiny"])
+    refuses(error, name, values[name], legal)
+
+
+def test_toml(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text("tile = 4\nlanes = 32\n")
+    assert load_config(str(path)) == ("mine", HdpParams(tile=4, lanes=32))
+
+
+def test_overrides():
+    assert load_config("edge", [("TILE", "2"), ("lanes", "64")]) == (
+        "edge-tile2-lanes64",
+        replace(CONFIGS["edge"], tile=2, lanes=64),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "value", "legal"),
+    [
+        ("tile = 3", "tile", 3, TILES),
+        ('tile = "4"', "tile", "4", "an integer, not str"),
+        ("tiles = 4", "tiles", 4, "one of the parameters "),
+        ("tile 4", "CONFIG", None, "a readable TOML file ("),
+    ],
+)
+def test_bad_toml(tmp_path, text, name, value, legal):
+    path = tmp_path / "bad.toml"
+    path.write_text(text)
+    with pytest.raises(ParameterError) as error:
+        load_config(str(path))
+    assert error.value.name == name
+    assert error.value.value == (str(path) if value is None else value)
+    assert error.value.legal.startswith(legal)
+
+
+def test_missing_toml(tmp_path):
+    with pytest.raises(ParameterError, match="a readable TOML file"):
+        load_config(str(tmp_path / "none.toml"))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["huge"], "parameter CONFIG = 'huge' is not legal; legal: tiny, edge, server or a path that ends in .toml"),
+        (["tiny", "TILE=3"], f"parameter tile = 3 is not legal; legal: {TILES}"),
+        (["tiny", "TILE=four"], "parameter tile = 'four' is not legal; legal: an integer"),
+        (["tiny", "SIZE=4"], "parameter size = 4 is not legal; legal: one of the parameters "),
+        (["tiny", "TILE"], "parameter TILE = '' is not legal; legal: NAME=VALUE"),
+    ],
+)
+def test_command_line_refuses(capsys, words, message):
+    assert main(["generate", *words]) == 2
+    output = capsys.readouterr()
+    assert output.err.startswith(f"hdp-hw: {message}")
+    assert output.err.count("\n") == 1
+    assert not output.out
+
+
+def test_configs_explains_everything(capsys):
+    assert main(["configs"]) == 0
+    text = capsys.readouterr().out
+    for word in [*CONFIGS, *PURPOSE.values(), *vars(CONFIGS["tiny"]), "multipliers", "Digit multipliers per dot unit"]:
+        assert word in text

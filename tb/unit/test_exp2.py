@@ -1,0 +1,56 @@
+"""Exp2 against golden/approximation/exp2.py."""
+
+import os
+
+import cocotb
+import numpy as np
+import pytest
+
+from golden.approximation.exp2 import exp2, logit, weight
+from hdp_hw.approximation.exp2 import Exp2
+from hdp_hw.configs import CONFIGS
+from tb.lib.lockstep import lockstep
+from tb.lib.simulation import simulate
+
+PARAMS = CONFIGS[os.environ.get("HDP_CONFIG", "tiny")]
+
+
+def corners():
+    """Every shift with the extremes of mult and with differences around every power of two."""
+    top = 2**PARAMS.s_width - 1
+    powers = 1 << np.arange(0, PARAMS.s_width, 3)
+    differences = np.unique(np.concatenate([[0, top - 1, top], powers - 1, powers, powers + 1]))
+    return np.array(np.meshgrid(differences, [0, 1, 128, 255], np.arange(64))).reshape(3, -1)
+
+
+def in_range(rng, n):
+    """Random logits that mostly do not saturate, as calibrated settings make them."""
+    bits = rng.integers(1, PARAMS.s_width + 1, n)
+    difference = rng.integers(0, 1 << bits)
+    mult = rng.integers(128, 256, n)
+    shift = np.clip(bits + 8 - rng.integers(8, 20, n), 0, 63)
+    return np.array([difference, mult, shift])
+
+
+async def check(dut, vectors, gaps):
+    w = PARAMS.digit_width
+    difference, mult, shift = vectors
+    e = exp2(logit(difference, mult, shift, w), w)
+    inputs = [{"difference": d, "mult": m, "shift": s} for d, m, s in zip(difference, mult, shift)]
+    expected = [{"e": e, "weight": p} for e, p in zip(e, weight(e, w))]
+    await lockstep(dut, inputs, expected, Exp2(PARAMS).latency, gaps)
+
+
+@cocotb.test()
+async def corner_values(dut):
+    await check(dut, corners(), gaps=False)
+
+
+@cocotb.test()
+async def random_values(dut):
+    await check(dut, in_range(np.random.default_rng(cocotb.RANDOM_SEED), 3000), gaps=True)
+
+
+@pytest.mark.parametrize("config", ["tiny", "server"])
+def test_exp2(simulator, config):
+    simulate(Exp2(CONFIGS[config]), __name__, simulator, name=f"exp2_{config}", plusenv={"HDP_CONFIG": config})

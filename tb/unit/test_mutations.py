@@ -1,0 +1,38 @@
+"""Every bench fails when a fault is planted in its block (and passes without, see the bench itself)."""
+
+import pytest
+
+from tb.lib.mutation import bench_notices
+
+#: (file, text that occurs once in it, text in its place, the bench that must notice)
+MUTATIONS = [
+    ("hdp_hw/common/pipeline.py", "register.eq(value)", "register.eq(~value)", "tb.unit.test_pipeline"),
+    ("hdp_hw/common/pipeline.py", "range(0, len(terms), 2)", "range(0, len(terms) - 1, 2)", "tb.unit.test_pipeline"),
+]
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation[0].rpartition("/")[2].removesuffix(".py"))
+def test_bench_notices(mutation, request):
+    noticed, output = bench_notices(*mutation, request.node.callspec.id)
+    print(output)
+    assert noticed, "the bench passes, or fails for another reason than the planted fault"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        pytest.param('name="delayed"', 'name="late"', id="harmless"),
+        pytest.param("return value", "return nothing", id="not to be built"),
+    ],
+)
+def test_only_faults_are_noticed(old, new, request):
+    noticed, output = bench_notices(
+        "hdp_hw/common/pipeline.py", old, new, "tb.unit.test_pipeline", request.node.callspec.id.replace(" ", "_")
+    )
+    print(output)
+    assert not noticed
+
+
+def test_mutation_needs_one_place():
+    with pytest.raises(ValueError, match="pipeline.py has 0 occurrences of 'no such text'"):
+        bench_notices("hdp_hw/common/pipeline.py", "no such text", "", "tb.unit.test_pipeline", "none")
