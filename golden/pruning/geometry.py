@@ -14,13 +14,18 @@ def valid_elements(settings, tile):
     return valid
 
 
-def visited_blocks(settings, tile):
-    """Integers [blocks_q]: blocks of each block row that are visited, those with a valid element (at least one)."""
+def existing_blocks(settings, tile):
+    """Integers [blocks_q]: blocks of each block row that hold a valid element."""
     rows, columns = -(-settings.n_q // tile), -(-settings.n_k // tile)
     if not settings.causal:
         return np.full(rows, columns)
-    last_query = np.minimum(np.arange(1, rows + 1) * tile, settings.n_q) - 1
-    return np.clip((last_query + settings.n_k - settings.n_q) // tile + 1, 1, columns)
+    visible = np.minimum(np.arange(1, rows + 1) * tile, settings.n_q) + settings.n_k - settings.n_q
+    return np.maximum(-(-visible // tile), 0)
+
+
+def visited_blocks(settings, tile):
+    """Integers [blocks_q]: blocks of each block row that the predictor visits: the existing ones, at least one."""
+    return np.maximum(existing_blocks(settings, tile), 1)
 
 
 def tiles_of(matrix, tile):

@@ -22,21 +22,27 @@ class Compensator(wiring.Component):
     Ports
     -----
     i_valid : In(unsigned(1))
+        A row's sum enters.
     i_pruned_sum : In(signed(params.row_sum_width))
+        Sum of A over the pruned keys of one query row.
     i_n_pruned : In(unsigned(params.seq_width))
+        Their number, 0 to max_seq_len.
     o_valid : Out(unsigned(1))
+        A mean leaves.
     o_mean : Out(signed(params.s_width))
+        Mean score in units of S, rounded down.
 
     Timing
     ------
-    Latency ``latency`` clock cycles (9 to 11 by the widths), one mean per clock cycle, no back-pressure. Inputs
+    Latency ``latency`` clock cycles (8 or 9 for w = 4, 10 for w = 8), initiation interval 1, no back-pressure. Inputs
     should come straight from registers.
 
     Numerics
     --------
     ``|pruned_sum| <= n_pruned * 4^(w-1) * max_head_dim``, as a sum of n_pruned scores obeys; beyond, the result
-    wraps. ``n_pruned = 0`` gives 0. The mean is no larger than a score, so it fits s_width bits even with the
-    reciprocal's error. Golden twin: golden.approximation.compensator.mean_score.
+    wraps. ``n_pruned = 0`` gives 0. A mean is no larger than a score and fits s_width bits, the reciprocal's error
+    included. Golden twin ``golden.approximation.compensator``; relative error that of Reciprocal, and less than one
+    unit of S (tb/model/test_approximation.py).
     """
 
     def __init__(self, params):

@@ -24,24 +24,31 @@ class Exp2(wiring.Component):
     Ports
     -----
     i_valid : In(unsigned(1))
+        An exponential enters.
     i_difference : In(unsigned(params.s_width))
+        The row's largest score minus a score, in units of S.
     i_mult : In(unsigned(8))
+        u8, base-2 logits per unit of S are ``mult >> shift``.
     i_shift : In(unsigned(6))
+        u6.
     o_valid : Out(unsigned(1))
+        An exponential leaves.
     o_e : Out(unsigned(self.e_width))
+        2^-t, ``one`` (digit_max << guard) standing for 1.
     o_weight : Out(unsigned(params.operand_width - 1))
+        P, e without its guard bits, rounded: 0 to digit_max.
 
     Timing
     ------
-    Latency ``latency`` clock cycles (12 to 15 by the width of a score and of the exponential), one exponential per
-    clock cycle, no back-pressure. Inputs are registered first, so a subtraction may precede them.
+    Latency ``latency`` clock cycles (12 for w = 4, 14 for w = 8), initiation interval 1, no back-pressure. Inputs are
+    registered first, so a subtraction may precede them.
 
     Numerics
     --------
     ``difference`` is the row's largest score minus a score. Scores of one head lie within +-4^(2w-1) * head_dim, so
-    a difference is below 2^s_width: unsigned, it needs no bit more than a score. Equal to the golden twin
-    golden.approximation.exp2 (logit, exp2, weight) for every input; relative error of the polynomial 0.26 %, one LSB
-    of ``o_e`` more by truncation (tb/model/test_approximation.py).
+    a difference is below 2^s_width: unsigned, it needs no bit more than a score. Golden twin
+    ``golden.approximation.exp2`` (logit, exp2, weight), equal for every input. Relative error 0.32 %, plus one LSB of
+    ``o_e`` where e is small (tb/model/test_approximation.py).
     """
 
     def __init__(self, params):

@@ -25,26 +25,35 @@ class Normaliser(wiring.Component):
     Ports
     -----
     i_valid : In(unsigned(1))
+        An element enters.
     i_context : In(signed(params.context_width))
+        Sum of P * V over the kept keys.
     i_pruned_value : In(signed(params.value_sum_width))
+        Sum of V over the pruned keys.
     i_e_pruned : In(unsigned(self.e_width))
+        Exponential that each pruned key weighs, 0 to ``one``.
     i_r : In(unsigned(self.r_width))
+        The denominator's Reciprocal, ``reciprocal_offset`` cycles later: mantissa,
     i_s : In(unsigned(self.s_width))
+        and places.
     o_valid : Out(unsigned(1))
+        An output leaves.
     o_y : Out(signed(params.operand_width))
+        s2w.
     o_saturated : Out(unsigned(1))
+        The rounded quotient was no operand of 2w bits.
 
     Timing
     ------
-    Latency ``latency`` clock cycles from ``i_valid`` (7 for w = 4, up to 11 for w = 8), one output per clock cycle, no
-    back-pressure. ``i_r`` and ``i_s`` are taken ``reciprocal_offset`` cycles after the ``i_valid`` that they belong
-    to: a Reciprocal that starts ``reciprocal_offset - Reciprocal.latency`` cycles after it (before it, if negative)
-    is in time. Inputs are registered first or should come straight from registers (``i_r``, ``i_s``).
+    Latency ``latency`` clock cycles from ``i_valid`` (7 or 8 for w = 4, 11 for w = 8), initiation interval 1, no
+    back-pressure. ``i_r`` and ``i_s`` are taken ``reciprocal_offset`` cycles (3 to 5) after the ``i_valid`` that they
+    belong to, which hides most of the Reciprocal's latency; they should come straight from registers. The other
+    inputs are registered first.
 
     Numerics
     --------
-    See Requantizer. Golden twin: the last lines of golden.core.attention_core._execute, and
-    golden.approximation.requantizer.requantize.
+    Limits and errors are Requantizer's. Golden twin: the end of ``golden.core.attention_core`` and
+    ``golden.approximation.requantizer``.
     """
 
     def __init__(self, params):

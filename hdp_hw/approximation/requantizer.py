@@ -23,24 +23,32 @@ class Requantizer(wiring.Component):
     Ports
     -----
     i_valid : In(unsigned(1))
+        A numerator and its denominator enter.
     i_numerator : In(signed(self.numerator_width))
+        Sum of ``one`` times V.
     i_r : In(unsigned(self.r_width))
+        The denominator's Reciprocal: mantissa,
     i_s : In(unsigned(self.s_width))
+        and places.
     o_valid : Out(unsigned(1))
+        An output leaves.
     o_y : Out(signed(params.operand_width))
+        s2w.
     o_saturated : Out(unsigned(1))
+        The rounded quotient was no operand of 2w bits.
 
     Timing
     ------
-    Latency ``latency`` clock cycles (4 for w = 4, 6 for w = 8), one output per clock cycle, no back-pressure.
+    Latency ``latency`` clock cycles (4 for w = 4, 6 for w = 8), initiation interval 1, no back-pressure.
     ``i_numerator`` should come straight from a register.
 
     Numerics
     --------
-    ``(r, s)`` are a Reciprocal's of width ``normalised_width`` for a denominator with
-    ``|numerator| <= denominator * 2^(2w-1)``, as any mean of operands obeys; beyond, the result wraps. ``r = 0`` (no
-    denominator) gives 0. Golden twin: golden.approximation.requantizer.requantize. ``o_saturated``: the rounded
-    quotient was no operand.
+    ``(r, s)`` are those of a Reciprocal of width ``normalised_width``. A mean of operands obeys
+    ``|numerator| <= denominator * 2^(2w-1)``, and so ``|numerator << s| < 2^(width + 2w - 1)``; beyond that the result
+    wraps. ``r = 0`` (no denominator) gives 0. Golden twin ``golden.approximation.requantizer``. Error at most 0.5 LSB
+    of rounding, 2^-8 LSB of the cut, and the reciprocal's: 0.88 LSB for w = 4, 4.8 LSB for w = 8 at full scale
+    (tb/model/test_approximation.py).
     """
 
     def __init__(self, params):

@@ -21,21 +21,29 @@ class ScoreComposer(wiring.Component):
     Ports
     -----
     i_valid : In(unsigned(1))
+        A sum enters.
     i_first : In(unsigned(1))
+        It is the first of a score.
     i_last : In(unsigned(1))
+        It is the last of a score.
     i_mode : In(unsigned(2))
+        ArrayMode of the sum: INTEGER, CROSS or FULL.
     i_sum : In(signed(params.dot_width))
+        The dot unit's result of one cycle.
     o_valid : Out(unsigned(1))
+        A score leaves.
     o_s : Out(signed(params.s_width))
+        S.
 
     Timing
     ------
-    ``o_valid`` comes ``latency`` = 2 clock cycles after the ``i_valid`` with ``i_last``; one sum per clock cycle, the
-    next score may start (``i_first``) in the cycle after. Cycles without ``i_valid`` (CONTEXT) leave the score as it is.
+    ``o_valid`` comes ``latency`` = 2 clock cycles after the ``i_valid`` with ``i_last``. One sum per clock cycle, and
+    the next score may start (``i_first``) in the cycle after; no back-pressure. Cycles without ``i_valid`` (CONTEXT)
+    leave the score as it is.
 
     Numerics
     --------
-    Exact. Golden twin: golden.array.tile_array.scores and integer_scores.
+    Exact. Golden twin ``golden.array.tile_array`` (scores, integer_scores).
     """
 
     latency = 2

@@ -23,9 +23,7 @@ from hdp_hw.pruning.geometry import Geometry
 from hdp_hw.pruning.predictor import Predictor
 from hdp_hw.pruning.survivor_list import SurvivorList
 from hdp_hw.settings import HeadError, Rule, Verdict
-from hdp_hw.timing import PREDICTOR_ROWS, QUEUE_DEPTH
-
-FIRST_OPERAND = 4  # clock cycles from a micro-operation to its operands at the array: slot, column, memory, register
+from hdp_hw.timing import OPERAND_LATENCY, PREDICTOR_ROWS, QUEUE_DEPTH
 
 
 class AttentionCore(wiring.Component):
@@ -415,10 +413,10 @@ class AttentionCore(wiring.Component):
                 buffer.i_block.eq(at_words.row if name.startswith("q") else column),
                 buffer.i_word.eq(at_words.cycle >> 1 if name == "value" else word),
             ]
-            words = delay(m, buffer.o_words, FIRST_OPERAND - 3, name)
+            words = delay(m, buffer.o_words, OPERAND_LATENCY - 3, name)
             m.d.comb += getattr(array, f"i_{name}").eq(words)
         m.d.comb += self.softmax.i_weight_slot.eq(at_words.slot)
-        m.d.comb += array.i_weight.eq(delay(m, self.softmax.o_weights, FIRST_OPERAND - 3, "weights"))
+        m.d.comb += array.i_weight.eq(delay(m, self.softmax.o_weights, OPERAND_LATENCY - 3, "weights"))
 
         # Keys of the tile that exist: a partial tile can only be the last one.
         tile_bits = (params.tile - 1).bit_length()
@@ -426,9 +424,9 @@ class AttentionCore(wiring.Component):
         m.d.sync += [partial.eq(column == n_k >> tile_bits), remainder.eq(n_k[:tile_bits])]
         for c in range(params.tile):
             m.d.sync += array.i_columns[c].eq(~partial | (remainder > c))
-        at_array = delay(m, at_words, FIRST_OPERAND - 2, "op_d")
+        at_array = delay(m, at_words, OPERAND_LATENCY - 2, "op_d")
         m.d.comb += [
-            array.i_valid.eq(delay(m, self.valid_with_column, FIRST_OPERAND - 2, "valid_d")),
+            array.i_valid.eq(delay(m, self.valid_with_column, OPERAND_LATENCY - 2, "valid_d")),
             array.i_mode.eq(at_array.mode),
             array.i_phase.eq(at_array.cycle),
             array.i_first.eq(at_array.first),
@@ -444,7 +442,7 @@ class AttentionCore(wiring.Component):
         """Finished tiles of scores, with their valid elements, to the predictor or to softmax."""
         params, array, predictor, softmax = self.params, self.array, self.predictor, self.softmax
         m.submodules.geometry = geometry = Geometry(params)
-        before_geometry = FIRST_OPERAND - 2 + array.score_latency - geometry.latency
+        before_geometry = OPERAND_LATENCY - 2 + array.score_latency - geometry.latency
         tile = delay(m, self.op_with_column, before_geometry - 1, "tile_a")
         column = delay(m, self.column, before_geometry, "column")
         entry = self._entry(m, tile.head, "scored")

@@ -116,7 +116,7 @@ def samples(width):
 @DIGIT_WIDTHS
 @pytest.mark.parametrize("width", [5, 8, 11, 16, 22, 25, 29])
 def test_reciprocal_error(w, width):
-    """-0.19 % to 0.29 % for w = 4, -0.003 % to 0.013 % for w = 8; no lower bound on the tightness of narrow x."""
+    """-0.19 % to 0.29 % for w = 4, -0.003 % to 0.013 % for w = 8, reached by wide x only."""
     x = samples(width)
     r, s = reciprocal(x, width, w)
     y = (x << s) / 2.0 ** (width - 1)
@@ -148,7 +148,7 @@ def test_reciprocal_of_zero(w):
 
 @DIGIT_WIDTHS
 def test_reciprocal_table_stays_above_one_half(w):
-    """No entry leaves [1/2, 1] * 2^R, so a reciprocal never needs more than R + 1 bits and never loses its leading one."""
+    """No entry leaves [1/2, 1] * 2^R: a reciprocal needs no more than R + 1 bits and keeps its leading one."""
     half = 2 ** (reciprocal_bits(w) - 1)
     for base, slope in reciprocal_table(w):
         assert half <= base - slope * 255 // 256 <= base <= 2 * half and slope > 0

@@ -78,7 +78,9 @@ def test_sections(path):
     takes = [name for name in inspect.signature(component.__init__).parameters if name != "self"]
     written = "\n".join(sections.get("Parameters", []))
     named = [name for line in re.findall(r"^([\w, ]+)(?: : .*)?$", written, re.M) for name in line.split(", ")]
-    assert [name for name in takes if name in named] == takes, f"Parameters names {named}, the constructor takes {takes}"
+    assert [name for name in takes if name in named] == takes, (
+        f"Parameters names {named}, the constructor takes {takes}"
+    )
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

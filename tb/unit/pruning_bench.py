@@ -18,6 +18,7 @@ from tb.lib.simulation import simulate
 PARAMS = {
     "tiny": CONFIGS["tiny"],
     "wide": HdpParams(tile=4, lanes=16, digit_width=8, max_head_dim=32, max_seq_len=128),
+    "octo": HdpParams(tile=8, lanes=4, digit_width=4, max_head_dim=16, max_seq_len=16),
 }
 
 
@@ -77,14 +78,15 @@ def largest_score(params):
 
 
 def random_scores(rng, shape, params, kind="normal"):
-    """Integer scores: ``normal`` and ``small`` ones, ``equal`` or ``saturated`` at both ends."""
-    largest = largest_score(params)
+    """Integer scores: ``normal`` and ``small`` ones, different from tile to tile, ``equal`` or ``saturated`` ones."""
+    largest, tile = largest_score(params), params.tile
     if kind == "equal":
         return np.full(shape, rng.integers(-largest, largest + 1))
     if kind == "saturated":
         return rng.choice([-largest, 0, largest], shape)
     scale = largest / 10 if kind == "normal" else 2
-    return np.clip(np.rint(rng.normal(0, scale, shape)), -largest, largest).astype(np.int64)
+    of_tiles = np.kron(rng.normal(0, scale, (shape[0] // tile, shape[1] // tile)), np.ones((tile, tile)))
+    return np.clip(np.rint(of_tiles + rng.normal(0, scale / 2, shape)), -largest, largest).astype(np.int64)
 
 
 def random_head(rng, params, n_q, n_k, rule, kind="normal", **more):
@@ -100,9 +102,9 @@ def random_head(rng, params, n_q, n_k, rule, kind="normal", **more):
     settings = {
         "rho": rng.choice([-255, -128, -1, 0, 1, 128, 255, rng.integers(-255, 256)]),
         "margin": rng.choice([0, 1, min(spread, 2**16 - 1), min(3 * spread, 2**16 - 1), 2**16 - 1]),
-        "log_mass": rng.choice([0, 1, 32, 64, 100, 254, 255, 511]),
-        "kappa": rng.choice([0, 1, 255, 160, 160, 160]),
-        "kappa_shift": rng.choice([0, 31, shift, shift, shift]),
+        "log_mass": rng.choice([0, 1, 32, 48, 64, 80, 96, 511]),
+        "kappa": rng.choice([0, 1, 255, 160, 160, 160, 160, 160]),
+        "kappa_shift": rng.choice([0, 31, shift, shift, shift, shift, shift]),
         "tau_head": 0,
         "min_keep": 0,
     } | more

@@ -1,18 +1,13 @@
 """Compensator against golden/approximation/compensator.py."""
 
-import os
-
 import cocotb
 import numpy as np
-import pytest
 
 from golden.approximation.compensator import mean_score
 from hdp_hw.approximation.compensator import Compensator
-from hdp_hw.configs import CONFIGS
 from tb.lib.lockstep import lockstep
-from tb.lib.simulation import simulate
+from tb.unit.approximation_bench import CORES, PARAMS, on_every_core, run
 
-PARAMS = CONFIGS[os.environ.get("HDP_CONFIG", "tiny")]
 LARGEST_A = 4 ** (PARAMS.digit_width - 1) * PARAMS.max_head_dim
 
 
@@ -52,7 +47,6 @@ async def no_pruned_key(dut):
     await check(dut, sums, np.zeros_like(sums), gaps=False)
 
 
-@pytest.mark.parametrize("config", ["tiny", "server"])
-def test_compensator(simulator, config):
-    component = Compensator(CONFIGS[config])
-    simulate(component, __name__, simulator, name=f"compensator_{config}", plusenv={"HDP_CONFIG": config})
+@on_every_core
+def test_compensator(simulator, core):
+    run(Compensator(CORES[core]), __name__, simulator, core)

@@ -1,18 +1,12 @@
 """Exp2 against golden/approximation/exp2.py."""
 
-import os
-
 import cocotb
 import numpy as np
-import pytest
 
 from golden.approximation.exp2 import exp2, logit, weight
 from hdp_hw.approximation.exp2 import Exp2
-from hdp_hw.configs import CONFIGS
 from tb.lib.lockstep import lockstep
-from tb.lib.simulation import simulate
-
-PARAMS = CONFIGS[os.environ.get("HDP_CONFIG", "tiny")]
+from tb.unit.approximation_bench import CORES, PARAMS, on_every_core, run
 
 
 def corners():
@@ -51,6 +45,6 @@ async def random_values(dut):
     await check(dut, in_range(np.random.default_rng(cocotb.RANDOM_SEED), 3000), gaps=True)
 
 
-@pytest.mark.parametrize("config", ["tiny", "server"])
-def test_exp2(simulator, config):
-    simulate(Exp2(CONFIGS[config]), __name__, simulator, name=f"exp2_{config}", plusenv={"HDP_CONFIG": config})
+@on_every_core
+def test_exp2(simulator, core):
+    run(Exp2(CORES[core]), __name__, simulator, core)

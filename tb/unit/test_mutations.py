@@ -8,6 +8,23 @@ from tb.lib.mutation import bench_notices
 MUTATIONS = [
     ("hdp_hw/common/pipeline.py", "register.eq(value)", "register.eq(~value)", "tb.unit.test_pipeline"),
     ("hdp_hw/common/pipeline.py", "range(0, len(terms), 2)", "range(0, len(terms) - 1, 2)", "tb.unit.test_pipeline"),
+    (
+        "hdp_hw/approximation/compensator.py",
+        "[constant - 3 :]",
+        "[constant - 2 :]",
+        "tb.unit.test_compensator",
+    ),
+    ("hdp_hw/approximation/exp2.py", "coarse[len(fine) :].any() | ", "", "tb.unit.test_exp2"),
+    ("hdp_hw/approximation/multiply.py", "(a_low + b_low)", "a_low", "tb.unit.test_compensator"),
+    (
+        "hdp_hw/approximation/normaliser.py",
+        "1 + self._product_latency, ",
+        "self._product_latency, ",
+        "tb.unit.test_normaliser",
+    ),
+    ("hdp_hw/approximation/reciprocal.py", "Mux(exists, s, self.width)", "s", "tb.unit.test_reciprocal"),
+    ("hdp_hw/approximation/requantizer.py", "self._cut - 7", "self._cut - 6", "tb.unit.test_requantizer"),
+    ("hdp_hw/approximation/score_composer.py", "Mux(first, 0, self.o_s)", "self.o_s", "tb.unit.test_score_composer"),
 ]
 
 

@@ -1,10 +1,7 @@
 """Normaliser, fed by a Reciprocal as the drain does it, against golden/approximation."""
 
-import os
-
 import cocotb
 import numpy as np
-import pytest
 from amaranth.hdl import Module, signed, unsigned
 from amaranth.lib.wiring import Component, In, Out
 
@@ -13,12 +10,9 @@ from golden.approximation.requantizer import requantize
 from hdp_hw.approximation.normaliser import Normaliser
 from hdp_hw.approximation.reciprocal import Reciprocal
 from hdp_hw.common.pipeline import delay
-from hdp_hw.configs import CONFIGS
 from hdp_hw.tables import exp2_coefficients, guard, normalised_width
 from tb.lib.lockstep import lockstep
-from tb.lib.simulation import simulate
-
-PARAMS = CONFIGS[os.environ.get("HDP_CONFIG", "tiny")]
+from tb.unit.approximation_bench import CORES, PARAMS, on_every_core, run
 
 
 class Lane(Component):
@@ -102,6 +96,6 @@ async def lanes(dut, gaps):
     await lockstep(dut, inputs, [{"y": y} for y in y], lane.latency, gaps)
 
 
-@pytest.mark.parametrize("config", ["tiny", "server"])
-def test_normaliser(simulator, config):
-    simulate(Lane(CONFIGS[config]), __name__, simulator, name=f"normaliser_{config}", plusenv={"HDP_CONFIG": config})
+@on_every_core
+def test_normaliser(simulator, core):
+    run(Lane(CORES[core]), __name__, simulator, core)

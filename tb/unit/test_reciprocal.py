@@ -1,19 +1,14 @@
 """Reciprocal against golden/approximation/reciprocal.py."""
 
-import os
-
 import cocotb
 import numpy as np
 import pytest
 
 from golden.approximation.reciprocal import reciprocal
 from hdp_hw.approximation.reciprocal import Reciprocal
-from hdp_hw.configs import CONFIGS
 from hdp_hw.tables import normalised_width
 from tb.lib.lockstep import lockstep
-from tb.lib.simulation import simulate
-
-PARAMS = CONFIGS[os.environ.get("HDP_CONFIG", "tiny")]
+from tb.unit.approximation_bench import CORES, PARAMS, on_every_core, run
 
 
 async def check(dut, x, gaps):
@@ -46,9 +41,8 @@ async def random_values(dut):
 
 
 @pytest.mark.parametrize("use", ["denominator", "count"])
-@pytest.mark.parametrize("config", ["tiny", "server"])
-def test_reciprocal(simulator, config, use):
-    params = CONFIGS[config]
+@on_every_core
+def test_reciprocal(simulator, core, use):
+    params = CORES[core]
     width = normalised_width(params.digit_width, params.max_seq_len) if use == "denominator" else params.seq_width
-    name = f"reciprocal_{use}_{config}"
-    simulate(Reciprocal(params, width), __name__, simulator, name=name, plusenv={"HDP_CONFIG": config})
+    run(Reciprocal(params, width), __name__, simulator, core, f"_{use}")

@@ -1,19 +1,14 @@
 """Requantizer against golden/approximation/requantizer.py."""
 
-import os
-
 import cocotb
 import numpy as np
-import pytest
 
 from golden.approximation.reciprocal import reciprocal
 from golden.approximation.requantizer import requantize
 from hdp_hw.approximation.requantizer import Requantizer
-from hdp_hw.configs import CONFIGS
 from tb.lib.lockstep import lockstep
-from tb.lib.simulation import simulate
+from tb.unit.approximation_bench import CORES, PARAMS, on_every_core, run
 
-PARAMS = CONFIGS[os.environ.get("HDP_CONFIG", "tiny")]
 LIMIT = 2 ** (PARAMS.operand_width - 1)
 RECIPROCAL_ERROR = {4: 0.0029, 8: 0.00013}  # largest relative error, see tb/model/test_approximation.py
 
@@ -80,7 +75,6 @@ async def no_denominator(dut):
     await check(dut, numerator, np.zeros_like(numerator), False, np.zeros_like(numerator))
 
 
-@pytest.mark.parametrize("config", ["tiny", "server"])
-def test_requantizer(simulator, config):
-    component = Requantizer(CONFIGS[config])
-    simulate(component, __name__, simulator, name=f"requantizer_{config}", plusenv={"HDP_CONFIG": config})
+@on_every_core
+def test_requantizer(simulator, core):
+    run(Requantizer(CORES[core]), __name__, simulator, core)

@@ -1,22 +1,17 @@
 """ScoreComposer against golden/array/tile_array.py."""
 
-import os
 import random
 
 import cocotb
 import numpy as np
-import pytest
 from cocotb.triggers import RisingEdge
 
 from golden.array.tile_array import integer_scores, scores
 from golden.digits import split
 from hdp_hw.approximation.score_composer import ScoreComposer
-from hdp_hw.configs import CONFIGS
 from hdp_hw.params import ArrayMode
 from tb.lib.lockstep import pack, read, start
-from tb.lib.simulation import simulate
-
-PARAMS = CONFIGS[os.environ.get("HDP_CONFIG", "tiny")]
+from tb.unit.approximation_bench import CORES, PARAMS, on_every_core, run
 
 
 def beats(mode, q, k):
@@ -84,7 +79,6 @@ async def composes(dut, gaps):
     assert came == len(work), f"{came} of {len(work)} scores came out"
 
 
-@pytest.mark.parametrize("config", ["tiny", "server"])
-def test_score_composer(simulator, config):
-    component = ScoreComposer(CONFIGS[config])
-    simulate(component, __name__, simulator, name=f"score_composer_{config}", plusenv={"HDP_CONFIG": config})
+@on_every_core
+def test_score_composer(simulator, core):
+    run(ScoreComposer(CORES[core]), __name__, simulator, core)

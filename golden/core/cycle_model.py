@@ -1,0 +1,518 @@
+"""Clock cycles of the core, exact as long as no stream stalls.
+
+The schedule is simulated row by row: engines look at the state that the core's registers have in a cycle, and what they
+begin changes that state in later cycles. Cycles in which nothing changes are skipped, so the model's effort goes with
+the number of rows, not of cycles. Engines carry the names of the hardware's blocks.
+"""
+
+import heapq
+from collections import deque
+from dataclasses import dataclass
+from itertools import count
+
+import numpy as np
+
+from golden.core.attention_core import attend
+from golden.pruning.geometry import existing_blocks, visited_blocks
+from hdp_hw.params import ceil_div
+from hdp_hw.settings import HeadError, HeadSettings, Rule, Verdict
+from hdp_hw.timing import (
+    BLOCK_ROWS_LATENCY,
+    PREDICTOR_LATENCY_A,
+    PREDICTOR_LATENCY_B,
+    PREDICTOR_LATENCY_C,
+    PREDICTOR_ROWS,
+    QUEUE_DEPTH,
+    ROW_CYCLES_MIN,
+    core_latencies,
+)
+
+HEADS_INSIDE = 3  #: heads in the head table
+HALVES = 2  #: heads in the F and V buffers
+PLANES = ("integer", "fraction", "value")
+
+
+@dataclass(frozen=True, eq=False)
+class HeadPlan:
+    """What the schedule needs to know of a head.
+
+    settings : HeadSettings; verdict : Verdict; visited, existing : blocks of each block row that are visited and that
+    hold a valid element; executed : bool [blocks_q, blocks_k]; beats : number of beats of each plane, I, F, V.
+    """
+
+    settings: HeadSettings
+    verdict: Verdict
+    visited: list
+    existing: list
+    executed: np.ndarray
+    beats: dict
+
+    @classmethod
+    def of(cls, settings, result, params):
+        """Plan of a head and its ``golden.core.attention_core.HeadResult``."""
+        slices = params.slices(settings.head_dim)
+        rows = settings.n_q + settings.n_k
+        beats = {"integer": rows * ceil_div(slices, 4), "fraction": rows * ceil_div(slices, 4)}
+        beats["value"] = settings.n_k * ceil_div(slices, 2)
+        visited, existing = (f(settings, params.tile).tolist() for f in (visited_blocks, existing_blocks))
+        return cls(settings, result.verdict, visited, existing, result.executed, beats)
+
+    @classmethod
+    def refused(cls, settings, beats, settings_error=True):
+        """Plan of a head that ends with an error, in its settings or else in a plane; ``beats`` as they come."""
+        verdict = Verdict.ERROR if settings_error else Verdict.DENSE
+        return cls(settings, verdict, [], [], np.zeros((0, 0), bool), beats)
+
+    @property
+    def failed(self):
+        """The head has no rows: it ends with an error."""
+        return not self.visited
+
+
+@dataclass(frozen=True)
+class CoreCycles:
+    """When things happen, in clock cycles; 0 is the one in which the first settings are taken.
+
+    done : of each head, the cycle in which its status is taken; busy : array cycles by kind of row operation
+    (``predict``, ``score``, ``context``); first_busy, last_busy : of the array, None if it never worked;
+    operations : ``(kind, head, row, begin, end)`` of each, in order, end exclusive.
+    """
+
+    done: list
+    busy: dict
+    first_busy: int | None
+    last_busy: int | None
+    operations: list
+
+    @property
+    def array_time(self):
+        """Cycles from the array's first to its last."""
+        return 0 if self.first_busy is None else self.last_busy - self.first_busy + 1
+
+    @property
+    def total_busy(self):
+        """Cycles in which the array worked."""
+        return sum(self.busy.values())
+
+
+def core_cycles(plans, params):
+    """CoreCycles of ``plans`` (HeadPlan) that follow each other without a stall on any stream."""
+    return _Schedule(plans, params).run()
+
+
+def ideal_cycles(plan, params):
+    """Array cycles of a head on an array without bubbles."""
+    settings = plan.settings
+    integer, cross, slices = (f(settings.head_dim) for f in (params.integer_cycles, params.cross_cycles, params.slices))
+    kept = int(plan.executed.sum())
+    predicted = 0 if settings.rule == Rule.DENSE else integer * sum(plan.visited)
+    if plan.verdict in (Verdict.DENSE, Verdict.FALLBACK):
+        return predicted + 2 * slices * kept
+    return predicted + (integer + cross + slices) * kept
+
+
+def standard_head_cycles(n, head_dim, params):
+    """``{"latency": cycles, "cycles": cycles}`` of a dense head: alone, and each of several in a row."""
+    settings = HeadSettings(n, n, head_dim, Rule.DENSE).validate(params)
+    zeros = np.zeros((n, head_dim), np.int64)
+    plan = HeadPlan.of(settings, attend(zeros, zeros, zeros, settings, params), params)
+    done = core_cycles([plan] * 4, params).done
+    return {"latency": done[0] + 1, "cycles": done[3] - done[2]}
+
+
+@dataclass(eq=False)
+class _Head:
+    """A head inside the core."""
+
+    index: int
+    plan: HeadPlan
+    half: int
+    loaded: set
+    predict_taken: bool = False
+    predicted: bool = False
+    scan_taken: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class _Row:
+    """A row job."""
+
+    head: _Head
+    row: int
+    n_tiles: int
+    last: bool
+
+
+class _Queue:
+    """A FIFO whose level a reader or writer sees one cycle late."""
+
+    def __init__(self, schedule):
+        self.schedule, self.rows, self.level = schedule, deque(), 0
+        self.readable = deque()
+
+    @property
+    def full(self):
+        return self.level == QUEUE_DEPTH
+
+    @property
+    def head(self):
+        return self.readable[0] if self.readable else None
+
+    def push(self, row):
+        def arrive():
+            self.level += 1
+            self.readable.append(row)
+
+        self.schedule.at(1, arrive)
+
+    def pop(self):
+        row = self.readable[0]
+
+        def leave():
+            self.level -= 1
+            self.readable.popleft()
+
+        self.schedule.at(1, leave)
+        return row
+
+
+class _BlockRows:
+    """The rows of a head, one ``BLOCK_ROWS_LATENCY`` cycles after the start or its predecessor."""
+
+    def __init__(self, schedule):
+        self.schedule, self.valid = schedule, None
+        self.rows = deque()
+
+    def start(self, n_rows):
+        self.rows = deque(range(n_rows))
+        self._next()
+
+    def take(self):
+        row, self.valid = self.valid, None
+        if self.rows:
+            self._next()
+        return row, not self.rows
+
+    def _next(self):
+        def arrive():
+            self.valid = self.rows.popleft()
+
+        self.schedule.at(BLOCK_ROWS_LATENCY, arrive)
+
+
+class _Schedule:
+    """State of the core's control, and the events that will change it."""
+
+    def __init__(self, plans, params):
+        self.params, self.latencies = params, core_latencies(params)
+        self.now, self._events, self._order = 0, [], count()
+        self.pending = deque(enumerate(plans))
+        self.n_heads = len(plans)
+        # Head table and loaders. Lists of heads in their order; what is done with a head moves to the next.
+        self.table, self.staged, self.n_entered = [], False, 0
+        self.to_load = {plane: deque() for plane in PLANES}
+        self.loading = dict.fromkeys(PLANES, False)
+        self.halves = {plane: set() for plane in PLANES}
+        self.to_predict, self.to_scan = deque(), deque()
+        # Predictor.
+        self.predicting, self.predict_rows, self.in_flight = None, _BlockRows(self), 0
+        self.stage_b_free = 0
+        # Execution.
+        self.scanning, self.scan_rows, self.scan_busy = None, _BlockRows(self), False
+        self.offer, self.used_slots = None, 0
+        self.score, self.softmax, self.context, self.drain = (_Queue(self) for _ in range(4))
+        self.array_free = self.softmax_free = self.drain_free = 0
+        self.maxima = self.finished = self.sums = self.waiting = 0
+        self.stores = 2
+        self.draining, self.ends_under_way, self.reported = None, deque(), -1
+        self.done, self.operations = [None] * len(plans), []
+
+    def at(self, delay, action):
+        """Do ``action`` ``delay`` cycles from now, before anything looks at the state."""
+        heapq.heappush(self._events, (self.now + delay, next(self._order), action))
+
+    def run(self):
+        """CoreCycles of the whole schedule."""
+        self.at(0, lambda: None)
+        while self._events:
+            self.now = self._events[0][0]
+            while self._events and self._events[0][0] == self.now:
+                heapq.heappop(self._events)[2]()
+            self._settings()
+            for plane in PLANES:
+                self._load(plane)
+            self._predict()
+            self._survivors()
+            self._sequence()
+            self._softmax_row()
+            self._drain_row()
+        assert None not in self.done, f"heads never ended: {self.done}"
+        busy = dict.fromkeys(("predict", "score", "context"), 0)
+        for kind, _, _, begin, end in self.operations:
+            busy[kind] += end - begin
+        first = self.operations[0][3] if self.operations else None
+        last = self.operations[-1][4] - 1 if self.operations else None
+        return CoreCycles(self.done, busy, first, last, self.operations)
+
+    # -- loading ----------------------------------------------------------------------------------------------------
+    def _settings(self):
+        if not self.pending or self.staged or len(self.table) == HEADS_INSIDE:
+            return
+        self.staged = True
+        index, plan = self.pending.popleft()
+        head = _Head(index, plan, index % HALVES, set())
+
+        def enter():
+            self.staged = False
+            self.table.append(head)
+            for plane in PLANES:
+                self.to_load[plane].append(head)
+            self.to_predict.append(head)
+            self.to_scan.append(head)
+
+        self.at(2, enter)
+
+    def _load(self, plane):
+        if self.loading[plane] or not self.to_load[plane]:
+            return
+        head = self.to_load[plane][0]
+        if plane != "integer" and head.half in self.halves[plane]:
+            return
+        self.loading[plane] = True
+        if plane != "integer":
+            self.at(1, lambda: self.halves[plane].add(head.half))
+
+        def loaded():
+            head.loaded.add(plane)
+            self.loading[plane] = False
+            self.to_load[plane].popleft()
+
+        self.at(head.plan.beats[plane] + 2, loaded)
+
+    # -- prediction -------------------------------------------------------------------------------------------------
+    def _predict(self):
+        if self.predicting or not self.to_predict or "integer" not in self.to_predict[0].loaded:
+            return
+        head = self.to_predict[0]
+
+        def leave():
+            self.to_predict.popleft()
+
+        if head.plan.failed or head.plan.settings.rule == Rule.DENSE:
+            self.at(1, leave)
+            self.at(1, lambda: setattr(head, "predicted", True))
+            self.predicting = True  # until the next cycle
+            self.at(1, lambda: setattr(self, "predicting", None))
+            return
+        self.predicting = head
+        self.stage_b_free = 0
+        self.predict_rows.start(len(head.plan.visited))
+
+    def _row_predicted(self, head, n_tiles, last, arrival):
+        """A row's last tile reaches the predictor in cycle ``arrival``; see golden.pruning.predictor_cycles."""
+        begin = max(arrival + PREDICTOR_LATENCY_A, self.stage_b_free)
+        self.stage_b_free = begin + max(n_tiles, ROW_CYCLES_MIN)
+
+        def row_done():
+            self.in_flight -= 1
+
+        self.at(begin + n_tiles + 1 - self.now, row_done)
+        if not last:
+            return
+        done = self.stage_b_free + PREDICTOR_LATENCY_B + n_tiles + PREDICTOR_LATENCY_C
+
+        def decided():
+            self.predicting = None
+            self.to_predict.popleft()
+
+        self.at(done + 1 - self.now, decided)
+        self.at(done + 1 + self.latencies.means - self.now, lambda: setattr(head, "predicted", True))
+
+    # -- survivors --------------------------------------------------------------------------------------------------
+    def _survivors(self):
+        if self.offer and not self.score.full:
+            row, self.offer = self.offer, None
+            self.score.push(row)
+            if row.last:
+                self.at(1, self._scanned)
+            else:
+                self.at(1, lambda: setattr(self, "scan_busy", False))
+        elif not self.scanning and self.to_scan:
+            head = self.to_scan[0]
+            if head.predicted and head.loaded == set(PLANES):
+                if not head.plan.failed:
+                    self.scanning = head
+                    self.scan_rows.start(len(head.plan.visited))
+                elif not self.score.full:
+                    self.scanning = head
+                    self.score.push(_Row(head, 0, 0, True))
+                    self.at(1, self._scanned)
+        elif self.scanning and not self.scan_busy and self.scan_rows.valid is not None:
+            self._scan_row()
+
+    def _scan_row(self):
+        head, plan = self.scanning, self.scanning.plan
+        n_blocks = plan.existing[self.scan_rows.valid]
+        if self.used_slots + n_blocks > self.params.score_slots:
+            return
+        row, last = self.scan_rows.take()
+        executed = plan.executed[row, :n_blocks]
+        n_tiles = int(executed.sum())
+        if plan.verdict == Verdict.PRUNED or n_blocks == 0:
+            listing = 0
+        elif plan.verdict in (Verdict.DENSE, Verdict.FALLBACK):
+            listing = n_blocks
+        else:
+            starts = range(0, n_blocks, self.params.mask_word)
+            words = np.add.reduceat(executed.astype(int), starts)
+            listing = int((2 + np.maximum(words, 1)).sum())
+        self.scan_busy = True
+
+        def listed():
+            self.used_slots += n_tiles
+            self.offer = _Row(head, row, n_tiles, last)
+
+        self.at(1 + listing, listed)
+
+    def _scanned(self):
+        self.to_scan.popleft()
+        self.scanning, self.scan_busy = None, False
+
+    # -- the array --------------------------------------------------------------------------------------------------
+    def _sequence(self):
+        # Rows without tiles pass, whatever the array does.
+        score, context = self.score.head, self.context.head if self.finished else None
+        if score and not score.n_tiles and not self.softmax.full:
+            self.softmax.push(self.score.pop())
+        if context and not context.n_tiles and not self.drain.full:
+            self._pop_context()
+        if self.now < self.array_free:
+            return
+        if self.predict_rows.valid is not None and self.in_flight < PREDICTOR_ROWS:
+            self._begin_predict()
+        elif context and context.n_tiles and not self.drain.full and self.stores:
+            self._begin_context()
+        elif score and score.n_tiles and not self.softmax.full:
+            self._begin_score()
+
+    def _begin(self, kind, head, row, cycles):
+        """An array operation taken in this cycle; returns the cycle of its last micro-operation."""
+        begin = self.now + 2
+        self.operations.append((kind, head.index, row, begin, begin + cycles))
+        self.array_free = self.now + cycles
+        self.at(cycles, lambda: None)
+        return begin + cycles - 1
+
+    def _begin_predict(self):
+        head = self.predicting
+        row, last = self.predict_rows.take()
+        n_tiles = head.plan.visited[row]
+        end = self._begin("predict", head, row, n_tiles * self.params.integer_cycles(head.plan.settings.head_dim))
+        self.at(1, lambda: setattr(self, "in_flight", self.in_flight + 1))
+        self._row_predicted(head, n_tiles, last, end + self.latencies.score)
+
+    def _begin_score(self):
+        row = self.score.pop()
+        self.softmax.push(row)
+        params, d = self.params, row.head.plan.settings.head_dim
+        cycles = params.integer_cycles(d) + params.cross_cycles(d)
+        if row.head.plan.verdict in (Verdict.DENSE, Verdict.FALLBACK):
+            cycles = params.slices(d)
+        end = self._begin("score", row.head, row.row, row.n_tiles * cycles)
+
+        def maxima():
+            self.maxima += 1
+
+        self.at(end + self.latencies.score + self.latencies.row_max + 1 - self.now, maxima)
+
+    def _begin_context(self):
+        row = self._pop_context()
+        end = self._begin("context", row.head, row.row, row.n_tiles * self.params.slices(row.head.plan.settings.head_dim))
+
+        def begun():
+            self.stores -= 1
+
+        def freed():
+            self.used_slots -= row.n_tiles
+
+        def complete():
+            self.waiting += 1
+
+        self.at(1, begun)
+        self.at(end + 1 - self.now, freed)
+        self.at(end + self.latencies.context + 1 - self.now, complete)
+
+    def _pop_context(self):
+        row = self.context.pop()
+        self.drain.push(row)
+
+        def popped():
+            self.finished -= 1
+
+        self.at(1, popped)
+        return row
+
+    # -- softmax ----------------------------------------------------------------------------------------------------
+    def _softmax_row(self):
+        row = self.softmax.head
+        if self.now < self.softmax_free or not row or self.context.full or (row.n_tiles and not self.maxima):
+            return
+        self.softmax.pop()
+        self.context.push(row)
+        settings = row.head.plan.settings
+        stand_in = row.head.plan.verdict == Verdict.SPARSE and settings.compensate
+        steps = row.n_tiles * (self.params.tile // self.params.softmax_rows) + stand_in if row.n_tiles else 1
+        self.softmax_free = self.now + steps
+        if row.n_tiles:
+            self.at(1, lambda: setattr(self, "maxima", self.maxima - 1))
+
+        def finished():
+            self.finished += 1
+            self.sums += 1
+
+        self.at(steps, lambda: None)
+        self.at(steps + self.latencies.softmax + 1, finished)
+
+    # -- drain ------------------------------------------------------------------------------------------------------
+    def _drain_row(self):
+        if self.ends_under_way and self.ends_under_way[0][0] == self.now:
+            if self.reported == self.now - 1:  # the last head's status is still there: the pipeline stands still
+                self.ends_under_way = deque((cycle + 1, head) for cycle, head in self.ends_under_way)
+                self.drain_free += self.now <= self.drain_free
+                self.at(1, lambda: None)
+            else:
+                self._report(self.ends_under_way.popleft()[1])
+        if self.draining and self.now == self.drain_free:
+            if self.draining.n_tiles:
+                self.at(1, lambda: setattr(self, "stores", self.stores + 1))
+            self.draining = None
+        row = self.drain.head
+        if self.draining or not row or not self.sums or (row.n_tiles and not self.waiting):
+            return
+
+        def taken():
+            self.sums -= 1
+            self.waiting -= row.n_tiles != 0
+
+        self.drain.pop()
+        self.at(1, taken)
+        settings, beats = row.head.plan.settings, 1
+        if not row.head.plan.failed:
+            n_rows = min(self.params.tile, settings.n_q - row.row * self.params.tile)
+            beats = n_rows * settings.head_dim // self.params.out_lanes
+        self.draining, self.drain_free = row, self.now + beats
+        self.at(beats, lambda: None)
+        if row.last:
+            self.ends_under_way.append((self.drain_free + self.latencies.drain, row.head))
+            self.at(beats + self.latencies.drain, lambda: None)
+
+    def _report(self, head):
+        self.reported = self.now
+        self.done[head.index] = self.now + 1
+
+        def retire():
+            self.table.remove(head)
+            for plane in PLANES:
+                self.halves[plane].discard(head.half)
+
+        self.at(1, retire)

@@ -1,0 +1,33 @@
+"""Words of the mask, against the bits that went in."""
+
+import cocotb
+import pytest
+
+from hdp_hw.pruning.mask_packer import MaskPacker
+from tb.unit.pruning_bench import PARAMS, bench_latency, bench_params, bench_rng, play, run_bench
+
+
+@cocotb.test()
+async def words(dut):
+    params, rng, latency = bench_params(), bench_rng(), bench_latency()
+    word = params.mask_word
+    blocks, expected, cycle = {}, {}, 0
+    lengths = [1, word, min(params.max_blocks, word + 1), params.max_blocks, *rng.integers(1, params.max_blocks + 1, 12)]
+    for row, length in enumerate(lengths):
+        row %= params.max_blocks
+        mask = 0
+        for column in range(int(length)):
+            cycle += int(rng.choice([1, 1, 1, 2]))
+            keep, last = int(rng.integers(0, 2)), column == length - 1
+            blocks[cycle] = {"i_row": row, "i_column": column, "i_keep": keep, "i_last": last}
+            mask |= keep << (column % word)
+            if last or column % word == word - 1:
+                index = column // word
+                expected[cycle + latency] = {"o_row": row, "o_index": index, "o_mask": mask, "o_last": last}
+                mask = 0
+    await play(dut, {"i_valid": blocks}, {}, {"o_valid": expected})
+
+
+@pytest.mark.parametrize("config", PARAMS)
+def test_mask_packer(simulator, config):
+    run_bench(MaskPacker, __name__, simulator, config)
