@@ -4,17 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from golden.approximation.compensator import mean_score
-from golden.approximation.exp2 import exp2, logit, weight
-from golden.approximation.reciprocal import reciprocal
-from golden.approximation.requantizer import requantize
-from golden.array.tile_array import context, integer_scores, scores
-from golden.digits import split
+from golden.array.tile_array import context, integer_scores, scores, value_sums, value_total
+from golden.core.drain import drain
+from golden.core.pruned_means import pruned_means
+from golden.core.softmax_unit import stand_in, weights
 from golden.pruning.block_rules import block_mask
 from golden.pruning.geometry import tiles_of, valid_elements, visited_blocks
 from golden.pruning.head_verdict import head_verdict
 from hdp_hw.settings import Rule, Verdict
-from hdp_hw.tables import exp2_coefficients, guard, normalised_width
 
 
 @dataclass(frozen=True)
@@ -40,7 +37,7 @@ def attend(q, k, v, settings, params):
     for name, array, rows in (("q", q, settings.n_q), ("k", k, settings.n_k), ("v", v, settings.n_k)):
         if array.shape != (rows, settings.head_dim):
             raise ValueError(f"{name} has shape {array.shape}, settings say {(rows, settings.head_dim)}")
-    tile, w = params.tile, params.digit_width
+    tile = params.tile
     valid = valid_elements(settings, tile)
     mask, verdict, theta_head, a = _predict(q, k, valid, settings, params)
     everything = tiles_of(valid, tile).any((-2, -1))
@@ -69,34 +66,22 @@ def _predict(q, k, valid, settings, params):
 
 def _execute(q, k, v, a, valid, executed, verdict, settings, params):
     """Output [blocks_q * tile, d] from the executed blocks."""
-    w, one = params.digit_width, exp2_coefficients(params.digit_width)[0]
+    tile, w = params.tile, params.digit_width
     full = verdict in (Verdict.DENSE, Verdict.FALLBACK)
-    kept = np.kron(executed, np.ones((params.tile, params.tile), bool)) & valid
+    kept = np.kron(executed, np.ones((tile, tile), bool)) & valid
     s = _pad(scores(q, k, w, full), valid.shape)
-    any_kept = kept.any(1, keepdims=True)
-    row_max = np.where(kept, s, np.iinfo(np.int64).min).max(1, keepdims=True)
-    e = exp2(logit(np.where(kept, row_max - s, 0), settings.mult, settings.shift, w), w)
-    p = np.where(kept, weight(e, w), 0)
-    values = np.zeros((valid.shape[1], v.shape[1]), np.int64)
-    values[: settings.n_k] = v
-    numerator = context(p, values, w) << guard(w)
-    denominator = p.sum(1, keepdims=True) << guard(w)
-
-    pruned_head = verdict == Verdict.PRUNED
-    if (settings.mean_output if pruned_head else settings.compensate) and not full:
-        pruned_keys = valid.any(0) & ~np.repeat(executed, params.tile, 1)  # [blocks_q, keys], one set a block row
-        pruned_keys = np.repeat(pruned_keys, params.tile, 0)
-        n_pruned = pruned_keys.sum(1, keepdims=True)
-        mean = mean_score(np.where(pruned_keys, a, 0).sum(1, keepdims=True), n_pruned, params)
-        distance = np.where(any_kept, np.maximum(row_max - mean, 0), 0)
-        e_pruned = exp2(logit(distance, settings.mult, settings.shift, w), w)
-        integer, fraction = split(values, w)
-        numerator = numerator + e_pruned * (pruned_keys.astype(np.int64) @ ((integer << w) + fraction))
-        denominator = denominator + e_pruned * n_pruned
-    assert one * params.max_seq_len >= denominator.max()
-    width = normalised_width(w, params.max_seq_len)
-    r, shift = reciprocal(denominator, width, w)
-    return requantize(numerator, r, shift, width, w)
+    p, row_max = weights(s, kept, settings.mult, settings.shift, w)
+    e_pruned = n_pruned = total = kept_sums = np.zeros((1, 1), np.int64)
+    if (settings.mean_output if verdict == Verdict.PRUNED else settings.compensate) and not full:
+        of_rows = (np.repeat(x, tile)[:, None] for x in (executed.sum(1), executed[:, -1]))
+        pruned_sum = np.where(kept, 0, a).sum(1, keepdims=True)
+        mean, n_pruned = pruned_means(pruned_sum, *of_rows, settings.n_k, params)
+        e_pruned = stand_in(row_max, mean, settings.mult, settings.shift, w)
+        total = value_total(v, w)
+        kept_keys = np.repeat(executed, tile, 1)[:, : settings.n_k]
+        kept_sums = np.repeat(value_sums(kept_keys, v, w), tile, 0)
+    sums = context(p[:, : settings.n_k], v, w)
+    return drain(sums, p.sum(1, keepdims=True), e_pruned, n_pruned, total, kept_sums, params)
 
 
 def _pad(matrix, shape):

@@ -14,8 +14,8 @@ import numpy as np
 
 from golden.core.attention_core import attend
 from golden.pruning.geometry import existing_blocks, visited_blocks
-from hdp_hw.params import ceil_div
-from hdp_hw.settings import HeadError, HeadSettings, Rule, Verdict
+from hdp_hw.params import ArrayMode, ceil_div
+from hdp_hw.settings import HeadSettings, Rule, Verdict
 from hdp_hw.timing import (
     BLOCK_ROWS_LATENCY,
     PREDICTOR_LATENCY_A,
@@ -57,16 +57,36 @@ class HeadPlan:
         visited, existing = (f(settings, params.tile).tolist() for f in (visited_blocks, existing_blocks))
         return cls(settings, result.verdict, visited, existing, result.executed, beats)
 
+    def malformed(self, beats, predicted):
+        """Plan of the head when a plane of its is malformed: it executes nothing, and is ``predicted`` unless that
+        is the I plane."""
+        visited = self.visited if predicted else []
+        nothing = np.zeros_like(self.executed)
+        return HeadPlan(self.settings, Verdict.ERROR, visited, self.existing, nothing, self.beats | beats)
+
     @classmethod
-    def refused(cls, settings, beats, settings_error=True):
-        """Plan of a head that ends with an error, in its settings or else in a plane; ``beats`` as they come."""
-        verdict = Verdict.ERROR if settings_error else Verdict.DENSE
-        return cls(settings, verdict, [], [], np.zeros((0, 0), bool), beats)
+    def refused(cls, settings, beats):
+        """Plan of a head whose settings are refused; its planes have ``beats``."""
+        return cls(settings, Verdict.ERROR, [], [], np.zeros((0, 0), bool), beats)
 
     @property
-    def failed(self):
-        """The head has no rows: it ends with an error."""
-        return not self.visited
+    def predicted(self):
+        """The head goes through the predictor."""
+        return self.settings.rule != Rule.DENSE and bool(self.visited)
+
+    def mode_cycles(self, params):
+        """``{ArrayMode: cycles}`` that the head's micro-operations take."""
+        d, kept = self.settings.head_dim, int(self.executed.sum())
+        cycles = dict.fromkeys(ArrayMode, 0)
+        if self.predicted:
+            cycles[ArrayMode.INTEGER] += sum(self.visited) * params.integer_cycles(d)
+        if self.verdict in (Verdict.DENSE, Verdict.FALLBACK):
+            cycles[ArrayMode.FULL] += kept * params.slices(d)
+        else:
+            cycles[ArrayMode.INTEGER] += kept * params.integer_cycles(d)
+            cycles[ArrayMode.CROSS] += kept * params.cross_cycles(d)
+        cycles[ArrayMode.CONTEXT] += kept * params.slices(d)
+        return cycles
 
 
 @dataclass(frozen=True)
@@ -102,13 +122,7 @@ def core_cycles(plans, params):
 
 def ideal_cycles(plan, params):
     """Array cycles of a head on an array without bubbles."""
-    settings = plan.settings
-    integer, cross, slices = (f(settings.head_dim) for f in (params.integer_cycles, params.cross_cycles, params.slices))
-    kept = int(plan.executed.sum())
-    predicted = 0 if settings.rule == Rule.DENSE else integer * sum(plan.visited)
-    if plan.verdict in (Verdict.DENSE, Verdict.FALLBACK):
-        return predicted + 2 * slices * kept
-    return predicted + (integer + cross + slices) * kept
+    return sum(plan.mode_cycles(params).values())
 
 
 def standard_head_cycles(n, head_dim, params):
@@ -298,7 +312,7 @@ class _Schedule:
         def leave():
             self.to_predict.popleft()
 
-        if head.plan.failed or head.plan.settings.rule == Rule.DENSE:
+        if not head.plan.predicted:
             self.at(1, leave)
             self.at(1, lambda: setattr(head, "predicted", True))
             self.predicting = True  # until the next cycle
@@ -340,7 +354,7 @@ class _Schedule:
         elif not self.scanning and self.to_scan:
             head = self.to_scan[0]
             if head.predicted and head.loaded == set(PLANES):
-                if not head.plan.failed:
+                if head.plan.verdict != Verdict.ERROR:
                     self.scanning = head
                     self.scan_rows.start(len(head.plan.visited))
                 elif not self.score.full:
@@ -497,7 +511,7 @@ class _Schedule:
         self.drain.pop()
         self.at(1, taken)
         settings, beats = row.head.plan.settings, 1
-        if not row.head.plan.failed:
+        if row.head.plan.verdict != Verdict.ERROR:
             n_rows = min(self.params.tile, settings.n_q - row.row * self.params.tile)
             beats = n_rows * settings.head_dim // self.params.out_lanes
         self.draining, self.drain_free = row, self.now + beats

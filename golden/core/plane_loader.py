@@ -20,17 +20,28 @@ def value(v, params):
     return [(word, last) for word, _, last in _with_last(_words(np.asarray(v), params.lanes // 2, 0))]
 
 
+def places(n_q, n_k, words):
+    """``[(key, row, word)]`` of a well-formed plane's beats, rows being ``words`` words long; V has no Q."""
+    rows = [(0, row) for row in range(n_q)] + [(1, row) for row in range(n_k)]
+    return [(*row, word) for row in rows for word in range(words)]
+
+
+def load(beats, n_q, n_k, words):
+    """``(places written, HeadError)`` of one plane's ``(key, last)`` beats: up to its first ``last``, or its fault."""
+    expected = places(n_q, n_k, words)
+    for position, (key, last) in enumerate(beats):
+        if key != expected[position][0]:
+            return expected[:position], HeadError.ORDER
+        if last != (position == len(expected) - 1):
+            return expected[:position], HeadError.SHORT if last else HeadError.LONG
+        if last:
+            return expected, HeadError.NONE
+    raise ValueError("the plane has no `last`")
+
+
 def plane_error(beats, n_q, n_k, words):
     """HeadError of one plane's ``(key, last)`` beats up to its first ``last``, rows being ``words`` words long."""
-    expected = [0] * (n_q * words) + [1] * (n_k * words)
-    for position, (key, last) in enumerate(beats):
-        if key != expected[position]:
-            return HeadError.ORDER
-        if last != (position == len(expected) - 1):
-            return HeadError.SHORT if last else HeadError.LONG
-        if last:
-            return HeadError.NONE
-    raise ValueError("the plane has no `last`")
+    return load(beats, n_q, n_k, words)[1]
 
 
 def _words(matrix, width, key):

@@ -9,7 +9,8 @@ from hdp_hw.timing import PREDICTOR_LATENCY_A, PREDICTOR_LATENCY_B, PREDICTOR_LA
 class PredictorCycles:
     """Clock cycles of one head.
 
-    stage_b, stage_c : per block row, the cycle in which the stage reads the row's first tile; the others follow one a cycle.
+    stage_b, stage_c : per block row, the cycle in which the stage reads the row's first tile; the others follow, one a
+    cycle.
     row_done : per block row, the cycle of ``o_row_done``; done : the cycle of ``o_done``.
     """
 

@@ -52,8 +52,7 @@ class Normaliser(wiring.Component):
 
     Numerics
     --------
-    Limits and errors are Requantizer's. Golden twin: the end of ``golden.core.attention_core`` and
-    ``golden.approximation.requantizer``.
+    Limits and errors are Requantizer's. Golden twin ``golden.core.drain``.
     """
 
     def __init__(self, params):

@@ -1,15 +1,26 @@
 """Registers: delay lines and pipelined adder trees."""
 
-from amaranth.hdl import Signal
+from amaranth.hdl import Cat, ShapeCastable, Signal, Value
 
 
 def delay(m, value, cycles, name="delayed"):
-    """``value`` (Signal, View or expression), ``cycles`` clock cycles later; resets to zero."""
-    for stage in range(cycles):
-        register = Signal(value.shape(), name=f"{name}_{stage + 1}")
-        m.d.sync += register.eq(value)
-        value = register
-    return value
+    """``value`` (Signal, View or expression), ``cycles`` clock cycles later; resets to zero.
+
+    The stages are one register: an event-driven simulator pays for registers, not for their bits.
+    """
+    if cycles == 0:
+        return value
+    bits, shape = Value.cast(value), value.shape()
+    stages = Signal(cycles * len(bits), name=name)
+    m.d.sync += stages.eq(Cat(bits, stages))
+    return _as_shape(stages[-len(bits) :], shape)
+
+
+def _as_shape(bits, shape):
+    """``bits`` read as a ``shape``: a View of a layout, or a signed or unsigned value."""
+    if isinstance(shape, ShapeCastable):
+        return shape(bits)
+    return bits.as_signed() if shape.signed else bits
 
 
 def adder_tree_latency(n_terms, levels_per_stage=2):

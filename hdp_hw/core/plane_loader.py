@@ -28,32 +28,42 @@ class PlaneLoader(wiring.Component):
     Ports
     -----
     i : In(stream.Signature(self.beat_layout))
+        ``data``, ``key`` if keyed, ``last``.
     i_start : In(unsigned(1))
+        A plane begins; only while ``o_busy`` and ``o_done`` are low.
     i_discard : In(unsigned(1))
+        With ``i_start``: the plane is only read.
     i_n_q : In(unsigned(params.seq_width))
+        Rows of Q. This and the next two hold still from ``i_start`` to ``o_done``.
     i_n_k : In(unsigned(params.seq_width))
+        Rows of K or V.
     i_words : In(unsigned(bits_for(self.n_words)))
+        Words of a row.
     o_write : Out(unsigned(params.tile))
+        The bank that the word is written to, one-hot, or 0.
     o_key : Out(unsigned(1))
     o_block : Out(unsigned(params.block_width))
     o_word : Out(unsigned(bits_for(self.n_words - 1)))
+        Index of the word in its row.
     o_data : Out(unsigned(self.word_width))
     o_busy : Out(unsigned(1))
+        From the clock cycle after ``i_start`` to the one in which the beat with ``last`` is taken.
     o_done : Out(unsigned(1))
+        The plane has ended.
     o_error : Out(unsigned(3))
-
-    ``i_n_q``, ``i_n_k`` and ``i_words`` (words of a row) hold still from ``i_start`` to ``o_done``; with
-    ``i_discard`` the plane is only read.
+        With ``o_done``: a HeadError.
 
     Timing
     ------
-    Ready from the cycle after ``i_start`` to the beat with ``last``, one beat per clock cycle; ``o_write`` and
-    ``o_done`` come one clock cycle after their beat.
+    Ready while busy, one beat per clock cycle; ``o_write`` and ``o_done`` come ``latency`` = 1 clock cycle after their
+    beat.
 
     Numerics
     --------
-    Golden twin: golden.core.plane_loader.
+    Golden twin ``golden.core.plane_loader.load``.
     """
+
+    latency = 1
 
     def __init__(self, params, n_words, word_width, keyed):
         self.params, self.n_words, self.word_width, self.keyed = params, n_words, word_width, keyed

@@ -17,26 +17,31 @@ class ValueTotals(wiring.Component):
     Ports
     -----
     i_valid : In(unsigned(1))
+        A word of V.
     i_first : In(unsigned(1))
+        Of row 0, which starts the sums.
     i_half : In(unsigned(1))
+        The half of the store that the head owns.
     i_word : In(unsigned(self.index_width))
+        Index of the word in its row.
     i_digits : In(data.ArrayLayout(data.ArrayLayout(signed(params.digit_width), 2), params.lanes // 2))
+        {0: F, 1: I} of each element.
     i_read : In(unsigned(1))
     i_read_half : In(unsigned(1))
     i_read_word : In(unsigned(self.index_width))
     o_total : Out(data.ArrayLayout(signed(params.value_sum_width), params.lanes // 2))
 
-    ``i_half`` is the half of the store that the head owns; ``i_first`` starts its sums (row 0).
-
     Timing
     ------
-    One word per clock cycle; a total is complete two clock cycles after the last word of its column. ``o_total``
-    follows ``i_read`` by one clock cycle and holds until the next.
+    One word per clock cycle, no back-pressure; a total can be read ``latency`` = 2 clock cycles after the last word of
+    its column. ``o_total`` follows ``i_read`` by one clock cycle and holds until the next.
 
     Numerics
     --------
-    Exact. Golden twin: golden.array.tile_array.value_total.
+    Golden twin ``golden.array.tile_array.value_total``.
     """
+
+    latency = 2
 
     def __init__(self, params):
         self.params = params

@@ -17,8 +17,8 @@ from hdp_hw.tables import COARSE_ONE
 class BlockDistance(wiring.Component):
     """Per query row of a tile: distance of the nearest valid score from the row's largest, and sum of exponentials.
 
-    The distance is ``m - A`` for the margin rule, else its coarse logit ``x = ((m - A) * kappa) >> kappa_shift``; the sum
-    is that of the coarse exponentials ``2^-x`` of the valid elements, the tile's share of Z.
+    The distance is ``m - A`` for the margin rule, else its coarse logit ``x = ((m - A) * kappa) >> kappa_shift``. The
+    sum is that of the coarse exponentials ``2^-x`` of the valid elements, the tile's share of Z.
 
     Parameters
     ----------

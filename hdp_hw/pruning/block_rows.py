@@ -15,22 +15,22 @@ class BlockRows(wiring.Component):
     Ports
     -----
     i_start : In(unsigned(1))
+        A head begins; only after the last beat of the one before was taken.
     i_n_q : In(unsigned(params.seq_width))
+        This and the next two hold still from ``i_start`` to the last beat.
     i_n_k : In(unsigned(params.seq_width))
     i_causal : In(unsigned(1))
     o : Out(stream.Signature(self.row_layout))
-
-    ``o`` carries ``row``, ``n_blocks`` (0 for a causal row that sees no key) and ``last``. The other inputs hold
-    still from ``i_start`` to the last beat.
+        ``row``, ``n_blocks`` (0 for a causal row that sees no key) and ``last``.
 
     Timing
     ------
     The first beat comes ``latency`` = 3 clock cycles after ``i_start``, each further one as many after its
-    predecessor was taken.
+    predecessor was taken; a beat waits until it is taken.
 
     Numerics
     --------
-    Golden twin: golden.pruning.geometry.existing_blocks.
+    Golden twin ``golden.pruning.geometry.existing_blocks``.
     """
 
     latency = 3

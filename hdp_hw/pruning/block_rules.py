@@ -36,8 +36,8 @@ class BlockRules(wiring.Component):
         Z of each query row, 0 for one without a valid element.
     i_valid : In(1)
     i_distance : In(row_layout(unsigned(DISTANCE_WIDTH), params))
-        Distance of each query row's nearest valid score of the block, ``NO_DISTANCE`` where there is none: in units of A
-        for margin, as coarse logit for mass.
+        Distance of each query row's nearest valid score of the block, in units of A for margin, as coarse logit for
+        mass; ``NO_DISTANCE`` where there is no valid score.
     i_above : In(1)
         The block is above the row's threshold.
     o_valid : Out(1)
@@ -45,8 +45,8 @@ class BlockRules(wiring.Component):
 
     Timing
     ------
-    Latency ``latency`` = 2 clock cycles from a block to its decision, one block per clock cycle, no back-pressure. A row's
-    limits apply to the blocks that enter ``row_latency`` = 4 clock cycles after ``i_row_valid`` and later.
+    Latency ``latency`` = 2 clock cycles from a block to its decision, one block per clock cycle, no back-pressure. A
+    row's limits apply to the blocks that enter ``row_latency`` = 4 clock cycles after ``i_row_valid`` and later.
 
     Numerics
     --------

@@ -17,21 +17,25 @@ class Geometry(wiring.Component):
     Ports
     -----
     i_valid : In(unsigned(1))
+        A tile enters.
     i_row : In(unsigned(params.block_width))
+        Its block row.
     i_column : In(unsigned(params.block_width))
+        Its block column.
     i_n_q : In(unsigned(params.seq_width))
     i_n_k : In(unsigned(params.seq_width))
     i_causal : In(unsigned(1))
     o_valid : Out(unsigned(1))
     o_elements : Out(tile_layout(unsigned(1), params))
+        1 where the tile has a query and a key that it sees.
 
     Timing
     ------
-    Latency three clock cycles, one tile per clock cycle, no back-pressure.
+    Latency ``latency`` = 3 clock cycles, initiation interval 1, no back-pressure.
 
     Numerics
     --------
-    Exact. Golden twin: golden.pruning.geometry.valid_elements.
+    Golden twin ``golden.pruning.geometry.valid_elements``.
     """
 
     latency = 3

@@ -36,7 +36,8 @@ class MaskPacker(wiring.Component):
 
     Timing
     ------
-    A word leaves one clock cycle after its last block, which is ``latency``; one block per clock cycle, no back-pressure.
+    Latency ``latency`` = 1 clock cycle from a word's last block to the word, one block per clock cycle, no
+    back-pressure.
 
     Numerics
     --------

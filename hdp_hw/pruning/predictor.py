@@ -65,8 +65,8 @@ class Predictor(wiring.Component):
     i_column : In(unsigned(params.block_width))
     i_row : In(unsigned(params.block_width))
     o_row_done : Out(1)
-        Credit: one more row's scores may come. No more than ``PREDICTOR_ROWS`` rows may have their first tile on its way
-        without having had their ``o_row_done``.
+        Credit: stage B has read a row. At most ``PREDICTOR_ROWS`` rows may be between their first tile and their
+        ``o_row_done``.
     o_mask_valid : Out(1)
         A word of the mask.
     o_mask_row : Out(unsigned(params.block_width))
@@ -96,8 +96,8 @@ class Predictor(wiring.Component):
     ------
     With ``turn(b) = max(tiles of row b, ROW_CYCLES_MIN)``, stage B reads row b from clock cycle
     ``B(b) = max(last tile of row b + PREDICTOR_LATENCY_A, B(b-1) + turn(b-1))`` on; ``o_row_done`` comes at
-    ``B(b) + tiles(b)``, stage C starts at ``C(b) = B(b) + turn(b) + PREDICTOR_LATENCY_B``, and ``o_done`` of the last row b
-    comes at ``C(b) + tiles(b) + PREDICTOR_LATENCY_C``. One tile a clock cycle, no back-pressure but the credits.
+    ``B(b) + tiles(b)``, stage C starts at ``C(b) = B(b) + turn(b) + PREDICTOR_LATENCY_B``, and ``o_done`` comes at
+    ``C(b) + tiles(b) + PREDICTOR_LATENCY_C``, b the last row. One tile a clock cycle, no back-pressure but the credits.
 
     Numerics
     --------
@@ -175,8 +175,9 @@ class Predictor(wiring.Component):
         """Stores the arriving scores, gathers the row's statistics and the head's totals; returns the memories."""
         params = self.params
         m.submodules.row_statistics = row_statistics = RowStatistics(params)
-        m.submodules.scores = scores = Memory(shape=_scores_layout(params), depth=_depth(params, PREDICTOR_ROWS), init=[])
-        m.submodules.thetas = thetas = Memory(shape=params.theta_width, depth=_depth(params, PREDICTOR_ROWS), init=[])
+        depth = _depth(params, PREDICTOR_ROWS)
+        m.submodules.scores = scores = Memory(shape=_scores_layout(params), depth=depth, init=[])
+        m.submodules.thetas = thetas = Memory(shape=params.theta_width, depth=depth, init=[])
         m.submodules.statistics = statistics = Memory(shape=_statistics_layout(params), depth=PREDICTOR_ROWS, init=[])
 
         # What is written is written when it is known: the scores at once, importances and statistics later. The last
@@ -245,10 +246,12 @@ class Predictor(wiring.Component):
         m.submodules.block_distance = block_distance = BlockDistance(params)
         m.submodules.row_threshold = row_threshold = RowThreshold(params)
         m.submodules.block_rules = block_rules = BlockRules(params)
-        # Two rows suffice: B writes a column at least a turn after C began the row that was there before.
+        # Two rows suffice. Counted from the earliest start of row b + 1 in B, C reads the first column of row b
+        # PREDICTOR_LATENCY_B later; row b + 2 overwrites it a turn and READ_LATENCY later, or more.
         assert ROW_CYCLES_MIN + READ_LATENCY > PREDICTOR_LATENCY_B
-        m.submodules.findings = findings = Memory(shape=_findings_layout(params), depth=_depth(params, 2), init=[])
-        m.submodules.score_sums = score_sums = Memory(shape=_score_sums_layout(params), depth=_depth(params, 2), init=[])
+        depth = _depth(params, 2)
+        m.submodules.findings = findings = Memory(shape=_findings_layout(params), depth=depth, init=[])
+        m.submodules.score_sums = score_sums = Memory(shape=_score_sums_layout(params), depth=depth, init=[])
 
         # Read the tile and its row's statistics.
         tile = _position(m, pacer_b, READ_LATENCY, "b")
@@ -383,9 +386,10 @@ def _read(m, memory, address, name):
 
 
 def _position(m, pacer, cycles, name):
-    """The block that ``pacer`` is at, ``cycles`` clock cycles late; ``first`` and ``last`` of its row imply ``valid``."""
-    shape = {"valid": 1, "first": 1, "last": 1, "last_row": 1, "row": pacer.o.row.shape(), "column": pacer.o_column.shape()}
-    position = Signal(data.StructLayout(shape), name=f"position_{name}")
+    """The block that ``pacer`` is at, ``cycles`` clock cycles late; ``first`` and ``last`` imply ``valid``."""
+    flags = dict.fromkeys(("valid", "first", "last", "last_row"), unsigned(1))
+    block = {"row": pacer.o.row.shape(), "column": pacer.o_column.shape()}
+    position = Signal(data.StructLayout(flags | block), name=f"position_{name}")
     m.d.comb += [
         position.valid.eq(pacer.o_valid),
         position.first.eq(pacer.o_first),

@@ -21,8 +21,8 @@ def row_description_layout(params):
 class RowPacer(wiring.Component):
     """Gives complete block rows their turns, in order, and in a turn counts through the row's blocks.
 
-    A turn takes as many clock cycles as the row has blocks, ``ROW_CYCLES_MIN`` at least, one block a clock cycle from its
-    start on. The next turn follows without a gap.
+    A turn takes as many clock cycles as the row has blocks, ``ROW_CYCLES_MIN`` at least, one block a clock cycle from
+    its start on. The next turn follows without a gap.
 
     Parameters
     ----------
@@ -48,8 +48,8 @@ class RowPacer(wiring.Component):
 
     Timing
     ------
-    The first block comes ``latency`` = 2 clock cycles after ``i_valid``, or in the clock cycle after the previous turn's
-    end.
+    The first block comes ``latency`` = 2 clock cycles after ``i_valid``, or in the clock cycle after the previous
+    turn's end.
 
     Numerics
     --------
@@ -77,9 +77,7 @@ class RowPacer(wiring.Component):
         m = Module()
         # Waiting rows, in a ring by the low bits of their number.
         slots = min(PREDICTOR_ROWS, 1 << self.params.block_width)
-        waiting = Array(
-            Signal(row_description_layout(self.params), name=f"waiting_{slot}") for slot in range(slots)
-        )
+        waiting = Array(Signal(row_description_layout(self.params), name=f"waiting_{slot}") for slot in range(slots))
         n_waiting = Signal(range(PREDICTOR_ROWS + 1))
         next_row = Signal(range(slots))
         with m.If(self.i_valid):
@@ -91,6 +89,7 @@ class RowPacer(wiring.Component):
         active = Signal()
         begin = Signal()
         description = waiting[next_row]
+        is_short = description.last_column < ROW_CYCLES_MIN
         m.d.comb += [
             self.o_end.eq(active & (cycle == last_cycle)),
             begin.eq((n_waiting != 0) & (~active | self.o_end)),
@@ -107,7 +106,7 @@ class RowPacer(wiring.Component):
         with m.If(begin):
             m.d.sync += [
                 self.o.eq(description),
-                last_cycle.eq(Mux(description.last_column < ROW_CYCLES_MIN, ROW_CYCLES_MIN - 1, description.last_column)),
+                last_cycle.eq(Mux(is_short, ROW_CYCLES_MIN - 1, description.last_column)),
                 next_row.eq(Mux(description.last_row, 0, next_row + 1)),
                 cycle.eq(0),
                 self.o_valid.eq(1),

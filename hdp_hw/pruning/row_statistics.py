@@ -48,8 +48,8 @@ class RowStatistics(wiring.Component):
 
     Timing
     ------
-    ``o_theta`` comes ``tile_latency`` clock cycles after its tile, a row's statistics ``latency`` clock cycles after its
-    last tile; one tile per clock cycle, no back-pressure.
+    ``o_theta`` comes ``tile_latency`` = 1 + log2(tile) clock cycles after its tile, a row's statistics ``latency``, one
+    more, after its last tile; one tile per clock cycle, no back-pressure.
 
     Numerics
     --------

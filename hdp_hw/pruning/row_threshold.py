@@ -44,8 +44,8 @@ class RowThreshold(wiring.Component):
 
     Timing
     ------
-    Latency ``latency`` = 7 clock cycles, one block per clock cycle, no back-pressure. ``settings`` have to be stable for
-    two clock cycles before the first block.
+    Latency ``latency`` = 7 clock cycles, one block per clock cycle, no back-pressure. ``settings`` have to be stable
+    for two clock cycles before the first block.
 
     Numerics
     --------

@@ -12,8 +12,7 @@ class SurvivorList(wiring.Component):
     """Keeps the masks of three heads and walks over one of them: block columns to execute, row by row.
 
     Each survivor gets a score slot, in a ring; a row is begun when the slots of all its blocks would be free, so it
-    never stops half-way. ``o`` then carries the row: its index, its first slot, the number of its blocks with a valid
-    element and of survivors.
+    never stops half-way. Once its survivors are listed, the row is offered.
 
     Parameters
     ----------
@@ -22,36 +21,52 @@ class SurvivorList(wiring.Component):
     Ports
     -----
     i_mask_valid : In(unsigned(1))
+        A word of a mask is written.
     i_mask_head : In(unsigned(2))
+        The head's place, 0 to 2.
     i_mask_row : In(unsigned(params.block_width))
     i_mask_index : In(unsigned(bits_for(params.mask_words - 1)))
+        Of the word in its row.
     i_mask : In(unsigned(params.mask_word))
+        A bit a block, the first lowest; 0 beyond the row's blocks.
     i_start : In(unsigned(1))
+        A head begins; only while ``o_busy`` is low.
     i_head : In(unsigned(2))
+        Its place. This and the next five hold still from ``i_start`` to the end of ``o_busy``.
     i_n_q : In(unsigned(params.seq_width))
     i_n_k : In(unsigned(params.seq_width))
     i_causal : In(unsigned(1))
     i_all : In(unsigned(1))
+        Every block with a valid element is executed, whatever the mask says.
     i_none : In(unsigned(1))
+        No block is executed; the rows are offered all the same.
     i_freed : In(unsigned(params.n_blocks_width))
+        Slots that a finished row gives back in this clock cycle, or 0.
     o_survivor_valid : Out(unsigned(1))
+        A survivor is listed.
     o_slot : Out(unsigned(params.score_slot_width))
+        Its score slot.
     o_column : Out(unsigned(params.block_width))
+        Its block column.
     o : Out(stream.Signature(self.row_layout))
+        ``row``, ``base`` (its first slot), ``n_blocks`` with a valid element, ``n_tiles`` that survive, ``last``.
     o_busy : Out(unsigned(1))
-
-    The head's inputs hold still while ``o_busy``. ``i_all`` executes every block with a valid element, ``i_none`` no
-    block (the rows come all the same). ``i_freed`` is the number of slots that a finished row gives back, or 0.
+        From the clock cycle after ``i_start`` to the one in which the last row is taken.
 
     Timing
     ------
-    A row of n blocks is offered n + 1 clock cycles (``i_all``), else 1 + the sum over its mask words of
-    ``2 + max(1, survivors in the word)``, after it could begin, a row without blocks 1 cycle.
+    A row can begin when BlockRows has it (its latency after ``i_start``, or after the beginning of the row before),
+    the row before was taken, and its slots are free. It is offered 1 clock cycle later, and one more for each
+    survivor with ``i_all``; by its mask, ``2 + max(1, survivors in the word)`` more for each mask word. A survivor is
+    chosen in each of these clock cycles, after the two that a word takes to be read, and listed ``latency`` = 1
+    clock cycle later, no later than its row is offered. A row waits until it is taken.
 
     Numerics
     --------
-    Golden twin: golden.pruning.survivor_list.
+    Golden twin ``golden.pruning.survivor_list`` (survivor_list, listed_after).
     """
+
+    latency = 1
 
     def __init__(self, params):
         self.params = params

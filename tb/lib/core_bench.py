@@ -4,11 +4,15 @@ import random
 from collections import deque
 from dataclasses import dataclass, field
 
+import cocotb
 import numpy as np
 from cocotb.triggers import RisingEdge
 
+from golden.core.attention_core import attend
+from golden.core.cycle_model import HeadPlan, core_cycles
 from golden.core.plane_loader import integer_and_fraction, value
-from hdp_hw.settings import Verdict
+from hdp_hw.params import ArrayMode
+from hdp_hw.settings import HeadError, Verdict
 from tb.lib.lockstep import pack, read
 
 INPUTS = ("settings", "integer", "fraction", "value")
@@ -172,6 +176,42 @@ def mask_words(mask, n_visited, params):
     return words
 
 
-def verdict_of(observed):
-    """The verdict in a status."""
-    return Verdict(observed.status["verdict"])
+async def check_heads(dut, params, jobs, stalls=NO_STALLS):
+    """Run ``jobs`` back to back and compare all that the core says with the golden models, bit for bit.
+
+    Without stalls, cycles too: of every status, of the array, of the counters.
+    """
+    results = [attend(job.q, job.k, job.v, job.settings, params) for job in jobs]
+    plans = [HeadPlan.of(job.settings, result, params) for job, result in zip(jobs, results)]
+    predicted = core_cycles(plans, params)
+    counters = read_counters(dut)
+    bench = CoreBench(dut, params, cocotb.RANDOM_SEED, stalls)
+    seen = await bench.run(jobs, timeout=4 * predicted.done[-1] + 20_000)
+    words = []
+    for index, (job, result, plan, observed) in enumerate(zip(jobs, results, plans, seen, strict=True)):
+        status = {"verdict": result.verdict, "error": HeadError.NONE, "theta_head": result.theta_head}
+        status |= {"n_visited": result.n_visited, "n_kept": result.n_kept}
+        assert observed.status == status, f"head {index}: status {observed.status}, not {status}"
+        output = output_matrix(observed, *job.q.shape, params)
+        wrong = np.argwhere(output != result.output)
+        assert not len(wrong), f"head {index}, {job.settings}: {len(wrong)} elements differ, the first at {wrong[0]}"
+        if plan.predicted:
+            words += mask_words(result.mask, plan.visited, params)
+    assert bench.masks == words, "masks differ"
+    for mode in ArrayMode:
+        cycles = sum(plan.mode_cycles(params)[mode] for plan in plans)
+        counted = read_counters(dut)[mode.name.lower()] - counters[mode.name.lower()]
+        assert counted == cycles, f"the counter of {mode.name} says {counted}, not {cycles}"
+    if stalls == NO_STALLS:
+        assert [observed.done for observed in seen] == predicted.done, "cycles of the statuses"
+        busy = (predicted.first_busy, predicted.last_busy, predicted.total_busy)
+        assert bench.busy == busy, f"the array worked in {bench.busy}, not {busy}"
+        inside = read_counters(dut)["cycles"] - counters["cycles"]
+        assert inside == predicted.done[-1] - 2, f"{inside} cycles with a head inside, not {predicted.done[-1] - 2}"
+    return predicted
+
+
+def read_counters(dut):
+    """``{name: count}`` of ``o_counters``."""
+    names = ("cycles", *(mode.name.lower() for mode in ArrayMode))
+    return {name: read(getattr(dut, f"o_counters_{name}"), name) for name in names}

@@ -30,13 +30,13 @@ class BenchFailed(AssertionError):
     """A cocotb test failed, or none ran."""
 
 
-def simulate(component, test_module, simulator, *, name, plusenv=None, testcase=None):
+def simulate(component, test_module, simulator, *, name, top=None, plusenv=None, testcase=None):
     """Run the cocotb tests of the Python module ``test_module`` on ``component``'s Verilog.
 
     Parameters
     ----------
     component : wiring.Component
-        Becomes the top module ``name``, with the ports of :mod:`hdp_hw.generate`.
+        Becomes the top module, with the ports of :mod:`hdp_hw.generate`.
     test_module : str
         Such as ``"tb.unit.test_pipeline"``.
     simulator : str
@@ -44,6 +44,8 @@ def simulate(component, test_module, simulator, *, name, plusenv=None, testcase=
     name : str
         Names the build folder ``build/sim/<name>-<simulator>``; unique among all tests, since they run in parallel.
         A build is used again while the Verilog is the same.
+    top : str, optional
+        Name of the top module; ``name`` without it.
     plusenv : dict, optional
         Environment variables for the cocotb tests, all strings.
     testcase : str or list of str, optional
@@ -54,7 +56,7 @@ def simulate(component, test_module, simulator, *, name, plusenv=None, testcase=
     BenchFailed
         Lists the cocotb tests that failed, or says that none ran.
     """
-    ports = ports_of(component)
+    ports, top = ports_of(component), top or name
     folder = BUILD / f"{name}-{simulator}"
     folder.mkdir(parents=True, exist_ok=True)
     seed = os.environ.get("HDP_SEED", DEFAULT_SEED)
@@ -63,11 +65,11 @@ def simulate(component, test_module, simulator, *, name, plusenv=None, testcase=
     with open(folder / "lock", "w") as lock:  # two sessions may run the same test
         fcntl.flock(lock, fcntl.LOCK_EX)
         runner = {"icarus": _Icarus, "verilator": _Verilator}[simulator](ports)
-        _build(runner, to_verilog(component, name), name, folder)
+        _build(runner, to_verilog(component, top), top, folder)
         try:
             runner.test(
                 test_module,
-                name,
+                top,
                 hdl_toplevel_lang="verilog",
                 testcase=testcase,
                 seed=seed,

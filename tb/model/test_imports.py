@@ -11,7 +11,7 @@ SOURCES = [path.relative_to(ROOT) for top in ("hdp_hw", "golden") for path in so
 PARAMETER_FILES = {"params", "configs", "settings", "tables", "timing"}  # no HDL, no numpy; everyone may import them
 LAYERS = {  # folder of hdp_hw: the folders it may import, itself aside
     "common": (),
-    "array": ("common",),
+    "array": ("common", "approximation"),  # a tile is summed by ScoreComposers
     "approximation": ("common",),
     "pruning": ("common",),
     "core": ("common", "array", "approximation", "pruning"),

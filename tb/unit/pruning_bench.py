@@ -1,18 +1,15 @@
-"""What the benches of hdp_hw/pruning share: parameters, random heads, and a player for blocks with several strobes."""
+"""What the benches of hdp_hw/pruning share: parameters, random heads."""
 
 import os
-import random
 from dataclasses import dataclass
 
 import cocotb
 import numpy as np
-from cocotb.triggers import RisingEdge
 
 from golden.pruning.geometry import tiles_of, valid_elements, visited_blocks
 from hdp_hw.configs import CONFIGS
 from hdp_hw.params import HdpParams
 from hdp_hw.settings import HeadSettings
-from tb.lib.lockstep import pack, read, start
 from tb.lib.simulation import simulate
 
 PARAMS = {
@@ -124,45 +121,6 @@ def random_heads(rng, params, rules, n_heads):
         rule = rules[index % len(rules)]
         heads.append(random_head(rng, params, n_q, n_k, rule, kinds[index % len(kinds)], causal=index % 2))
     return heads
-
-
-# -- the player -------------------------------------------------------------------------------------------------------
-async def play(dut, beats, held, expected, idle=8):
-    """Drive inputs at given clock cycles; compare outputs bit for bit and their strobes cycle for cycle.
-
-    Parameters
-    ----------
-    beats : {strobe: {cycle: {port: value}}}
-        The strobe is 1 in these cycles, with the values; else it is 0 and the ports are random.
-    held : {cycle: {port: value}}
-        Inputs that keep their values until told otherwise.
-    expected : {strobe: {cycle: {port: value}}}
-        The strobe must be 1 in exactly these cycles, with the values.
-    idle : int
-        Clock cycles to watch after the last of all these.
-    """
-    assert all(expected.values())
-    await start(dut)
-    rng = random.Random(cocotb.RANDOM_SEED)
-    ports = {strobe: sorted({port for beat in cycles.values() for port in beat}) for strobe, cycles in beats.items()}
-    last = max(cycle for cycles in (*beats.values(), held, *expected.values()) for cycle in cycles)
-    for cycle in range(last + 1 + idle):
-        for strobe, cycles in beats.items():
-            getattr(dut, strobe).value = int(cycle in cycles)
-            for port in ports[strobe]:
-                signal = getattr(dut, port)
-                signal.value = pack(cycles[cycle][port], len(signal)) if cycle in cycles else rng.getrandbits(len(signal))
-        for port, value in held.get(cycle, {}).items():
-            signal = getattr(dut, port)
-            signal.value = pack(value, len(signal))
-        await RisingEdge(dut.aclk)  # values read now are those before the edge
-        for strobe, cycles in expected.items():
-            valid = read(getattr(dut, strobe), strobe)
-            assert valid == (cycle in cycles), f"cycle {cycle}: {strobe} is {valid}"
-            for port, value in cycles[cycle].items() if valid else ():
-                signal = getattr(dut, port)
-                got, want = read(signal, port), pack(value, len(signal))
-                assert got == want, f"cycle {cycle}: {port} is {got:#x}, expected {want:#x} = {value}"
 
 
 def held_settings(settings):

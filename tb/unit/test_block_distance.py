@@ -9,7 +9,8 @@ from golden.pruning.geometry import tiles_of
 from hdp_hw.pruning.block_distance import BlockDistance
 from hdp_hw.pruning.coarse_logit import DISTANCE_MAX, NO_DISTANCE
 from hdp_hw.settings import Rule
-from tb.unit.pruning_bench import bench_latency, bench_params, bench_rng, held_settings, play, random_heads, run_bench
+from tb.lib.play import play
+from tb.unit.pruning_bench import bench_latency, bench_params, bench_rng, held_settings, random_heads, run_bench
 from tb.unit.test_coarse_logit import wide_logit
 
 

@@ -8,13 +8,13 @@ from golden.pruning.block_rules import block_mask
 from hdp_hw.pruning.block_rules import BlockRules
 from hdp_hw.settings import Rule
 from hdp_hw.tables import COARSE_MAX
+from tb.lib.play import play
 from tb.unit.pruning_bench import (
     Head,
     bench_latency,
     bench_params,
     bench_rng,
     held_settings,
-    play,
     random_head,
     random_heads,
     run_bench,
@@ -67,7 +67,7 @@ async def rows_back_to_back(dut):
     params, rng, latency = bench_params(), bench_rng(), bench_latency()
     head = random_head(rng, params, 6 * params.tile, 9 * params.tile, Rule.MASS, kappa=160, log_mass=48)
     mask = block_mask(head.a, head.valid, head.settings, head.tile)
-    assert 0.2 < mask.mean() < 0.9
+    assert mask.any() and not mask.all()
     _, nearest, exps = distances(head)
     rows, tiles, expected = {}, {}, {}
     for cycle, (row, column, _, _, first, _) in enumerate(head.tiles(), 10):

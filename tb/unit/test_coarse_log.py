@@ -21,9 +21,7 @@ async def logarithms(dut, gaps):
     sums += [int(COARSE_ONE * 2**exponent) for exponent in rng.uniform(0, params.seq_width - 1, 200)]
     expected = [int(coarse_log(np.array(z))) for z in sums]
     # A query row without a valid element sums up to 0.
-    await lockstep(
-        dut, [{"z": z} for z in [0, *sums]], [{"log": log} for log in [0, *expected]], bench_latency(), gaps
-    )
+    await lockstep(dut, [{"z": z} for z in [0, *sums]], [{"log": log} for log in [0, *expected]], bench_latency(), gaps)
 
 
 @pytest.mark.parametrize("config", ["tiny", "wide"])

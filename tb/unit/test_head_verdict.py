@@ -6,6 +6,7 @@ import pytest
 from golden.pruning.head_verdict import head_verdict
 from hdp_hw.pruning.head_verdict import HeadVerdict
 from hdp_hw.settings import HeadSettings, Rule, Verdict, field_limits
+from tb.lib.play import play
 from tb.unit.pruning_bench import (
     PARAMS,
     bench_latency,
@@ -13,7 +14,6 @@ from tb.unit.pruning_bench import (
     bench_rng,
     held_settings,
     largest_score,
-    play,
     run_bench,
 )
 

@@ -9,7 +9,7 @@ from hdp_hw.generate import to_verilog
 from hdp_hw.params import LEGAL_DIGIT_WIDTHS, LEGAL_LANES, LEGAL_TILES, HdpParams
 from tb.lib.simulation import verilator_lint
 
-QUICK = 256  #: multipliers of the largest array that the regression takes
+QUICK = 64  #: multipliers of the largest array that the regression takes
 
 
 def arrays():
@@ -19,7 +19,7 @@ def arrays():
         yield pytest.param(params, id=f"tile{tile}-lanes{lanes}-w{digit_width}", marks=slow)
 
 
-@pytest.mark.parametrize("params", arrays())
+@pytest.mark.parametrize("params", list(arrays()))
 def test_lint(params, tmp_path):
     path = tmp_path / "hdp_core.v"
     path.write_text(to_verilog(AttentionCore(params), "hdp_core"))

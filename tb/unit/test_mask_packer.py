@@ -4,7 +4,8 @@ import cocotb
 import pytest
 
 from hdp_hw.pruning.mask_packer import MaskPacker
-from tb.unit.pruning_bench import PARAMS, bench_latency, bench_params, bench_rng, play, run_bench
+from tb.lib.play import play
+from tb.unit.pruning_bench import PARAMS, bench_latency, bench_params, bench_rng, run_bench
 
 
 @cocotb.test()
@@ -12,9 +13,10 @@ async def words(dut):
     params, rng, latency = bench_params(), bench_rng(), bench_latency()
     word = params.mask_word
     blocks, expected, cycle = {}, {}, 0
-    lengths = [1, word, min(params.max_blocks, word + 1), params.max_blocks, *rng.integers(1, params.max_blocks + 1, 12)]
+    longest = params.max_blocks
+    lengths = [1, word, min(longest, word + 1), longest, *rng.integers(1, longest + 1, 12)]
     for row, length in enumerate(lengths):
-        row %= params.max_blocks
+        row %= longest
         mask = 0
         for column in range(int(length)):
             cycle += int(rng.choice([1, 1, 1, 2]))

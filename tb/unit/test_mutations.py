@@ -6,7 +6,7 @@ from tb.lib.mutation import bench_notices
 
 #: (file, text that occurs once in it, text in its place, the bench that must notice)
 MUTATIONS = [
-    ("hdp_hw/common/pipeline.py", "register.eq(value)", "register.eq(~value)", "tb.unit.test_pipeline"),
+    ("hdp_hw/common/pipeline.py", "Cat(bits, stages)", "Cat(~bits, stages)", "tb.unit.test_pipeline"),
     ("hdp_hw/common/pipeline.py", "range(0, len(terms), 2)", "range(0, len(terms) - 1, 2)", "tb.unit.test_pipeline"),
     (
         "hdp_hw/approximation/compensator.py",
@@ -51,5 +51,5 @@ def test_only_faults_are_noticed(old, new, request):
 
 
 def test_mutation_needs_one_place():
-    with pytest.raises(ValueError, match="pipeline.py has 0 occurrences of 'no such text'"):
+    with pytest.raises(ValueError, match=r"pipeline\.py has 0 occurrences of 'no such text'"):
         bench_notices("hdp_hw/common/pipeline.py", "no such text", "", "tb.unit.test_pipeline", "none")

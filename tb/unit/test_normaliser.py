@@ -1,12 +1,11 @@
-"""Normaliser, fed by a Reciprocal as the drain does it, against golden/approximation."""
+"""Normaliser, fed by a Reciprocal as the drain does it, against golden/core/drain.py."""
 
 import cocotb
 import numpy as np
 from amaranth.hdl import Module, signed, unsigned
 from amaranth.lib.wiring import Component, In, Out
 
-from golden.approximation.reciprocal import reciprocal
-from golden.approximation.requantizer import requantize
+from golden.core.drain import drain
 from hdp_hw.approximation.normaliser import Normaliser
 from hdp_hw.approximation.reciprocal import Reciprocal
 from hdp_hw.common.pipeline import delay
@@ -60,15 +59,15 @@ def rows(rng, n):
     one, value_limit = exp2_coefficients(PARAMS.digit_width)[0], 2 ** (PARAMS.operand_width - 1)
     n_kept = np.where(rng.random(n) < 0.2, 0, rng.integers(1, PARAMS.max_seq_len + 1, n))
     n_pruned = np.where(rng.random(n) < 0.2, 0, rng.integers(0, PARAMS.max_seq_len - n_kept + 1))
-    weights = rng.integers(0, n_kept * PARAMS.digit_max + 1)
+    weight_sum = rng.integers(0, n_kept * PARAMS.digit_max + 1)
     e_pruned = np.where(rng.random(n) < 0.2, one, rng.integers(0, one + 1, n))
-    e_pruned = np.where(n_pruned > 0, e_pruned, 0)
     share = np.where(rng.random(n) < 0.2, np.sign(rng.uniform(-1, 1, n)), rng.uniform(-1, 1, n) ** 3)
     return {
-        "context": np.rint(share * weights * value_limit).astype(np.int64),
+        "context": np.rint(share * weight_sum * value_limit).astype(np.int64),
         "pruned_value": np.rint(share * n_pruned * value_limit).astype(np.int64),
-        "e_pruned": e_pruned,
-        "denominator": (weights << guard(PARAMS.digit_width)) + e_pruned * n_pruned,
+        "e_pruned": np.where(n_pruned > 0, e_pruned, 0),
+        "weight_sum": weight_sum,
+        "n_pruned": n_pruned,
     }
 
 
@@ -80,20 +79,22 @@ def longest_rows():
         "context": np.concatenate([n * PARAMS.digit_max * v, 0 * v]),
         "pruned_value": np.concatenate([0 * v, n * v]),
         "e_pruned": np.array([0, 0, one, one]),
-        "denominator": np.full(4, n * one),
+        "weight_sum": np.array([n * PARAMS.digit_max, n * PARAMS.digit_max, 0, 0]),
+        "n_pruned": np.array([0, 0, n, n]),
     }
 
 
 @cocotb.test()
 @cocotb.parametrize(gaps=[False, True])
 async def lanes(dut, gaps):
-    w, lane = PARAMS.digit_width, Lane(PARAMS)
     random_rows = rows(np.random.default_rng(cocotb.RANDOM_SEED), 2000)
-    items = {name: np.concatenate([extreme, random_rows[name]]) for name, extreme in longest_rows().items()}
-    numerator = (items["context"] << guard(w)) + items["e_pruned"] * items["pruned_value"]
-    y = requantize(numerator, *reciprocal(items["denominator"], lane.width, w), lane.width, w)
-    inputs = [dict(zip(items, values)) for values in zip(*items.values())]
-    await lockstep(dut, inputs, [{"y": y} for y in y], lane.latency, gaps)
+    items = {name: np.concatenate([extreme, random_rows[name]])[:, None] for name, extreme in longest_rows().items()}
+    context, pruned_value, e_pruned, weight_sum, n_pruned = items.values()
+    y = drain(context, weight_sum, e_pruned, n_pruned, pruned_value, 0, PARAMS)
+    denominator = (weight_sum << guard(PARAMS.digit_width)) + e_pruned * n_pruned
+    fields = ("context", "pruned_value", "e_pruned", "denominator")
+    inputs = [dict(zip(fields, row)) for row in np.hstack([context, pruned_value, e_pruned, denominator])]
+    await lockstep(dut, inputs, [{"y": y} for y in y[:, 0]], Lane(PARAMS).latency, gaps)
 
 
 @on_every_core

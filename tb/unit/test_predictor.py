@@ -10,14 +10,18 @@ from golden.pruning.predictor_cycles import predictor_cycles
 from hdp_hw.pruning.predictor import Predictor
 from hdp_hw.settings import Rule, Verdict
 from hdp_hw.timing import PREDICTOR_LATENCY_A, PREDICTOR_LATENCY_B, PREDICTOR_LATENCY_C, PREDICTOR_ROWS
-from tb.unit.pruning_bench import PARAMS, bench_params, bench_rng, held_settings, play, random_head, random_heads, run_bench
+from tb.lib.play import play
+from tb.unit.pruning_bench import PARAMS, bench_params, bench_rng, held_settings, random_head, random_heads, run_bench
 
 RULES = [Rule.ROW_THRESHOLD, Rule.MARGIN, Rule.MASS]
 WORD_LATENCY = 5  # from the read of a word's last tile to the word, and of a row's last tile to its sums
 
 
 def arrivals(head, begin, interval, rng):
-    """Cycle of each visited tile's arrival, as early as the credits allow; ``interval`` cycles a tile, None for random."""
+    """Cycle of each visited tile's arrival as early as the credits allow, and what follows.
+
+    interval : cycles from tile to tile, None for random.
+    """
     cycles, last_tiles, cycle = [], [], begin
     for row, n in enumerate(head.n_tiles):
         if row >= PREDICTOR_ROWS:

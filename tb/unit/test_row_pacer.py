@@ -6,7 +6,8 @@ import pytest
 from golden.pruning.predictor_cycles import predictor_cycles
 from hdp_hw.pruning.row_pacer import RowPacer
 from hdp_hw.timing import PREDICTOR_LATENCY_A, PREDICTOR_LATENCY_B, PREDICTOR_ROWS, ROW_CYCLES_MIN
-from tb.unit.pruning_bench import PARAMS, bench_latency, bench_params, bench_rng, play, run_bench
+from tb.lib.play import play
+from tb.unit.pruning_bench import PARAMS, bench_latency, bench_params, bench_rng, run_bench
 
 
 @cocotb.test()

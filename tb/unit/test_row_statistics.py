@@ -1,4 +1,4 @@
-"""Statistics of block rows, against golden.pruning.block_importance and the definitions in golden.pruning.block_rules."""
+"""Statistics of block rows, against golden.pruning.block_importance."""
 
 import cocotb
 import numpy as np
@@ -8,7 +8,8 @@ from golden.pruning.block_importance import block_importance
 from golden.pruning.geometry import tiles_of
 from hdp_hw.pruning.row_statistics import RowStatistics, statistics_latency
 from hdp_hw.settings import Rule
-from tb.unit.pruning_bench import PARAMS, bench_latency, bench_params, bench_rng, play, random_heads, run_bench
+from tb.lib.play import play
+from tb.unit.pruning_bench import PARAMS, bench_latency, bench_params, bench_rng, random_heads, run_bench
 
 
 def statistics(head, params):

@@ -6,13 +6,13 @@ import pytest
 from golden.pruning.block_rules import block_mask
 from hdp_hw.pruning.row_threshold import RowThreshold
 from hdp_hw.settings import Rule
+from tb.lib.play import play
 from tb.unit.pruning_bench import (
     bench_latency,
     bench_params,
     bench_rng,
     held_settings,
     largest_score,
-    play,
     random_head,
     random_heads,
     run_bench,

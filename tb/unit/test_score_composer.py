@@ -22,7 +22,7 @@ def beats(mode, q, k):
         ArrayMode.CROSS: (iq * fk + fq * ik, PARAMS.lanes // 2),
         ArrayMode.FULL: (q * k, PARAMS.slice_width),
     }[mode]
-    return [(mode, terms[start : start + elements].sum()) for start in range(0, len(terms), elements)]
+    return [(mode, terms[n : n + elements].sum()) for n in range(0, len(terms), elements)]
 
 
 def row(rng, d):

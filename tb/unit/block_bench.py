@@ -1,0 +1,54 @@
+"""What the benches of hdp_hw/array, hdp_hw/core and the executing side of hdp_hw/pruning share."""
+
+import os
+
+import cocotb
+import numpy as np
+import pytest
+from amaranth.hdl import Shape
+from amaranth.lib import data
+
+from hdp_hw.configs import CONFIGS
+from hdp_hw.params import HdpParams
+from tb.lib.simulation import simulate
+
+CORES = {
+    "tiny": CONFIGS["tiny"],
+    "small": HdpParams(tile=4, lanes=8, digit_width=8, max_head_dim=32, max_seq_len=32),
+    "narrow": HdpParams(tile=2, lanes=4, digit_width=4, max_head_dim=16, max_seq_len=16),  # a slice is one element
+    "quick": HdpParams(tile=4, lanes=64, digit_width=4, max_head_dim=16, max_seq_len=16),  # softmax_rows is 2
+}
+PARAMS = CORES[os.environ.get("HDP_CONFIG", "tiny")]  #: of the block under test, on the simulator's side
+
+
+def on_cores(*more):
+    """Parametrizes a test by ``core``: tiny, small and ``more``."""
+    return pytest.mark.parametrize("core", ["tiny", "small", *more])
+
+
+def run(component, test_module, simulator, core, variant="", **environment):
+    """Simulate a block of ``CORES[core]`` against the cocotb tests of ``test_module``."""
+    name = f"{test_module.rpartition('.test_')[2]}{variant}_{core}"
+    simulate(component, test_module, simulator, name=name, plusenv={"HDP_CONFIG": core, **environment})
+
+
+def bench_rng():
+    """numpy's random numbers, from cocotb's seed."""
+    return np.random.default_rng(cocotb.RANDOM_SEED)
+
+
+def signed_integers(rng, shape, width):
+    """Random signed integers of ``width`` bits: any, or all of them extreme, or the lowest everywhere."""
+    low, high = -(1 << (width - 1)), (1 << (width - 1)) - 1
+    kind = rng.integers(0, 8)
+    if kind == 0:
+        return np.full(shape, low)
+    return rng.choice([low, high], shape) if kind == 1 else rng.integers(low, high + 1, shape)
+
+
+def bits(layout, value):
+    """A record as an unsigned integer: dictionaries for structures, sequences for arrays, integers for the rest."""
+    if not isinstance(layout, data.Layout):
+        return int(value) & ((1 << Shape.cast(layout).width) - 1)
+    items = value.items() if isinstance(layout, data.StructLayout) else enumerate(value)
+    return sum(bits(layout[key].shape, item) << layout[key].offset for key, item in items)
