@@ -441,7 +441,8 @@ class _Schedule:
 
     def _begin_context(self):
         row = self._pop_context()
-        end = self._begin("context", row.head, row.row, row.n_tiles * self.params.slices(row.head.plan.settings.head_dim))
+        cycles = row.n_tiles * self.params.slices(row.head.plan.settings.head_dim)
+        end = self._begin("context", row.head, row.row, cycles)
 
         def begun():
             self.stores -= 1

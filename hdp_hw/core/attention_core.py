@@ -1,6 +1,6 @@
 """The core: heads of attention in, their pruned outputs out."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
 from amaranth.lib import data, fifo, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -49,9 +49,9 @@ class AttentionCore(wiring.Component):
     o_mask : Out(self.mask_layout)
     o_counters : Out(self.counter_layout)
 
-    ``o_busy`` marks the clock cycles in which the array is given work; ``o_mask`` traces the masks as the predictor decides them (a word of one row's blocks, no back-pressure);
-    ``o_counters`` counts clock cycles in which a head was inside and those that the array spent in each mode,
-    since reset.
+    ``o_busy`` marks the clock cycles in which the array is given work; ``o_mask`` traces the masks as the predictor
+    decides them (a word of one row's blocks, no back-pressure); ``o_counters`` counts clock cycles in which a head was
+    inside and those that the array spent in each mode, since reset.
 
     Timing
     ------
@@ -423,7 +423,8 @@ class AttentionCore(wiring.Component):
         partial, remainder = Signal(), Signal(tile_bits)
         m.d.sync += [partial.eq(column == n_k >> tile_bits), remainder.eq(n_k[:tile_bits])]
         for c in range(params.tile):
-            m.d.sync += array.i_columns[c].eq(~partial | (remainder > c))
+            exists = remainder > c if c < params.tile - 1 else 0
+            m.d.sync += array.i_columns[c].eq(~partial | exists)
         at_array = delay(m, at_words, OPERAND_LATENCY - 2, "op_d")
         m.d.comb += [
             array.i_valid.eq(delay(m, self.valid_with_column, OPERAND_LATENCY - 2, "valid_d")),

@@ -24,6 +24,8 @@ class Drain(wiring.Component):
     Parameters
     ----------
     params : HdpParams
+    sums_layout : data.StructLayout
+        A row's sums of weights, as SoftmaxUnit gives them.
 
     Ports
     -----

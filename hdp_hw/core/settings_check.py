@@ -43,6 +43,10 @@ class SettingsCheck(wiring.Component):
         ]
         for name, (low, high) in field_limits(self.params).items():
             value = settings[name]
-            wrong += [value < low, value > high]
+            lowest = -(1 << (len(value) - 1)) if low < 0 else 0
+            if low > lowest:
+                wrong.append(value < low)
+            if high < lowest + (1 << len(value)) - 1:
+                wrong.append(value > high)
         m.d.comb += self.o_legal.eq(~Cat(wrong).any())
         return m

@@ -1,6 +1,6 @@
 """Scores of a row to weights: the part of softmax between the two products."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import Array, Cat, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, fifo, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -139,7 +139,7 @@ class SoftmaxUnit(wiring.Component):
             m.d.sync += [
                 job.eq(self.i.payload),
                 row_max.eq(maxima.r_data),
-                scale.eq(_choose(self.i_scales, self.i.payload.head)),
+                scale.eq(Array([self.i_scales[head] for head in range(3)])[self.i.payload.head]),
             ]
 
         # The scores, two cycles later, against the row's maximum; then their exponentials.
@@ -164,22 +164,21 @@ class SoftmaxUnit(wiring.Component):
         for k in range(rows):
             for c in range(tile):
                 m.submodules[f"exp2_{k}_{c}"] = lane = self.lanes[k * tile + c]
-                r = _at_step([step_ * rows + k for step_ in range(n_steps)], step_then, lambda r: stored[r][c])
-                maximum = _at_step([step_ * rows + k for step_ in range(n_steps)], step_then, lambda r: max_then[r])
+                turns = range(k, tile, rows)  # the query rows that the lane serves
+                score = Array([stored[r][c] for r in turns])[step_then]
+                maximum = Array([max_then[r] for r in turns])[step_then]
                 difference = Signal(signed(params.s_width + 1), name=f"difference_{k}_{c}")
-                if k == 0:  # the first tile's worth of lanes also serves the stand-in of query row c
-                    r, maximum = Mux(stand_in_then, mean.mean[c], r), Mux(stand_in_then, max_then[c], maximum)
+                if k == 0:  # and the stand-in of query row c
+                    score = Mux(stand_in_then, mean.mean[c], score)
+                    maximum = Mux(stand_in_then, max_then[c], maximum)
                 m.d.comb += [
-                    difference.eq(maximum - r),
+                    difference.eq(maximum - score),
                     lane.i_valid.eq(computes | stand_in_then),
                     lane.i_difference.eq(Mux(stand_in_then & (difference < 0), 0, difference)),
                     lane.i_mult.eq(scale_then.mult),
                     lane.i_shift.eq(scale_then.shift),
                 ]
-                valid = _at_step(
-                    [step_ * rows + k for step_ in range(n_steps)], step_then, lambda r: stored_elements[r][c]
-                )
-                lane_valid.append(valid & computes)
+                lane_valid.append(Array([stored_elements[r][c] for r in turns])[step_then] & computes)
 
         # Weights to their slots, and their sums.
         at_weights = self.lanes[0].latency
@@ -265,7 +264,8 @@ class SoftmaxUnit(wiring.Component):
         """Weight slots, a bank a query row; weights are stored as their two digits."""
         params, w, tile, rows = self.params, self.params.digit_width, self.params.tile, self.params.softmax_rows
         digits = row_layout(data.ArrayLayout(signed(w), 2), params)
-        enables, address = delay(m, Cat(writes & (step == s) for s in range(tile // rows)), 1, "write"), delay(m, slot, 1)
+        enables = delay(m, Cat(writes & (step == s) for s in range(tile // rows)), 1, "write")
+        address = delay(m, slot, 1, "address")
         for r in range(tile):
             m.submodules[f"weights_{r}"] = store = memory.Memory(shape=digits, depth=params.score_slots, init=[])
             write, read = store.write_port(), store.read_port()
@@ -282,16 +282,3 @@ class SoftmaxUnit(wiring.Component):
                 self.o_weights[r].eq(read.data),
             ]
         return read
-
-
-def _choose(array, index):
-    """``array[index]`` of three."""
-    return Mux(index[1], array[2].as_value(), Mux(index[0], array[1].as_value(), array[0].as_value()))
-
-
-def _at_step(rows, step, value):
-    """``value(rows[step])``."""
-    chosen = value(rows[-1])
-    for index, row in reversed(list(enumerate(rows[:-1]))):
-        chosen = Mux(step == index, value(row), chosen)
-    return chosen

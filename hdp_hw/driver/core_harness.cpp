@@ -1,7 +1,7 @@
 // Runs the clock of a verilated module whose ports are streams: whole arrays of beats go in, arrays of beats come out.
 //
 // A beat is the module's ports of one stream, byte for byte and in order, as Verilator stores them. binding.h, which
-// hdp_hw/driver/simulation.py generates, names the module and its ports.
+// hdp_hw/driver/compiled_model.py generates, names the module and its ports.
 
 #include <cstdint>
 #include <cstring>
@@ -31,7 +31,7 @@ struct Ports {
 #define PORT(port) {&(port), sizeof(port)}
 #include "binding.h"  // using Model = ...; static Ports bind(Model&)
 
-// What Python shares; ctypes structures of the same names there.
+// What Python shares; ctypes structures of like names there.
 extern "C" {
 struct Input {
     const uint8_t* beats;

@@ -15,7 +15,8 @@ class RowStatistics(wiring.Component):
     """Importance of every tile and, per block row, what the block rules compare with.
 
     Largest score of each query row, ``m_r = max_j A_rj`` over its valid elements (the most negative number for a query
-    row without any), and maximum, minimum, sum and number of the importances of the blocks that have a valid element.
+    row without any), and maximum, minimum, sum and number of the importances of the blocks that have a valid element. A
+    block that has none is the only one of its row; the three are 0 then.
 
     Parameters
     ----------
@@ -39,7 +40,6 @@ class RowStatistics(wiring.Component):
     o_row_max : Out(row_layout(signed(params.a_width), params))
     o_theta_max : Out(unsigned(params.theta_width))
     o_theta_min : Out(unsigned(params.theta_width))
-        All ones for a row that has no block with a valid element; the maximum is 0 there.
     o_theta_sum : Out(unsigned(theta_sum_width(params)))
     o_n_b : Out(unsigned(params.n_blocks_width))
         Blocks that have a valid element.
@@ -113,20 +113,19 @@ class RowStatistics(wiring.Component):
 
         # The running statistics of the row; a first tile starts anew.
         theta, n_valid = importance.o_theta, importance.o_n_valid
-        exists = n_valid != 0
         with m.If(importance.o_valid):
             for r in range(tile):
                 with m.If(first | (tile_max[r] > self.o_row_max[r])):
                     m.d.sync += self.o_row_max[r].eq(tile_max[r])
             m.d.sync += [
                 self.o_theta_sum.eq(Mux(first, 0, self.o_theta_sum) + theta),
-                self.o_n_b.eq(Mux(first, 0, self.o_n_b) + exists),
+                self.o_n_b.eq(Mux(first, 0, self.o_n_b) + (n_valid != 0)),
                 self.o_n_valid.eq(Mux(first, 0, self.o_n_valid) + n_valid),
             ]
             with m.If(first | (theta > self.o_theta_max)):
                 m.d.sync += self.o_theta_max.eq(theta)
-            with m.If(first | (exists & (theta < self.o_theta_min))):
-                m.d.sync += self.o_theta_min.eq(Mux(exists, theta, (1 << self.params.theta_width) - 1))
+            with m.If(first | (theta < self.o_theta_min)):
+                m.d.sync += self.o_theta_min.eq(theta)
         m.d.sync += self.o_valid.eq(importance.o_valid & last)
         return m
 

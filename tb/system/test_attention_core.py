@@ -16,7 +16,7 @@ from golden.stimulus import captured_heads, corner_operands, random_head, wide_h
 from hdp_hw.configs import load_config
 from hdp_hw.core.attention_core import AttentionCore
 from hdp_hw.params import ceil_div
-from hdp_hw.settings import HeadError, HeadSettings, Rule, Verdict
+from hdp_hw.settings import HeadError, Rule, Verdict
 from tb.lib.core_bench import ADVERSARIAL_STALLS, RANDOM_STALLS, CoreBench, Job, check_heads, output_matrix
 from tb.lib.lockstep import start
 from tb.lib.simulation import simulate
@@ -55,7 +55,7 @@ def mixed_jobs(rng, n=None):
     return jobs
 
 
-# -- real heads ---------------------------------------------------------------------------------------------------------
+# -- real heads ----------------------------------------------------------------------------------------------------
 @cocotb.test()
 async def real_heads_of_every_rule(dut):
     """Captured heads, back to back, under every rule with and without compensation."""
@@ -84,7 +84,7 @@ async def real_heads_of_one_rule(dut):
     await check_heads(dut, PARAMS, jobs)
 
 
-# -- corners ------------------------------------------------------------------------------------------------------------
+# -- corners -------------------------------------------------------------------------------------------------------
 @cocotb.test()
 async def lengths(dut):
     """One query or key, less than a tile, no multiple of a tile, every small head dimension."""
@@ -164,7 +164,7 @@ async def all_heads_pruned(dut):
     await check_heads(dut, PARAMS, jobs)
 
 
-# -- stalls and resets --------------------------------------------------------------------------------------------------
+# -- stalls and resets ---------------------------------------------------------------------------------------------
 @cocotb.test()
 async def random_stalls(dut):
     await start(dut)
@@ -201,7 +201,7 @@ async def reset_in_mid_head(dut):
         await check_heads(dut, PARAMS, jobs[:2])
 
 
-# -- malformed heads ----------------------------------------------------------------------------------------------------
+# -- malformed heads -----------------------------------------------------------------------------------------------
 def well_formed_beats(j):
     integer, fraction = integer_and_fraction(j.q, j.k, PARAMS)
     return {"integer": integer, "fraction": fraction, "value": value(j.v, PARAMS)}
@@ -281,7 +281,7 @@ async def check_errors(dut, jobs, errors, plans):
     assert [observed.done for observed in seen] == cycles.done
 
 
-# -- pytest -------------------------------------------------------------------------------------------------------------
+# -- pytest --------------------------------------------------------------------------------------------------------
 GROUPS = {
     "real": ["real_heads_of_every_rule"],
     "corners": ["lengths", "causal", "corner_values", "extreme_settings", "maximum_length", "all_heads_pruned"],
@@ -324,7 +324,9 @@ def test_other_sizes(simulator, config, group):
 @pytest.mark.parametrize("rule", Rule)
 def test_real_heads_of_128(simulator, rule):
     share = "0.25" if simulator == "verilator" else "0.1"
-    run("tiny", simulator, ["real_heads_of_one_rule"], rule.name, HDP_RULE=rule.name, HDP_SEQ_LEN="128", HDP_SHARE=share)
+    run(
+        "tiny", simulator, ["real_heads_of_one_rule"], rule.name, HDP_RULE=rule.name, HDP_SEQ_LEN="128", HDP_SHARE=share
+    )
 
 
 @pytest.mark.slow

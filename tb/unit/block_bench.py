@@ -10,7 +10,7 @@ from amaranth.lib import data
 
 from hdp_hw.configs import CONFIGS
 from hdp_hw.params import HdpParams
-from tb.lib.simulation import simulate
+from tb.lib.simulation import SIMULATORS, simulate
 
 CORES = {
     "tiny": CONFIGS["tiny"],
@@ -22,8 +22,9 @@ PARAMS = CORES[os.environ.get("HDP_CONFIG", "tiny")]  #: of the block under test
 
 
 def on_cores(*more):
-    """Parametrizes a test by ``core``: tiny, small and ``more``."""
-    return pytest.mark.parametrize("core", ["tiny", "small", *more])
+    """Parametrizes a test by ``simulator`` and ``core``: both simulators for tiny and small, Icarus for ``more``."""
+    runs = [(simulator, core) for core in ("tiny", "small") for simulator in SIMULATORS]
+    return pytest.mark.parametrize("simulator, core", [*runs, *(("icarus", core) for core in more)])
 
 
 def run(component, test_module, simulator, core, variant="", **environment):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import cocotb
 import numpy as np
+import pytest
 
 from golden.pruning.geometry import tiles_of, valid_elements, visited_blocks
 from hdp_hw.configs import CONFIGS
@@ -18,10 +19,15 @@ PARAMS = {
     "octo": HdpParams(tile=8, lanes=4, digit_width=4, max_head_dim=16, max_seq_len=16),
 }
 
+# The predictor, which holds most blocks of the folder, runs both cores under both simulators; a block takes three runs.
+RUNS = [("icarus", "tiny"), ("icarus", "wide"), ("verilator", "wide")]
+on_every_run = pytest.mark.parametrize("simulator, config", RUNS)
+on_every_run_and_largest_tile = pytest.mark.parametrize("simulator, config", [*RUNS, ("icarus", "octo")])
 
-def run_bench(component_class, module, simulator, config, params=None):
-    """Simulate ``component_class(params)`` with the cocotb tests of ``module``."""
-    component = component_class(params or PARAMS[config])
+
+def run_bench(component_class, module, simulator, config):
+    """Simulate ``component_class(PARAMS[config])`` with the cocotb tests of ``module``."""
+    component = component_class(PARAMS[config])
     name = module.rpartition(".test_")[2]
     environment = {"HDP_CONFIG": config, "HDP_LATENCY": str(getattr(component, "latency", 0))}
     simulate(component, module, simulator, name=f"{name}_{config}", plusenv=environment)

@@ -2,7 +2,6 @@
 
 import cocotb
 import numpy as np
-import pytest
 
 from golden.pruning.coarse_exp import coarse_exp, coarse_logit
 from golden.pruning.geometry import tiles_of
@@ -10,7 +9,15 @@ from hdp_hw.pruning.block_distance import BlockDistance
 from hdp_hw.pruning.coarse_logit import DISTANCE_MAX, NO_DISTANCE
 from hdp_hw.settings import Rule
 from tb.lib.play import play
-from tb.unit.pruning_bench import bench_latency, bench_params, bench_rng, held_settings, random_heads, run_bench
+from tb.unit.pruning_bench import (
+    bench_latency,
+    bench_params,
+    bench_rng,
+    held_settings,
+    on_every_run,
+    random_heads,
+    run_bench,
+)
 from tb.unit.test_coarse_logit import wide_logit
 
 
@@ -46,6 +53,6 @@ async def heads(dut):
     await play(dut, {"i_valid": tiles}, held, {"o_valid": expected})
 
 
-@pytest.mark.parametrize("config", ["tiny", "wide"])
+@on_every_run
 def test_block_distance(simulator, config):
     run_bench(BlockDistance, __name__, simulator, config)

@@ -2,12 +2,18 @@
 
 import cocotb
 import numpy as np
-import pytest
 
 from golden.pruning.block_importance import block_importance
 from hdp_hw.pruning.block_importance import BlockImportance
 from tb.lib.lockstep import lockstep
-from tb.unit.pruning_bench import PARAMS, bench_latency, bench_params, bench_rng, largest_score, run_bench
+from tb.unit.pruning_bench import (
+    bench_latency,
+    bench_params,
+    bench_rng,
+    largest_score,
+    on_every_run_and_largest_tile,
+    run_bench,
+)
 
 
 @cocotb.test()
@@ -32,6 +38,6 @@ async def importances(dut, gaps):
     )
 
 
-@pytest.mark.parametrize("config", PARAMS)
+@on_every_run_and_largest_tile
 def test_block_importance(simulator, config):
     run_bench(BlockImportance, __name__, simulator, config)

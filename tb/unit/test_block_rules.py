@@ -2,7 +2,6 @@
 
 import cocotb
 import numpy as np
-import pytest
 
 from golden.pruning.block_rules import block_mask
 from hdp_hw.pruning.block_rules import BlockRules
@@ -15,6 +14,7 @@ from tb.unit.pruning_bench import (
     bench_params,
     bench_rng,
     held_settings,
+    on_every_run,
     random_head,
     random_heads,
     run_bench,
@@ -79,6 +79,6 @@ async def rows_back_to_back(dut):
     await play(dut, {"i_row_valid": rows, "i_valid": tiles}, held, {"o_valid": expected})
 
 
-@pytest.mark.parametrize("config", ["tiny", "wide"])
+@on_every_run
 def test_block_rules(simulator, config):
     run_bench(BlockRules, __name__, simulator, config)

@@ -2,14 +2,13 @@
 
 import cocotb
 import numpy as np
-import pytest
 
 from golden.pruning.coarse_exp import coarse_exp
 from hdp_hw.pruning.coarse_exp import CoarseExp
 from hdp_hw.pruning.coarse_logit import DISTANCE_MAX
 from hdp_hw.tables import COARSE_MAX, COARSE_ONE
 from tb.lib.lockstep import lockstep
-from tb.unit.pruning_bench import bench_latency, bench_params, bench_rng, run_bench
+from tb.unit.pruning_bench import bench_latency, bench_params, bench_rng, on_every_run, run_bench
 
 
 @cocotb.test()
@@ -29,7 +28,7 @@ async def exponentials(dut, gaps):
     )
 
 
-@pytest.mark.parametrize("config", ["tiny", "wide"])
+@on_every_run
 def test_coarse_exp(simulator, config):
     run_bench(CoarseExp, __name__, simulator, config)
 

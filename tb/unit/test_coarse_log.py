@@ -2,13 +2,12 @@
 
 import cocotb
 import numpy as np
-import pytest
 
 from golden.pruning.coarse_exp import coarse_log
 from hdp_hw.pruning.coarse_log import CoarseLog
 from hdp_hw.tables import COARSE_ONE
 from tb.lib.lockstep import lockstep
-from tb.unit.pruning_bench import bench_latency, bench_params, bench_rng, run_bench
+from tb.unit.pruning_bench import bench_latency, bench_params, bench_rng, on_every_run, run_bench
 
 
 @cocotb.test()
@@ -24,7 +23,7 @@ async def logarithms(dut, gaps):
     await lockstep(dut, [{"z": z} for z in [0, *sums]], [{"log": log} for log in [0, *expected]], bench_latency(), gaps)
 
 
-@pytest.mark.parametrize("config", ["tiny", "wide"])
+@on_every_run
 def test_coarse_log(simulator, config):
     run_bench(CoarseLog, __name__, simulator, config)
 

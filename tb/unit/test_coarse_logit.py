@@ -2,14 +2,13 @@
 
 import cocotb
 import numpy as np
-import pytest
 
 from golden.pruning.coarse_exp import coarse_logit
 from hdp_hw.pruning.coarse_logit import DISTANCE_MAX, CoarseLogit
 from hdp_hw.settings import HeadSettings
 from hdp_hw.tables import COARSE_MAX
 from tb.lib.lockstep import lockstep
-from tb.unit.pruning_bench import bench_latency, bench_params, bench_rng, run_bench
+from tb.unit.pruning_bench import bench_latency, bench_params, bench_rng, on_every_run, run_bench
 
 
 def wide_logit(difference, kappa, kappa_shift):
@@ -39,6 +38,6 @@ async def logits(dut, gaps):
     )
 
 
-@pytest.mark.parametrize("config", ["tiny", "wide"])
+@on_every_run
 def test_coarse_logit(simulator, config):
     run_bench(CoarseLogit, __name__, simulator, config)

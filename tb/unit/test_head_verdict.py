@@ -1,7 +1,6 @@
 """Verdicts, against golden.pruning.head_verdict."""
 
 import cocotb
-import pytest
 
 from golden.pruning.head_verdict import head_verdict
 from hdp_hw.pruning.head_verdict import HeadVerdict
@@ -14,6 +13,7 @@ from tb.unit.pruning_bench import (
     bench_rng,
     held_settings,
     largest_score,
+    on_every_run,
     run_bench,
 )
 
@@ -60,7 +60,7 @@ async def verdicts(dut):
     await play(dut, {"i_totals_valid": complete, "i_valid": kept}, held, {"o_valid": expected})
 
 
-@pytest.mark.parametrize("config", ["tiny", "wide"])
+@on_every_run
 def test_head_verdict(simulator, config):
     run_bench(HeadVerdict, __name__, simulator, config)
 

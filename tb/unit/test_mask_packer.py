@@ -1,11 +1,16 @@
 """Words of the mask, against the bits that went in."""
 
 import cocotb
-import pytest
 
 from hdp_hw.pruning.mask_packer import MaskPacker
 from tb.lib.play import play
-from tb.unit.pruning_bench import PARAMS, bench_latency, bench_params, bench_rng, run_bench
+from tb.unit.pruning_bench import (
+    bench_latency,
+    bench_params,
+    bench_rng,
+    on_every_run_and_largest_tile,
+    run_bench,
+)
 
 
 @cocotb.test()
@@ -30,6 +35,6 @@ async def words(dut):
     await play(dut, {"i_valid": blocks}, {}, {"o_valid": expected})
 
 
-@pytest.mark.parametrize("config", PARAMS)
+@on_every_run_and_largest_tile
 def test_mask_packer(simulator, config):
     run_bench(MaskPacker, __name__, simulator, config)

@@ -25,6 +25,44 @@ MUTATIONS = [
     ("hdp_hw/approximation/reciprocal.py", "Mux(exists, s, self.width)", "s", "tb.unit.test_reciprocal"),
     ("hdp_hw/approximation/requantizer.py", "self._cut - 7", "self._cut - 6", "tb.unit.test_requantizer"),
     ("hdp_hw/approximation/score_composer.py", "Mux(first, 0, self.o_s)", "self.o_s", "tb.unit.test_score_composer"),
+    ("hdp_hw/pruning/arithmetic.py", "partial << low", "partial", "tb.unit.test_coarse_logit"),
+    (
+        "hdp_hw/pruning/block_distance.py",
+        "Mux(exp_elements[r][c], coarse_exp.o_exp[r][c], 0)",
+        "coarse_exp.o_exp[r][c]",
+        "tb.unit.test_block_distance",
+    ),
+    ("hdp_hw/pruning/block_importance.py", "Mux(valid, abs(a), 0)", "abs(a)", "tb.unit.test_block_importance"),
+    (
+        "hdp_hw/pruning/block_rules.py",
+        "difference >= COARSE_MAX",
+        "difference > COARSE_MAX",
+        "tb.unit.test_block_rules",
+    ),
+    ("hdp_hw/pruning/coarse_exp.py", "logit > COARSE_MAX", "logit > COARSE_MAX + 1", "tb.unit.test_coarse_exp"),
+    ("hdp_hw/pruning/coarse_log.py", "== 1, place, 0", ">= 1, place, 0", "tb.unit.test_coarse_log"),
+    (
+        "hdp_hw/pruning/coarse_logit.py",
+        "Mux(logit > DISTANCE_MAX, DISTANCE_MAX, logit)",
+        "logit",
+        "tb.unit.test_coarse_logit",
+    ),
+    ("hdp_hw/pruning/head_verdict.py", "< least_theta", "<= least_theta", "tb.unit.test_head_verdict"),
+    ("hdp_hw/pruning/mask_packer.py", "Mux(place == 0, 0, self.o_mask)", "self.o_mask", "tb.unit.test_mask_packer"),
+    ("hdp_hw/pruning/predictor.py", "Mux(keep, 0, score_sum[r])", "score_sum[r]", "tb.unit.test_predictor"),
+    (
+        "hdp_hw/pruning/row_pacer.py",
+        "Mux(description.last_row, 0, next_row + 1)",
+        "next_row + 1",
+        "tb.unit.test_row_pacer",
+    ),
+    (
+        "hdp_hw/pruning/row_statistics.py",
+        "Mux(self.i_elements[r][c], self.i_a[r][c], lowest)",
+        "self.i_a[r][c]",
+        "tb.unit.test_row_statistics",
+    ),
+    ("hdp_hw/pruning/row_threshold.py", ">= limit", "> limit", "tb.unit.test_row_threshold"),
 ]
 
 

@@ -1,13 +1,18 @@
 """Turns of block rows, against golden.pruning.predictor_cycles."""
 
 import cocotb
-import pytest
 
 from golden.pruning.predictor_cycles import predictor_cycles
 from hdp_hw.pruning.row_pacer import RowPacer
 from hdp_hw.timing import PREDICTOR_LATENCY_A, PREDICTOR_LATENCY_B, PREDICTOR_ROWS, ROW_CYCLES_MIN
 from tb.lib.play import play
-from tb.unit.pruning_bench import PARAMS, bench_latency, bench_params, bench_rng, run_bench
+from tb.unit.pruning_bench import (
+    bench_latency,
+    bench_params,
+    bench_rng,
+    on_every_run_and_largest_tile,
+    run_bench,
+)
 
 
 @cocotb.test()
@@ -16,9 +21,9 @@ async def turns(dut):
     params, rng, latency = bench_params(), bench_rng(), bench_latency()
     longest = params.max_blocks
     offered, blocks, ends, cycle = {}, {}, {}, 0
-    for head in range(12):
+    for head in range(16):
         lengths = [1, ROW_CYCLES_MIN - 1, ROW_CYCLES_MIN, ROW_CYCLES_MIN + 1, *rng.integers(1, 24, 4)]
-        lengths = [min(int(n), longest) for n in lengths[: min(len(lengths), longest)]]
+        lengths = [min(int(n), longest) for n in lengths[: min(int(rng.integers(1, 9)), longest)]]
         offers, cycles = [], None
         for row, n in enumerate(lengths):
             cycle += int(rng.choice([1, 1, 8, ROW_CYCLES_MIN, 3 * ROW_CYCLES_MIN])) if head else 1
@@ -39,6 +44,6 @@ async def turns(dut):
     await play(dut, {"i_valid": offered}, {}, {"o_valid": blocks, "o_end": ends})
 
 
-@pytest.mark.parametrize("config", PARAMS)
+@on_every_run_and_largest_tile
 def test_row_pacer(simulator, config):
     run_bench(RowPacer, __name__, simulator, config)

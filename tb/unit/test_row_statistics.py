@@ -9,7 +9,15 @@ from golden.pruning.geometry import tiles_of
 from hdp_hw.pruning.row_statistics import RowStatistics, statistics_latency
 from hdp_hw.settings import Rule
 from tb.lib.play import play
-from tb.unit.pruning_bench import PARAMS, bench_latency, bench_params, bench_rng, random_heads, run_bench
+from tb.unit.pruning_bench import (
+    PARAMS,
+    bench_latency,
+    bench_params,
+    bench_rng,
+    on_every_run_and_largest_tile,
+    random_heads,
+    run_bench,
+)
 
 
 def statistics(head, params):
@@ -26,7 +34,7 @@ def statistics(head, params):
             {
                 "o_row_max": row_max[row],
                 "o_theta_max": max(found, default=0),
-                "o_theta_min": min(found, default=2**params.theta_width - 1),
+                "o_theta_min": min(found, default=0),
                 "o_theta_sum": found.sum(),
                 "o_n_b": len(found),
                 "o_n_valid": valid[row * tile : (row + 1) * tile].sum(),
@@ -50,7 +58,7 @@ async def heads(dut):
     await play(dut, {"i_valid": tiles}, {}, {"o_tile_valid": importances, "o_valid": rows})
 
 
-@pytest.mark.parametrize("config", PARAMS)
+@on_every_run_and_largest_tile
 def test_row_statistics(simulator, config):
     run_bench(RowStatistics, __name__, simulator, config)
 

@@ -1,7 +1,6 @@
 """The row_threshold rule, against golden.pruning.block_rules."""
 
 import cocotb
-import pytest
 
 from golden.pruning.block_rules import block_mask
 from hdp_hw.pruning.row_threshold import RowThreshold
@@ -13,6 +12,7 @@ from tb.unit.pruning_bench import (
     bench_rng,
     held_settings,
     largest_score,
+    on_every_run,
     random_head,
     random_heads,
     run_bench,
@@ -51,6 +51,6 @@ async def heads(dut):
     await play(dut, {"i_valid": tiles}, held, {"o_valid": expected})
 
 
-@pytest.mark.parametrize("config", ["tiny", "wide"])
+@on_every_run
 def test_row_threshold(simulator, config):
     run_bench(RowThreshold, __name__, simulator, config)
