@@ -9,6 +9,9 @@ LEGAL_LANES = (4, 8, 16, 32, 64)
 LEGAL_DIGIT_WIDTHS = (4, 8)
 HEAD_DIM_RANGE = (16, 128)
 SEQ_LEN_RANGE = (16, 1024)
+CORES_RANGE = (1, 8)
+LEGAL_BUS_WIDTHS = (32, 64, 128)
+ADDRESS_WIDTH_RANGE = (32, 64)
 
 
 class ArrayMode(IntEnum):
@@ -40,7 +43,7 @@ def bits_for(n):
 
 @dataclass(frozen=True)
 class HdpParams:
-    """Parameters of one core; every other size is derived from these five.
+    """Parameters of a co-processor and its cores; every other size is derived from these.
 
     Parameters
     ----------
@@ -54,6 +57,12 @@ class HdpParams:
         Largest head dimension, 16 to 128, a multiple of ``lanes / 4``.
     max_seq_len : int
         Largest number of queries and of keys, 16 to 1024, a multiple of ``tile``.
+    n_cores : int
+        Cores behind the memory port, 1 to 8. Not of a core alone.
+    bus_width : int
+        Bits of the memory port's data: 32, 64 or 128. Not of a core alone.
+    address_width : int
+        Bits of the memory port's addresses, 32 to 64. Not of a core alone.
 
     Raises
     ------
@@ -66,13 +75,21 @@ class HdpParams:
     digit_width: int = 4
     max_head_dim: int = 32
     max_seq_len: int = 128
+    n_cores: int = 1
+    bus_width: int = 64
+    address_width: int = 40
 
     def __post_init__(self):
         for field in fields(self):
             value = getattr(self, field.name)
             if type(value) is not int:
                 raise ParameterError(field.name, value, f"an integer, not {type(value).__name__}")
-        for name, legal in (("tile", LEGAL_TILES), ("lanes", LEGAL_LANES), ("digit_width", LEGAL_DIGIT_WIDTHS)):
+        for name, legal in (
+            ("tile", LEGAL_TILES),
+            ("lanes", LEGAL_LANES),
+            ("digit_width", LEGAL_DIGIT_WIDTHS),
+            ("bus_width", LEGAL_BUS_WIDTHS),
+        ):
             if getattr(self, name) not in legal:
                 raise ParameterError(name, getattr(self, name), ", ".join(map(str, legal)))
         for name, (low, high), step, why in (
@@ -82,6 +99,9 @@ class HdpParams:
             value = getattr(self, name)
             if not low <= value <= high or value % step:
                 raise ParameterError(name, value, f"{low} to {high}, a multiple of {why} = {step}")
+        for name, (low, high) in (("n_cores", CORES_RANGE), ("address_width", ADDRESS_WIDTH_RANGE)):
+            if not low <= getattr(self, name) <= high:
+                raise ParameterError(name, getattr(self, name), f"{low} to {high}")
 
     # -- the array ------------------------------------------------------------------------------------------------
     @property
@@ -153,6 +173,22 @@ class HdpParams:
     def mask_words(self):
         """Mask words of the longest row."""
         return ceil_div(self.max_blocks, self.mask_word)
+
+    # -- the memory port ------------------------------------------------------------------------------------------
+    @property
+    def bus_bytes(self):
+        """Bytes of a bus word: addresses and strides are multiples of it."""
+        return self.bus_width // 8
+
+    @property
+    def word_width(self):
+        """Bits of a word of the operand streams: ``lanes`` digits, or ``lanes / 2`` operands."""
+        return self.lanes * self.digit_width
+
+    @cached_property
+    def axi_id_width(self):
+        """Bits of an AXI ID: two of the epoch, then the requester: four per core."""
+        return 2 + bits_for(4 * self.n_cores - 1)
 
     # -- widths ---------------------------------------------------------------------------------------------------
     @cached_property

@@ -26,28 +26,36 @@ class Sequencer(wiring.Component):
     Ports
     -----
     i_shapes : In(data.ArrayLayout(head_shape_layout(params), 3))
+        Of the heads in the table.
     i_predict : In(stream.Signature(row_job_layout(params)))
+        A row to predict, of at least one tile.
     i_score : In(stream.Signature(row_job_layout(params)))
     o_score : Out(stream.Signature(row_job_layout(params)))
+        The row of ``i_score``, when it begins or passes.
     i_context : In(stream.Signature(row_job_layout(params)))
     o_context : Out(stream.Signature(row_job_layout(params)))
+        The row of ``i_context``, likewise.
     i_context_free : In(unsigned(1))
+        The drain has a store for a row.
     o_freed : Out(unsigned(params.n_blocks_width))
+        With a context row's last micro-operation: score slots that it gives back; else 0.
     o_valid : Out(unsigned(1))
+        A micro-operation.
     o_op : Out(micro_op_layout(params))
-
-    ``i_score`` and ``i_context`` are passed on to ``o_score`` and ``o_context`` when they begin; ``i_context_free``
-    says that the drain has room for a row; ``o_freed`` counts the score slots of a context that ended.
+        ``column`` counts only with ``predict``, ``slot`` only without.
 
     Timing
     ------
-    An operation that can begin in clock cycle t has its first micro-operation in ``o_op`` in cycle t + 2, and its
-    last one as many cycles later as it has micro-operations, less one.
+    An operation that is taken in clock cycle t has its micro-operations in ``o_op`` from cycle t + ``latency`` = t + 2
+    on, one a cycle. The next can be taken as many cycles after t as it has micro-operations. Back-pressure of a queue
+    behind holds back its own kind only.
 
     Numerics
     --------
-    Golden twin: golden.core.cycle_model.
+    Golden twin ``golden.core.sequencer``; all of the schedule: ``golden.core.cycle_model``.
     """
+
+    latency = 2
 
     def __init__(self, params):
         self.params = params

@@ -94,6 +94,7 @@ class CompiledModel:
     """
 
     def __init__(self, component, name, cache=CACHE):
+        self.name = name
         self.inputs, self.outputs, self.levels = streams_of(component)
         self.verilog = to_verilog(component, name)
         self._library = ctypes.CDLL(str(_compile(self.verilog, name, self._binding(name), Path(cache)).resolve()))

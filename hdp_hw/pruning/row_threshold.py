@@ -109,9 +109,8 @@ class RowThreshold(wiring.Component):
         blocks = Signal(signed(self.params.seq_width + 2))
         on_diagonal = Signal()
         m.d.sync += offset.eq(settings.n_k - settings.n_q)
-        # The last key of the row's first query is row * tile + offset; where that is negative, it sees none, and the
-        # first block is the one that later queries have in common. Blocks that begin with that key have no later one.
+        # The last key of the row's first query is row * tile + offset. Where that is negative, the row has one block at
+        # most, which equals the row's extreme and mean. Blocks that begin with that key have no later one.
         m.d.comb += blocks.eq(self.i_row + (offset >> tile_bits))
-        cut = settings.causal & offset[:tile_bits].any()
-        m.d.sync += on_diagonal.eq(cut & (self.i_column == Mux(blocks < 0, 0, blocks)))
+        m.d.sync += on_diagonal.eq(settings.causal & offset[:tile_bits].any() & (self.i_column == blocks))
         return on_diagonal

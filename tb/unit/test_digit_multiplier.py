@@ -26,8 +26,8 @@ async def all_pairs(dut):
 @cocotb.test()
 async def random_digits(dut):
     rng = bench_rng()
-    left, right = np.array([signed_integers(rng, (2, PARAMS.lanes), PARAMS.digit_width) for _ in range(500)]).swapaxes(0, 1)
-    await check(dut, left, right, gaps=True)
+    pairs = np.array([signed_integers(rng, (2, PARAMS.lanes), PARAMS.digit_width) for _ in range(500)])
+    await check(dut, *pairs.swapaxes(0, 1), gaps=True)
 
 
 @on_cores()

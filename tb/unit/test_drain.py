@@ -69,10 +69,118 @@ class Row:
         ]
         if head.error:
             self.beats, self.slices = [None], []
-        #: totals that each beat needs: {port: value}, {port: value a cycle later}
-        self.parts = head.slices * SLICE // PARAMS.out_lanes
+        self.beats_of_row = head.slices * SLICE // PARAMS.out_lanes
 
     def totals(self, beat):
         """``(ports, total)``: which word of the totals a beat asks for, and its value."""
-        word = beat % self.parts * PARAMS.out_lanes // SLICE // 2
+        word = beat % self.beats_of_row * PARAMS.out_lanes // SLICE // 2
         return {"o_total_half": self.head.half, "o_total_word": word}, self.head.totals[word]
+
+
+class Schedule:
+    """Ports by clock cycle: inputs come at random, ``busy`` is the probability that an output is not taken."""
+
+    def __init__(self, rng, heads, idle, busy):
+        self.rng, self.idle, self.busy, self.block = rng, idle, busy, block(PARAMS)
+        self.waiting = deque(row for head in heads for row in head.rows)  # rows for the drain
+        self.unwritten = deque(row for row in self.waiting if row.n_tiles)  # rows whose slices come
+        self.stores, self.complete = 2, 0  # free, and full
+        self.slices = deque()
+        self.valid = {"i_valid": False, "i_sums_valid": False}
+        self.beats, self.row = deque(), None  # what the row that leaves still has
+        self.pipeline = deque([None] * self.block.latency)  # (beat, does a head end)
+        self.shapes = [{"slices": 0, "n_q": 0}] * 3
+        self.held, self.values, self.slice_beats = {}, {}, {}
+        names = "i_ready i_sums_ready o_free o_valid o_report o_total_read"
+        self.expected = {name: {} for name in names.split()}
+        self.cycle = 0
+        while self.waiting or self.beats or any(self.pipeline):
+            self._cycle()
+            self.cycle += 1
+
+    def happens(self):
+        return self.rng.random() >= self.idle
+
+    def _cycle(self):
+        cycle, inputs = self.cycle, self.held.setdefault(self.cycle, {})
+        self._offer(inputs)
+        completes = self._write()
+        ready, report_free = (int(self.rng.random() >= self.busy) for _ in range(2))
+        inputs |= {"o_ready": ready, "i_report_free": report_free}
+
+        # The end of the pipeline decides whether all of it moves.
+        beat, ends = self.pipeline[-1] or (None, False)
+        blocked = ends and not report_free
+        if beat and not blocked:
+            self.expected["o_valid"][cycle] = beat
+        if not blocked and (not beat or ready):
+            self.expected["o_total_read"][cycle] = {}
+            if ends:
+                self.expected["o_report"][cycle] = {}
+            self.pipeline.pop()
+            self.pipeline.appendleft(self._step())
+        if not self.beats:
+            self._next_row()
+        self.complete += completes
+
+    def _offer(self, inputs):
+        """The next row, and its sums, each when it likes."""
+        if self.waiting:
+            row = self.waiting[0]
+            self.shapes[row.head.place] = {"slices": row.head.slices, "n_q": row.head.n_q}
+            inputs["i_shapes"] = bits(self.block.i_shapes.shape(), self.shapes)
+            for name, ports in (("i_valid", row.job), ("i_sums_valid", row.sums)):
+                if not self.valid[name] and self.happens():
+                    self.valid[name] = True
+                    inputs |= {name.replace("valid", port): value for port, value in ports.items()}
+        inputs |= {name: int(valid) for name, valid in self.valid.items()}
+
+    def _write(self):
+        """A slice of the next row with tiles, if there is a store for it; returns whether it completes the row."""
+        if not self.slices and self.unwritten and self.stores and self.happens():
+            self.stores -= 1
+            self.slices = deque(self.unwritten.popleft().slices)
+        if not self.slices or not self.happens():
+            return False
+        self.slice_beats[self.cycle] = self.slices.popleft()
+        return not self.slices
+
+    def _step(self):
+        """The row's next step, as it enters the pipeline; the totals follow it by a cycle."""
+        if not self.beats:
+            return None
+        n, beat = self.beats.popleft()
+        if beat:
+            self.values[self.cycle], total = self.row.totals(n)
+            self.held[self.cycle + 1] = {"i_total": total}
+        return beat, bool(self.row.job["last"] and not self.beats)
+
+    def _next_row(self):
+        """The row, if there was one, has left; the next begins when all that it needs is there."""
+        if self.row and self.row.n_tiles:
+            self.expected["o_free"][self.cycle] = {}
+            self.stores += 1
+        self.row = None
+        if all(self.valid.values()) and (self.complete or not self.waiting[0].n_tiles):
+            self.row = self.waiting.popleft()
+            self.beats = deque(enumerate(self.row.beats))
+            self.complete -= self.row.n_tiles != 0
+            self.valid = dict.fromkeys(self.valid, False)
+            for name in ("i_ready", "i_sums_ready"):
+                self.expected[name][self.cycle] = {}
+
+
+@cocotb.test()
+@cocotb.parametrize((("idle", "busy"), [(0, 0), (0.05, 0), (0.05, 0.5)]))
+async def heads(dut, idle, busy):
+    """Heads one after another, of kept and pruned rows, and refused ones."""
+    rng = bench_rng()
+    schedule = Schedule(rng, [Head(rng, index) for index in range(16)], idle, busy)
+    assert len(schedule.expected["o_report"]) == 16
+    inputs = {"i_slice_valid": schedule.slice_beats}
+    await play(dut, inputs, schedule.held, schedule.expected, schedule.values, idle=0)
+
+
+@on_cores("narrow")
+def test_drain(simulator, core):
+    run(block(CORES[core]), __name__, simulator, core)

@@ -11,7 +11,8 @@ from tb.unit.block_bench import CORES, PARAMS, bench_rng, on_cores, run
 
 def tiles(n_q, n_k, causal):
     """``(inputs, expected)`` of all tiles of a head."""
-    elements = tiles_of(valid_elements(HeadSettings(n_q, n_k, PARAMS.slice_width, causal=causal), PARAMS.tile), PARAMS.tile)
+    settings = HeadSettings(n_q, n_k, PARAMS.slice_width, causal=causal)
+    elements = tiles_of(valid_elements(settings, PARAMS.tile), PARAMS.tile)
     for row in range(elements.shape[0]):
         for column in range(elements.shape[1]):
             inputs = {"row": row, "column": column, "n_q": n_q, "n_k": n_k, "causal": causal}

@@ -34,7 +34,8 @@ async def random_accesses(dut):
         banks = (1 << PARAMS.tile) - 1 if filling else int(rng.integers(0, 1 << PARAMS.tile))
         banks = banks if filling or read != write else 0
         data = word()
-        ports = dict(zip(("i_write_head", "i_write_block", "i_write_word", "i_head", "i_block", "i_word"), write + read))
+        names = "i_write_head i_write_block i_write_word i_head i_block i_word"
+        ports = dict(zip(names.split(), write + read))
         held[cycle] = {"i_write": banks, "i_write_data": data, **ports}
         if not filling:
             values[cycle + OperandBuffer.latency] = {"o_words": list(stored[read])}

@@ -34,7 +34,8 @@ async def limits(dut):
     cases = []
     for name, (low, high) in LIMITS.items():
         lowest, highest = representable(dut, name)
-        cases += [{name: value} for value in (low - 1, low, high, high + 1, lowest, highest) if lowest <= value <= highest]
+        edges = low - 1, low, high, high + 1, lowest, highest
+        cases += [{name: value} for value in edges if lowest <= value <= highest]
     cases += [{"head_dim": d} for d in range(representable(dut, "head_dim")[1] + 1)]
     cases += [{name: flags >> bit & 1 for bit, name in enumerate(FLAGS)} for flags in range(8)]
     for _ in range(500):

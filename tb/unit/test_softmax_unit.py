@@ -63,7 +63,8 @@ class Schedule:
     def scale(rng):
         """Scores' logits range from flat to saturating ones."""
         shift = max(0, int(LARGEST).bit_length() + 8 - logit_fraction(W) - int(rng.integers(0, 8)))
-        return {"mult": int(rng.integers(128, 256)), "shift": shift, "n_k": int(rng.integers(1, PARAMS.max_seq_len + 1))}
+        mult, n_k = int(rng.integers(128, 256)), int(rng.integers(1, PARAMS.max_seq_len + 1))
+        return {"mult": mult, "shift": shift, "n_k": n_k}
 
     def idle(self, most):
         return int(self.rng.integers(0, most + 1)) if self.gaps else 0
@@ -88,7 +89,8 @@ class Schedule:
         complete = self.arrival + self.unit.max_latency + 1 if n_tiles else 0
         taken = max(self.offer, self.free, complete)
         job = {"head": row.head, "row": row.row, "base": base, "n_tiles": n_tiles, "stand_in": row.stand_in}
-        self.held.setdefault(self.offer, {}).update({f"i_{name}": value for name, value in job.items()} | {"i_valid": 1})
+        offer = {f"i_{name}": value for name, value in job.items()} | {"i_valid": 1}
+        self.held.setdefault(self.offer, {}).update(offer)
         self.held.setdefault(taken + 1, {})["i_valid"] = 0
         self.expected["i_ready"][taken] = {}
         self.offer = taken

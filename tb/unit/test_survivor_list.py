@@ -31,7 +31,7 @@ def mask_words(mask, head):
 
 
 class Schedule:
-    """Ports by clock cycle of heads that follow one another; slots come back ``delay`` cycles after a row, or sooner."""
+    """Ports by clock cycle of heads that follow one another; slots come back up to ``delay`` cycles after a row."""
 
     def __init__(self, rng, busy, delay):
         self.rng, self.delay = rng, delay

@@ -43,8 +43,8 @@ def context_slice(rng, n_keys, index):
     n_tiles = -(-n_keys // TILE)
     exists = np.arange(n_tiles * TILE) < n_keys
     v = signed_integers(rng, (n_tiles * TILE, LANES // 2), PARAMS.operand_width)  # a word, of which a half counts
-    p = np.where(rng.random((TILE, len(v))) < 0.3, PARAMS.digit_max, rng.integers(0, PARAMS.digit_max + 1, (TILE, len(v))))
-    p = np.where(exists, p, 0)
+    p = rng.integers(0, PARAMS.digit_max + 1, (TILE, len(v)))
+    p = np.where(exists, np.where(rng.random(p.shape) < 0.3, PARAMS.digit_max, p), 0)
     integer, fraction = split(v, W)
     weight_integer, weight_fraction = split(p, W)
     ops = []
@@ -82,8 +82,8 @@ async def interleaved(dut, gaps):
     turns = rng.permutation([0] * len(pending[0]) + [1] * len(pending[1]))
     pending = [iter(ops) for ops in pending]
     cycle, beats, of_scores, of_context = 0, {}, {}, {}
-    junk = {name: len(getattr(dut, name)) for name in ("i_columns", "i_value", "i_weight")}
-    junk |= {f"i_{name}": len(getattr(dut, f"i_{name}")) for name in ("q_integer", "q_fraction", "k_integer", "k_fraction")}
+    names = "i_columns i_value i_weight i_q_integer i_q_fraction i_k_integer i_k_fraction"
+    junk = {name: len(getattr(dut, name)) for name in names.split()}  # where a mode does not look
     for turn in turns:
         cycle += int(rng.integers(1, 3)) if gaps else 1
         op, *expected = next(pending[turn])

@@ -1,0 +1,1 @@
+"""The co-processor around the cores: registers, jobs, and the memory port."""
