@@ -34,9 +34,9 @@ lint: ## ruff: rules and format
 	@$(RUN) ruff check .
 	@$(RUN) ruff format --check .
 
-bench: ## cycles of the core on captured and synthetic heads, under every rule
+bench: ## cycles of tiny and edge, or CONFIG, on captured and synthetic heads under every rule (BENCH_ARGS=--quick)
 	@$(SETUP) --simulators
-	@$(RUN) hdp_hw bench $(CONFIG) $(OVERRIDES)
+	@$(RUN) hdp_hw bench $(if $(filter file,$(origin CONFIG)),,$(CONFIG)) $(OVERRIDES) $(BENCH_ARGS)
 
 synth: ## resources and clock frequency of CONFIG on an ECP5
 	@$(SETUP) synth

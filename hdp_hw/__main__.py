@@ -3,6 +3,7 @@
 import argparse
 import inspect
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -29,6 +30,13 @@ def main(argv=None):
     command = commands.add_parser("configs", help="list the named configurations and explain every parameter")
     command.set_defaults(run=configs)
 
+    command = commands.add_parser("bench", help="measure clock cycles in simulation, against the golden models")
+    command.add_argument("configs", metavar="CONFIG|NAME=VALUE", nargs="*", help="default: tiny edge")
+    command.add_argument("--quick", action="store_true", help="fewer lengths and thresholds")
+    command.add_argument("--jobs", metavar="N", type=int, default=os.cpu_count(), help="simulations at a time")
+    command.add_argument("--readme", metavar="FILE", type=Path, help="rewrite the table between this file's markers")
+    command.set_defaults(run=bench)
+
     arguments = parser.parse_args(argv)
     try:
         return arguments.run(arguments)
@@ -45,13 +53,18 @@ def add_config(command):
 
 def config_of(arguments):
     """``(label, HdpParams)`` that the command line asks for. Raises ParameterError."""
+    return load_config(arguments.config, overrides_of(arguments.overrides))
+
+
+def overrides_of(texts):
+    """``[(name, value)]`` of NAME=VALUE texts. Raises ParameterError."""
     overrides = []
-    for text in arguments.overrides:
+    for text in texts:
         name, equals, value = text.partition("=")
         if not equals:
             raise ParameterError(name, "", "NAME=VALUE")
         overrides.append((name, value))
-    return load_config(arguments.config, overrides)
+    return overrides
 
 
 def generate(arguments):
@@ -84,6 +97,22 @@ def configs(arguments):
     for row in next(iter(values.values())):
         meaning = inspect.getdoc(vars(HdpParams)[row]) if row not in vars_of(HdpParams()) else ""
         print(f"  {row:18}" + "".join(f"{column[row]:8}" for column in values.values()) + f"  {meaning}".rstrip())
+    return 0
+
+
+def bench(arguments):
+    """hdp-hw bench: see hdp_hw.bench."""
+    from hdp_hw import bench  # numpy and the golden models, which generation does without
+    from hdp_hw.driver.errors import DriverError
+
+    overrides = overrides_of(text for text in arguments.configs if "=" in text)
+    names = [text for text in arguments.configs if "=" not in text] or bench.DEFAULT_CONFIGS
+    try:
+        configs = [load_config(name, overrides) for name in names]
+        bench.bench(configs, arguments.quick, arguments.jobs, arguments.readme)
+    except DriverError as error:
+        print(f"hdp-hw bench: {error}", file=sys.stderr)
+        return 1
     return 0
 
 

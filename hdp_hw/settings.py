@@ -54,7 +54,7 @@ def field_limits(params):
         "kappa_shift": (0, 31),
         "mult": (0, 255),
         "shift": (0, 63),
-        "tau_head": (0, 2**20 - 1),
+        "tau_head": (0, 2 ** (12 + 2 * params.digit_width) - 1),
         "min_keep": (0, 256),
     }
 
@@ -88,7 +88,7 @@ class HeadSettings:
     mult, shift : int
         u8 and u6, softmax: base-2 logits per unit of S are ``mult >> shift``, with ``logit_fraction`` fraction bits.
     tau_head : int
-        u12.8: a head whose mean |A| is below is pruned; 0 prunes none.
+        u12.8, u20.8 for w = 8: a head whose mean |A| is below is pruned; 0 prunes none.
     min_keep : int
         u1.8, 0 to 256: a head whose kept share of blocks is below runs dense.
     """

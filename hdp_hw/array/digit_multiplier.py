@@ -6,9 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 
 class DigitMultiplier(wiring.Component):
-    """``lanes`` products of two signed w-bit digits a cycle: the only multipliers of the array.
-
-    Source: the digit-fused array of docs/architecture.md; every mode uses all of them.
+    """``lanes`` products of two signed w-bit digits a cycle: the only multipliers of the array, used by every mode.
 
     Parameters
     ----------
@@ -16,19 +14,19 @@ class DigitMultiplier(wiring.Component):
 
     Ports
     -----
+    i_valid : In(unsigned(1))
     i_left : In(data.ArrayLayout(signed(params.digit_width), params.lanes))
     i_right : In(data.ArrayLayout(signed(params.digit_width), params.lanes))
-    i_valid : In(unsigned(1))
-    o_product : Out(data.ArrayLayout(signed(2 * params.digit_width), params.lanes))
     o_valid : Out(unsigned(1))
+    o_product : Out(data.ArrayLayout(signed(2 * params.digit_width), params.lanes))
 
     Timing
     ------
-    Latency one clock cycle, one row of products per clock cycle, no back-pressure.
+    Latency ``latency`` = 1 clock cycle, initiation interval 1, no back-pressure.
 
     Numerics
     --------
-    Exact. Golden twin: golden.array.tile_array.digit_products.
+    Exact. Golden twin ``golden.array.tile_array.digit_products``.
     """
 
     latency = 1

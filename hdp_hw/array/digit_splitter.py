@@ -18,16 +18,15 @@ class DigitSplitter(wiring.Component):
     i_x : In(data.ArrayLayout(signed(params.operand_width), params.lanes // 2))
     o_valid : Out(unsigned(1))
     o_digits : Out(data.ArrayLayout(data.ArrayLayout(signed(params.digit_width), 2), params.lanes // 2))
-
-    A pair of digits is {0: F, 1: I}.
+        {0: F, 1: I} of each operand.
 
     Timing
     ------
-    Latency one clock cycle, one word per clock cycle, no back-pressure.
+    Latency ``latency`` = 1 clock cycle, initiation interval 1, no back-pressure.
 
     Numerics
     --------
-    Exact. Golden twin: golden.digits.split.
+    Exact. Golden twin ``golden.digits.split``.
     """
 
     latency = 1

@@ -24,23 +24,26 @@ class DotUnit(wiring.Component):
     -----
     i_valid : In(unsigned(1))
     i_fused : In(unsigned(1))
+        FULL or CONTEXT.
     i_context : In(unsigned(1))
+        CONTEXT: the left digits are those of ``i_weight``.
     i_left : In(data.ArrayLayout(signed(params.digit_width), params.lanes))
     i_weight : In(data.ArrayLayout(signed(params.digit_width), 2))
+        {0: F, 1: I}.
     i_right : In(data.ArrayLayout(signed(params.digit_width), params.lanes))
-    o_elements : Out(data.ArrayLayout(signed(4 * params.digit_width), params.slice_width))
     o_elements_valid : Out(unsigned(1))
-    o_sum : Out(signed(params.dot_width))
+    o_elements : Out(data.ArrayLayout(signed(4 * params.digit_width), params.slice_width))
     o_valid : Out(unsigned(1))
+    o_sum : Out(signed(params.dot_width))
 
     Timing
     ------
-    ``o_elements`` after ``elements_latency`` = 3 clock cycles, ``o_sum`` after ``latency``; one result per clock
-    cycle, no back-pressure. ``i_weight`` is {0: F, 1: I}.
+    ``o_elements`` come after ``elements_latency`` = 3 clock cycles, ``o_sum`` after ``latency``; initiation interval
+    1, no back-pressure.
 
     Numerics
     --------
-    Exact. Golden twin: golden.array.tile_array.dot_unit.
+    Exact. Golden twin ``golden.array.tile_array.dot_unit`` (weight_digits for the left digits of CONTEXT).
     """
 
     elements_latency = DigitMultiplier.latency + 2

@@ -26,20 +26,23 @@ class OperandBuffer(wiring.Component):
     Ports
     -----
     i_write : In(unsigned(params.tile))
+        The banks that are written, a bit each.
     i_write_head : In(unsigned(self.head_width))
     i_write_block : In(unsigned(params.block_width))
     i_write_word : In(unsigned(self.index_width))
+        Index of the word in its row.
     i_write_data : In(unsigned(self.word_width))
     i_head : In(unsigned(self.head_width))
+        Of the block that is read.
     i_block : In(unsigned(params.block_width))
     i_word : In(unsigned(self.index_width))
     o_words : Out(row_layout(unsigned(self.word_width), params))
-
-    ``i_write`` has one enable a bank.
+        A word of each row of the block.
 
     Timing
     ------
-    ``o_words`` follows the read address by one clock cycle. A write may not address the word that is being read.
+    ``o_words`` follows the read address by ``latency`` = 1 clock cycle, and a word can be read in the clock cycle after
+    it was written. A write may not address the word that is being read.
     """
 
     latency = 1

@@ -18,7 +18,7 @@ class OperandSelect(wiring.Component):
     INTEGER  the whole word                       I                               I
     CROSS    half ``phase % 2``                   I, I, F, F                      F, F, I, I
     FULL     quarter ``phase % 4``                I, I, F, F                      I, F, I, F
-    CONTEXT  half ``phase % 2`` of a V word       (weights, see DotUnit)          I, F, I, F
+    CONTEXT  half ``phase % 2`` of a V word       (none: weights, see DotUnit)    I, F, I, F
     ======== ==================================== =============================== ===========================
 
     Parameters
@@ -29,22 +29,26 @@ class OperandSelect(wiring.Component):
 
     Ports
     -----
+    i_valid : In(unsigned(1))
     i_mode : In(unsigned(2))
+        An ArrayMode.
     i_phase : In(unsigned(2))
     i_integer : In(data.ArrayLayout(signed(params.digit_width), params.lanes))
+        A word of the I plane of Q or K.
     i_fraction : In(data.ArrayLayout(signed(params.digit_width), params.lanes))
+        A word of the F plane.
     i_value : In(data.ArrayLayout(data.ArrayLayout(signed(params.digit_width), 2), params.lanes // 2))
-    i_valid : In(unsigned(1))
-    o_digits : Out(data.ArrayLayout(signed(params.digit_width), params.lanes))
+        A word of V: {0: F, 1: I} of each element. Not used by the left side.
     o_valid : Out(unsigned(1))
+    o_digits : Out(data.ArrayLayout(signed(params.digit_width), params.lanes))
 
     Timing
     ------
-    Latency one clock cycle, one set of digits per clock cycle, no back-pressure. A V element is {0: F, 1: I}.
+    Latency ``latency`` = 1 clock cycle, initiation interval 1, no back-pressure.
 
     Numerics
     --------
-    Exact. Golden twin: golden.array.tile_array.operand_select.
+    Exact. Golden twin ``golden.array.tile_array.operand_select``.
     """
 
     latency = 1

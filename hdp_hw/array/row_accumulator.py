@@ -8,7 +8,7 @@ from hdp_hw.common.pipeline import adder_tree, adder_tree_latency, delay
 
 
 class RowAccumulator(wiring.Component):
-    """``n`` sums over T terms each, accumulated from ``i_first`` to ``i_last``.
+    """A slice of sums over T terms each, accumulated from ``i_first`` to ``i_last``.
 
     One per query row of the array adds P[r, c] * V[c] over c and over the survivors of the row; one more adds the
     kept V rows themselves, for compensation.
@@ -25,10 +25,13 @@ class RowAccumulator(wiring.Component):
     -----
     i_valid : In(unsigned(1))
     i_first : In(unsigned(1))
+        The first terms of a sum,
     i_last : In(unsigned(1))
+        and the last.
     i_terms : In(data.ArrayLayout(data.ArrayLayout(signed(self.term_width), params.slice_width), params.tile))
-    o_sums : Out(data.ArrayLayout(signed(self.width), params.slice_width))
+        For each column of the tile, the slice's elements.
     o_valid : Out(unsigned(1))
+    o_sums : Out(data.ArrayLayout(signed(self.width), params.slice_width))
 
     Timing
     ------
@@ -37,7 +40,7 @@ class RowAccumulator(wiring.Component):
 
     Numerics
     --------
-    Exact while ``width`` holds the sum. Golden twin: golden.array.tile_array.context.
+    Exact while ``width`` holds the sum. Golden twins ``golden.array.tile_array.context`` and ``value_sums``.
     """
 
     def __init__(self, params, term_width, width):

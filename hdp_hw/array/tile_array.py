@@ -27,35 +27,42 @@ class TileArray(wiring.Component):
     Ports
     -----
     i_valid : In(unsigned(1))
+        A micro-operation; all its operands come with it.
     i_mode : In(unsigned(2))
+        An ArrayMode.
     i_phase : In(unsigned(2))
+        Cycle of the tile, or slice of V, modulo 4.
     i_first : In(unsigned(1))
+        The first micro-operation of an accumulation,
     i_last : In(unsigned(1))
+        and the last.
     i_columns : In(unsigned(params.tile))
+        CONTEXT: the keys of the tile that exist.
     i_q_integer : In(row_layout(data.ArrayLayout(signed(params.digit_width), params.lanes), params))
     i_q_fraction : In(row_layout(data.ArrayLayout(signed(params.digit_width), params.lanes), params))
     i_k_integer : In(row_layout(data.ArrayLayout(signed(params.digit_width), params.lanes), params))
     i_k_fraction : In(row_layout(data.ArrayLayout(signed(params.digit_width), params.lanes), params))
     i_value : In(row_layout(self.value_word, params))
+        {0: F, 1: I} of each element of V.
     i_weight : In(tile_layout(data.ArrayLayout(signed(params.digit_width), 2), params))
-    o_scores : Out(tile_layout(signed(params.s_width), params))
+        {0: F, 1: I} of each weight P, 0 for a key that does not exist.
     o_scores_valid : Out(unsigned(1))
-    o_context : Out(row_layout(self.context_slice, params))
-    o_value_sum : Out(data.ArrayLayout(signed(params.value_sum_width), params.slice_width))
+    o_scores : Out(tile_layout(signed(params.s_width), params))
     o_context_valid : Out(unsigned(1))
-
-    ``i_phase`` counts the cycles of a tile modulo 4; ``i_first`` and ``i_last`` bound an accumulation; ``i_columns``
-    marks the valid keys of the tile (CONTEXT).
+    o_context : Out(row_layout(self.context_slice, params))
+        A slice of P.V.
+    o_value_sum : Out(data.ArrayLayout(signed(params.value_sum_width), params.slice_width))
+        With ``o_context``: the sum of the V rows that took part.
 
     Timing
     ------
     One micro-operation per clock cycle, no back-pressure. Scores come ``score_latency`` clock cycles after the
-    micro-operation with ``i_last``, context sums ``context_latency`` after it. All operands of one micro-operation
-    come in the same clock cycle.
+    micro-operation with ``i_last``, context sums ``context_latency`` after it. A score and a context may be
+    accumulated by turns.
 
     Numerics
     --------
-    Exact. Golden twin: golden.array.tile_array.
+    Exact. Golden twin ``golden.array.tile_array`` (integer_scores, scores, context, value_sums).
     """
 
     def __init__(self, params):

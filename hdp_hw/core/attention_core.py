@@ -47,10 +47,12 @@ class AttentionCore(wiring.Component):
     o_status : Out(stream.Signature(self.table.status_layout))
     o_busy : Out(unsigned(1))
     o_mask : Out(self.mask_layout)
+    o_verdict : Out(self.verdict_layout)
     o_counters : Out(self.counter_layout)
 
     ``o_busy`` marks the clock cycles in which the array is given work; ``o_mask`` traces the masks as the predictor
-    decides them (a word of one row's blocks, no back-pressure); ``o_counters`` counts clock cycles in which a head was
+    decides them (a word of one row's blocks, no back-pressure) and ``o_verdict`` each head's verdict, behind its mask;
+    both are in the order of the heads, and a dense head has a verdict only. ``o_counters`` counts clock cycles in which a head was
     inside and those that the array spent in each mode, since reset.
 
     Timing
@@ -86,6 +88,7 @@ class AttentionCore(wiring.Component):
                 "last": unsigned(1),
             }
         )
+        self.verdict_layout = data.StructLayout({"valid": unsigned(1), "verdict": unsigned(3)})
         self.counter_layout = data.StructLayout(
             {name: unsigned(64) for name in ("cycles", "integer", "cross", "full", "context")}
         )
@@ -97,6 +100,7 @@ class AttentionCore(wiring.Component):
                 "o_status": Out(stream.Signature(self.table.status_layout)),
                 "o_busy": Out(unsigned(1)),
                 "o_mask": Out(self.mask_layout),
+                "o_verdict": Out(self.verdict_layout),
                 "o_counters": Out(self.counter_layout),
             }
         )
@@ -259,6 +263,8 @@ class AttentionCore(wiring.Component):
             means.i_read_head.eq(self.softmax.o_mean_head),
             means.i_read_row.eq(self.softmax.o_mean_row),
             self.softmax.i_mean.eq(means.o_mean),
+            self.o_verdict.valid.eq(ends),
+            self.o_verdict.verdict.eq(table.i_verdict),
             self.o_mask.valid.eq(predictor.o_mask_valid),
             self.o_mask.row.eq(predictor.o_mask_row),
             self.o_mask.index.eq(predictor.o_mask_index),

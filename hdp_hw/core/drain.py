@@ -15,7 +15,7 @@ from hdp_hw.tables import guard, normalised_width
 
 
 class Drain(wiring.Component):
-    """``O = ((sum P.V << guard) + e_pruned * V_pruned) / (sum P << guard) + e_pruned * n_pruned)``, row by row.
+    """``O = ((sum P.V << guard) + e_pruned * V_pruned) / ((sum P << guard) + e_pruned * n_pruned)``, row by row.
 
     Slices come in for all T query rows at once and go out query row by query row, so two rows' sums are held: one
     is filled while the other leaves. V_pruned is the head's total of V less the kept part. A row without tiles takes
@@ -30,33 +30,45 @@ class Drain(wiring.Component):
     Ports
     -----
     i_slice_valid : In(unsigned(1))
+        A slice of a row with tiles, the rows in the order of ``i``; only while a store is free.
     i_slice : In(unsigned(bits_for(params.max_slices - 1)))
+        Its index.
     i_last_slice : In(unsigned(1))
+        The row is complete.
     i_context : In(row_layout(self.context_slice, params))
+        Sums of P.V.
     i_value_sum : In(self.value_slice)
+        Sum of the kept rows of V.
     i : In(stream.Signature(row_job_layout(params)))
     i_sums : In(stream.Signature(self.sums_layout))
+        For each row of ``i``: its sums of weights, see SoftmaxUnit.
     i_shapes : In(data.ArrayLayout(self.shape_layout, 3))
+        Of the heads in the table.
     o_free : Out(unsigned(1))
+        One of the two stores is given back, in a row's last step.
     o_total_read : Out(unsigned(1))
+        The totals of V below are read; else ``i_total`` must hold.
     o_total_half : Out(unsigned(1))
     o_total_word : Out(unsigned(bits_for(params.max_value_words - 1)))
     i_total : In(data.ArrayLayout(signed(params.value_sum_width), params.lanes // 2))
+        Follows ``o_total_*`` by one clock cycle.
     o : Out(stream.Signature(self.beat_layout))
+        ``last`` of a head.
     i_report_free : In(unsigned(1))
+        A head may be reported; its last beat waits for that.
     o_report : Out(unsigned(1))
-
-    ``i_sums`` are the rows' sums of weights (see SoftmaxUnit), one for each row of ``i``; ``o_free`` is one of the
-    two row stores given back; ``o_report`` says that a head's last beat is out, and waits for ``i_report_free``.
+        A head's last beat is taken, or would be, were the head not refused.
 
     Timing
     ------
-    One beat of ``out_lanes`` elements per clock cycle. A row that can begin in clock cycle t has its first beat in
-    cycle t + 1 + ``latency``. The pipeline stands still while a beat is not taken.
+    A row can be taken when its sums, and all its slices if it has tiles, have come. Taken in clock cycle t, it has
+    its first beat in cycle t + 1 + ``latency`` and one of ``out_lanes`` elements per clock cycle, and the next row can
+    be taken as many cycles after t as it has beats; a refused head's row counts as one. All stands still while a
+    beat is not taken or a head can't be reported.
 
     Numerics
     --------
-    See Normaliser. Golden twin: golden.core.drain.
+    See Normaliser. Golden twin ``golden.core.drain``.
     """
 
     def __init__(self, params, sums_layout):

@@ -26,33 +26,43 @@ class HeadTable(wiring.Component):
     -----
     i_settings : In(stream.Signature(settings_layout(params)))
     i_errors : In(data.ArrayLayout(unsigned(3), 3))
+        Of each plane I, F, V: a HeadError.
     i_loaded : In(data.ArrayLayout(unsigned(N_HEADS), 3))
+        Of each plane: the entry whose plane ends, with ``i_errors``; one-hot, as the next two, or 0.
     i_predicted : In(unsigned(N_HEADS))
+        The entry whose verdict falls.
     i_verdict : In(unsigned(3))
+        A Verdict.
     i_theta_head : In(unsigned(params.theta_head_width))
     i_row_head : In(unsigned(N_HEADS))
+        The entry of which a block row is listed.
     i_row_blocks : In(unsigned(params.n_blocks_width))
+        Its blocks with a valid element; without any, one counts as visited.
     i_row_tiles : In(unsigned(params.n_blocks_width))
+        Its executed blocks.
     i_report : In(unsigned(1))
+        The oldest head ends; only while ``o_report_free``, and after all that is known of it.
     o_entries : Out(data.ArrayLayout(self.entry_layout, N_HEADS))
     o_used : Out(unsigned(N_HEADS))
+        A bit an entry.
     o_status : Out(stream.Signature(self.status_layout))
     o_report_free : Out(unsigned(1))
+        No status waits.
     o_retired : Out(unsigned(N_HEADS))
-
-    The one-hot inputs name the heads whose planes (I, F, V) end with ``i_errors``, whose verdict is
-    ``i_verdict``, and whose row of ``i_row_tiles`` executed among ``i_row_blocks`` visited blocks is listed.
-    ``i_report`` ends the oldest head.
+        The entry that ``i_report`` gives back, one-hot, in the same clock cycle; else 0.
 
     Timing
     ------
-    An entry is in use two clock cycles after its settings were taken; settings every second clock cycle at most.
-    ``o_status`` follows ``i_report`` by one clock cycle; ``o_report_free`` is low while a status waits.
+    An entry is in use ``latency`` = 2 clock cycles after its settings were taken; settings every second clock cycle at
+    most, and none while three entries are in use. What the other inputs change shows one clock cycle later, as
+    ``o_status`` after ``i_report``. A status waits until it is taken.
 
     Numerics
     --------
-    Golden twin: golden.core.attention_core.HeadResult.
+    Golden twin: the counts and the verdict of ``golden.core.attention_core.HeadResult``.
     """
+
+    latency = 2
 
     def __init__(self, params):
         self.params = params

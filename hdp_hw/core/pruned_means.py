@@ -22,26 +22,30 @@ class PrunedMeans(wiring.Component):
     Ports
     -----
     i_valid : In(unsigned(1))
+        A block row.
     i_head : In(unsigned(2))
+        Its head's entry in the table.
     i_row : In(unsigned(params.block_width))
     i_pruned_sum : In(row_layout(signed(params.row_sum_width), params))
+        Of each query row: sum of A over the pruned keys.
     i_n_kept_tiles : In(unsigned(params.n_blocks_width))
     i_last_kept : In(unsigned(1))
+        The row's last tile was kept.
     i_n_k : In(unsigned(params.seq_width))
     i_read_head : In(unsigned(2))
+        The row that is read.
     i_read_row : In(unsigned(params.block_width))
     o_mean : Out(self.mean_layout)
-
-    ``i_last_kept`` says that the row's last tile was kept.
+        ``mean`` of each query row, in units of S; ``n_pruned`` keys.
 
     Timing
     ------
-    One row every T clock cycles at most (the predictor needs at least 16 for one); stored ``latency`` clock cycles
-    after ``i_valid``. ``o_mean`` follows ``i_read_*`` by one clock cycle.
+    One row every T + 1 clock cycles at most (the predictor needs at least 16 for one), no back-pressure. A row can be
+    read ``latency`` clock cycles after ``i_valid``; ``o_mean`` follows ``i_read_*`` by one clock cycle.
 
     Numerics
     --------
-    See Compensator. Golden twin: golden.approximation.compensator.mean_score.
+    See Compensator. Golden twin ``golden.core.pruned_means``.
     """
 
     def __init__(self, params):
@@ -67,7 +71,7 @@ class PrunedMeans(wiring.Component):
 
     @property
     def latency(self):
-        """Clock cycles from a row's sums to its last stored mean."""
+        """Clock cycles from a row's sums until its means can be read."""
         return 2 + self.params.tile + self.compensator.latency
 
     def elaborate(self, platform):

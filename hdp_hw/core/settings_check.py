@@ -22,11 +22,11 @@ class SettingsCheck(wiring.Component):
 
     Timing
     ------
-    Combinational.
+    Combinational: latency 0.
 
     Numerics
     --------
-    Golden twin: hdp_hw.settings.HeadSettings.validate.
+    Golden twin ``hdp_hw.settings.HeadSettings.validate``.
     """
 
     def __init__(self, params):

@@ -27,33 +27,43 @@ class SoftmaxUnit(wiring.Component):
     Ports
     -----
     i_tile_valid : In(unsigned(1))
+        Scores of a tile, row after row, the rows in the order in which ``i`` has those with tiles.
     i_slot : In(unsigned(params.score_slot_width))
+        Where they are held: the row's ``base`` and, round the ring, the slots after it.
     i_scores : In(tile_layout(signed(params.s_width), params))
     i_elements : In(tile_layout(unsigned(1), params))
+        Valid elements.
     i_first_tile : In(unsigned(1))
+        The tile is its row's first,
     i_last_tile : In(unsigned(1))
+        or last.
     i : In(stream.Signature(row_job_layout(params)))
+        A row; its tiles may still be on their way.
     i_scales : In(data.ArrayLayout(self.scale_layout, 3))
+        Of the heads in the table.
     o_mean_head : Out(unsigned(2))
+        The row whose means are needed.
     o_mean_row : Out(unsigned(params.block_width))
     i_mean : In(self.mean_layout)
+        Follows ``o_mean_*`` by one clock cycle.
     i_weight_slot : In(unsigned(params.score_slot_width))
     o_weights : Out(tile_layout(data.ArrayLayout(signed(params.digit_width), 2), params))
+        {0: F, 1: I} of each weight.
     o_finished : Out(unsigned(1))
+        A row's weights can be read, and ``o_sums`` are its own; in the order of ``i``.
     o_sums : Out(self.sums_layout)
-
-    ``i_scales`` are the heads' mult, shift and n_k; ``i_mean`` follows ``o_mean_*`` by one clock cycle. A weight is
-    {0: F, 1: I}. ``o_finished`` marks ``o_sums``, in the order of the rows taken from ``i``.
+        Of each query row, the sum of P, and e_pruned, 0 without a stand-in; ``n_pruned`` keys, n_k without tiles.
 
     Timing
     ------
-    A row that can begin in clock cycle t is finished ``latency`` clock cycles after its last step; its steps, n_tiles *
-    T / softmax_rows and one for compensation, or a single one for a row without tiles, begin at t + 1. Rows follow
-    each other without a gap. ``o_weights`` follows ``i_weight_slot`` by one clock cycle.
+    A row can be taken ``max_latency`` + 1 clock cycles after its last tile came, without tiles at once. Taken in cycle
+    t, its steps are done from t + 1 on: n_tiles * T / softmax_rows and one for the stand-in, or a single one without
+    tiles. The next row can be taken in the cycle of the last step. ``o_finished`` comes ``latency`` clock cycles after
+    it. ``o_weights`` follows ``i_weight_slot`` by one clock cycle. At most eight rows' maxima may wait.
 
     Numerics
     --------
-    Golden twin: golden.core.softmax_unit.
+    Golden twin ``golden.core.softmax_unit`` (weights, stand_in).
     """
 
     def __init__(self, params):

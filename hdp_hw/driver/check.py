@@ -7,12 +7,9 @@ import numpy as np
 from golden.core.attention_core import HeadResult, attend
 from golden.core.cycle_model import HeadPlan, core_cycles
 from golden.core.plane_loader import plane_error
+from hdp_hw.driver.errors import Mismatch
 from hdp_hw.params import ParameterError, ceil_div
 from hdp_hw.settings import HeadError, Verdict
-
-
-class Mismatch(AssertionError):
-    """The core and its golden models disagree; the message says in what."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,15 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from hdp_hw.driver import verilator
+from hdp_hw.driver.errors import BuildError, SimulatorMissing
 from hdp_hw.driver.streams import StreamPorts, streams_of, to_integers
 from hdp_hw.generate import to_verilog
 
 HARNESS = Path(__file__).with_name("core_harness.cpp")
 CACHE = Path("build", "simulator")  #: compiled models, a folder each, named by a digest of all that went into it
-
-
-class BuildError(RuntimeError):
-    """Verilator or the C++ compiler failed; the message ends with what they said."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +98,16 @@ class CompiledModel:
         self._library = ctypes.CDLL(str(_compile(self.verilog, name, self._binding(name), Path(cache)).resolve()))
         self._library.harness_create.restype = ctypes.c_void_p
         self._library.harness_run.restype = ctypes.c_uint64
+        self._create()
+
+    def _create(self):
         self._harness = ctypes.c_void_p(self._library.harness_create())
+
+    def copy(self):
+        """Another instance of the module, fresh from reset."""
+        twin = copy(self)
+        twin._create()
+        return twin
 
     def __del__(self):
         if hasattr(self, "_harness"):
@@ -176,7 +183,7 @@ def _compile(verilog, name, binding, cache):
         if library.exists():
             return library
         if not shutil.which("c++"):
-            raise verilator.SimulatorMissing("there is no C++ compiler (c++): apt-get install g++")
+            raise SimulatorMissing("there is no C++ compiler (c++): apt-get install g++")
         (folder / f"{name}.v").write_text(verilog)
         (folder / "binding.h").write_text(binding)
         shutil.copy(HARNESS, folder)

@@ -5,8 +5,8 @@ import subprocess
 import time
 from pathlib import Path
 
+from hdp_hw.driver.errors import SimulatorMissing
 from hdp_hw.driver.streams import stored_bytes
-from hdp_hw.driver.verilator import SimulatorMissing
 
 
 def play(model, beats, until, n_beats, timeout, folder):

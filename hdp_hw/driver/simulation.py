@@ -1,5 +1,6 @@
 """The core in a compiled simulation: whole heads in, outputs and clock cycles out."""
 
+from copy import copy
 from dataclasses import dataclass, field
 from math import ceil
 
@@ -8,13 +9,10 @@ import numpy as np
 from golden.core.plane_loader import integer_and_fraction, value
 from hdp_hw.core.attention_core import AttentionCore
 from hdp_hw.driver.compiled_model import CACHE, NO_STALLS, CompiledModel
+from hdp_hw.driver.errors import SimulationError
 from hdp_hw.settings import HeadError, Verdict
 
 PLANES = ("integer", "fraction", "value")
-
-
-class SimulationError(RuntimeError):
-    """A simulation that did not end as it should; the message says what was missing, or left over."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +93,12 @@ class CoreSimulation:
     def __init__(self, params, cache=CACHE):
         self.params = params
         self.model = CompiledModel(AttentionCore(params), "hdp_core", cache)
+
+    def copy(self):
+        """Another core of the same kind, fresh from reset."""
+        twin = copy(self)
+        twin.model = self.model.copy()
+        return twin
 
     def reset(self):
         """Forget all heads inside, and the counters."""

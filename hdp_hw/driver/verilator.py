@@ -5,9 +5,7 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
-
-class SimulatorMissing(RuntimeError):
-    """A program that a simulation needs is not installed; the message says which and what installs it."""
+from hdp_hw.driver.errors import SimulatorMissing
 
 
 def root():

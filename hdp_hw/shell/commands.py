@@ -6,6 +6,8 @@ from amaranth.lib import data
 from hdp_hw.common.layouts import settings_layout
 
 STRIDE_WIDTH = 24  #: bits of a stride between rows, in bytes
+JOB_PLANES = ("q_integer", "q_fraction", "k_integer", "k_fraction", "value", "output")  #: matrices of a head
+JOB_ADDRESSES = (*JOB_PLANES, "table", "record")  #: what a job names by address
 
 
 def segment_layout(params):
@@ -48,8 +50,47 @@ def plane_layout(params):
 
 
 def head_command_layout(params):
-    """One head of a job, with all addresses resolved, on its way to a lane."""
-    planes = ("q_integer", "q_fraction", "k_integer", "k_fraction", "value", "output")
+    """One head of a job, with all addresses resolved, on its way to a lane.
+
+    head : its number in the job; record : address of its record, which is written when record_enable.
+    """
     return data.StructLayout(
-        {"settings": settings_layout(params), **{name: plane_layout(params) for name in planes}, "head": unsigned(16)}
+        {
+            "settings": settings_layout(params),
+            **{name: plane_layout(params) for name in JOB_PLANES},
+            "head": unsigned(16),
+            "record": unsigned(params.address_width),
+            "record_enable": unsigned(1),
+        }
+    )
+
+
+def result_layout(params):
+    """How a head ended, after the last write of its output was acknowledged."""
+    return data.StructLayout(
+        {
+            "head": unsigned(16),
+            "verdict": unsigned(3),
+            "error": unsigned(3),
+            "n_visited": unsigned(params.count_width),
+            "n_kept": unsigned(params.count_width),
+        }
+    )
+
+
+def job_layout(params):
+    """A job as its registers describe it; raw values, not yet checked."""
+    word = unsigned(32)
+    count = unsigned(16)
+    return data.StructLayout(
+        {
+            "job_id": count,
+            **{name: unsigned(width) for name, width in (("rule", 2), ("causal", 1), ("compensate", 1))},
+            **{name: unsigned(1) for name in ("mean_output", "table_enable", "record_enable")},
+            **{name: count for name in ("n_heads", "n_kv_heads", "n_q", "n_k", "head_dim")},
+            "timeout": word,
+            "thresholds": data.ArrayLayout(word, 5),
+            **{name: unsigned(64) for name in JOB_ADDRESSES},
+            **{f"{name}_{what}_stride": word for name in ("q", "k", "value", "output") for what in ("row", "head")},
+        }
     )

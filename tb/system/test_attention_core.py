@@ -16,7 +16,7 @@ from golden.stimulus import captured_heads, corner_operands, random_head, wide_h
 from hdp_hw.configs import load_config
 from hdp_hw.core.attention_core import AttentionCore
 from hdp_hw.params import ceil_div
-from hdp_hw.settings import HeadError, Rule, Verdict
+from hdp_hw.settings import HeadError, Rule, Verdict, field_limits
 from tb.lib.core_bench import ADVERSARIAL_STALLS, RANDOM_STALLS, CoreBench, Job, check_heads, output_matrix
 from tb.lib.lockstep import start
 from tb.lib.simulation import simulate
@@ -133,7 +133,7 @@ async def extreme_settings(dut):
     n, jobs = PARAMS.tile + 1, []
     for changes in (
         {"mult": 0}, {"mult": 255, "shift": 0}, {"shift": 63}, {"kappa": 255, "kappa_shift": 0}, {"kappa": 0},
-        {"kappa_shift": 31}, {"log_mass": 0}, {"log_mass": 511}, {"tau_head": 2**20 - 1}, {"min_keep": 256},
+        {"kappa_shift": 31}, {"log_mass": 0}, {"log_mass": 511}, {"tau_head": field_limits(PARAMS)["tau_head"][1]}, {"min_keep": 256},
         {"rule": Rule.MARGIN, "margin": 0}, {"rule": Rule.MARGIN, "margin": 2**16 - 1},
         {"rule": Rule.ROW_THRESHOLD, "rho": -255}, {"rule": Rule.ROW_THRESHOLD, "rho": 255},
     ):  # fmt: skip

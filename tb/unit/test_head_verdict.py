@@ -17,7 +17,7 @@ from tb.unit.pruning_bench import (
     run_bench,
 )
 
-TOTALS_LATENCY = 21
+TOTALS_LATENCY = {4: 21, 8: 29}  # by digit width
 
 
 def totals(rng, params):
@@ -49,7 +49,7 @@ async def verdicts(dut):
         sums = {"i_theta_head": theta_head, "i_n_valid": n_valid, "i_n_visited": n_visited}
         held[cycle] = held_settings(settings) | sums
         complete[cycle] = {}
-        cycle += TOTALS_LATENCY
+        cycle += TOTALS_LATENCY[params.digit_width]
         kept[cycle] = {"i_n_kept": n_kept}
         cycle += latency
         verdict = head_verdict(theta_head, n_valid, n_kept, n_visited, settings)
@@ -66,4 +66,4 @@ def test_head_verdict(simulator, config):
 
 
 def test_totals_latency():
-    assert all(HeadVerdict(params).totals_latency == TOTALS_LATENCY for params in PARAMS.values())
+    assert all(HeadVerdict(params).totals_latency == TOTALS_LATENCY[params.digit_width] for params in PARAMS.values())

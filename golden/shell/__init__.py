@@ -1,0 +1,1 @@
+"""The co-processor around the cores: what it fetches, and what that costs on the bus."""

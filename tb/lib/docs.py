@@ -1,0 +1,343 @@
+"""The generated parts of the documentation: ``python -m tb.lib.docs`` writes them anew.
+
+A part stands between ``<!-- NAME:begin -->`` and ``<!-- NAME:end -->`` in a file of ``docs/``, where ``PARTS`` says what
+makes it; ``PICTURES`` are files of their own. tb/model/test_docs.py compares all with what is there.
+"""
+
+import ast
+import inspect
+import re
+import subprocess
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+
+from amaranth.hdl import UnusedElaboratable
+
+from golden import report
+from golden.core import timeline
+from golden.stimulus import wide_heads
+from golden.svg import line, picture, text
+from hdp_hw import settings, tables, timing
+from hdp_hw.common.layouts import settings_layout
+from hdp_hw.configs import CONFIGS
+from hdp_hw.core.attention_core import AttentionCore
+from hdp_hw.generate import ports_of, to_verilog
+from hdp_hw.params import HdpParams
+from tb.unit.test_mutations import MUTATIONS
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+BLOCK_FOLDERS = ("array", "approximation", "pruning", "core")  #: of hdp_hw, in the order of the verification table
+
+
+def markdown(titles, rows):
+    """Lines of a table."""
+    cells = [titles, ["---"] * len(titles), *rows]
+    return ["| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in cells]
+
+
+def code(content):
+    """Inline code."""
+    return f"`{content}`" if content else ""
+
+
+def remarks(module, name):
+    """``{name: remark}`` of the ``NAME = value  #: remark`` lines of a class, or of a module without ``name``."""
+    source = inspect.getsource(getattr(module, name) if name else module)
+    return dict(re.findall(r"^ *([A-Z_]+) = [^#\n]*#: (.*)$", source, re.M))
+
+
+# -- integration ------------------------------------------------------------------------------------------------------
+def ports():
+    """Ports of the core, without the settings, and their bits in each named configuration."""
+    widths = [dict((port, (direction, width)) for port, direction, width in ports_of(core)) for core in cores()]
+    rows = []
+    for port, (direction, _) in widths[0].items():
+        if not port.startswith("i_settings_") or port in ("i_settings_valid", "i_settings_ready"):
+            rows.append([code(port), direction, *(of[port][1] for of in widths)])
+    return markdown(["port", "direction", *CONFIGS], rows)
+
+
+def cores():
+    """A core of each named configuration."""
+    return [AttentionCore(params) for params in CONFIGS.values()]
+
+
+def settings_table():
+    """Fields of HeadSettings: port, bits and range, and meaning, as its docstring has it."""
+    lines = inspect.getdoc(settings.HeadSettings).splitlines()
+    meaning, names = {}, []
+    for entry in lines[lines.index("Parameters") + 2 :]:
+        if heading := re.fullmatch(r"([\w, ]+) : \w+", entry):
+            names = heading[1].split(", ")
+        elif entry.strip():
+            meaning |= {name: f"{meaning.get(name, '')} {entry.strip()}".strip() for name in names}
+    rows = []
+    for name, text_of in meaning.items():
+        bits = [settings_layout(params)[name].width for params in CONFIGS.values()]
+        ranges = ["{} to {}".format(*settings.field_limits(params)[name]) for params in CONFIGS.values()]
+        rows.append([code(name), _alike(bits), _alike(ranges), text_of.replace("``", "`")])
+    return markdown(["field", "bits", "legal", "meaning"], rows)
+
+
+def _alike(values):
+    """One value where all configurations agree, else all of them."""
+    return values[0] if len(set(values)) == 1 else ", ".join(map(str, values))
+
+
+def enum_table(enum, title):
+    """Codes of an IntEnum of hdp_hw.settings with their remarks."""
+    notes = remarks(settings, enum.__name__)
+    return markdown(["code", title, "meaning"], [[x.value, code(x.name), notes.get(x.name, "")] for x in enum])
+
+
+# -- numerics ---------------------------------------------------------------------------------------------------------
+def widths():
+    """Widths that HdpParams derives: formula, value in each named configuration, meaning."""
+    rows = []
+    for name, member in vars(HdpParams).items():
+        function = getattr(member, "func", getattr(member, "fget", None))
+        if function is None or not name.endswith("_width") or name == "axi_id_width":  # of the memory port
+            continue
+        formula = re.search(r"return (.*)", inspect.getsource(function))[1].replace("self.", "")
+        values = [getattr(params, name) for params in CONFIGS.values()]
+        rows.append([code(name), code(formula), *values, inspect.getdoc(member).replace("``", "`")])
+    return markdown(["name", "formula", *CONFIGS, "meaning"], rows)
+
+
+def constants():
+    """Constants of hdp_hw.tables for both digit widths."""
+    rows = []
+    for function in (
+        tables.logit_fraction,
+        tables.guard,
+        tables.exp2_coefficients,
+        tables.reciprocal_bits,
+        tables.reciprocal_segment_bits,
+    ):
+        meaning = re.split(r"\.\s|\.$", inspect.getdoc(function))[0]
+        rows.append([code(function.__name__), *(function(w) for w in (4, 8)), meaning.replace("``", "`")])
+    for name, remark in remarks(tables, None).items():
+        rows.append([code(name), *[getattr(tables, name)] * 2, remark])
+    return markdown(["name", "w = 4", "w = 8", "meaning"], rows)
+
+
+# -- architecture -----------------------------------------------------------------------------------------------------
+def latencies():
+    """Clock cycles of hdp_hw.timing."""
+    rows = [
+        [code(name), *[getattr(timing, name)] * len(CONFIGS), remark]
+        for name, remark in remarks(timing, None).items()
+    ]
+    described = re.sub(r"\s+", " ", inspect.getdoc(timing.CoreLatencies).partition("\n\n")[2])
+    meaning = {}
+    for entry in described.removesuffix(".").split("; "):
+        names, _, what = entry.partition(" : ")
+        meaning |= dict.fromkeys(names.split(", "), what)
+    of = [timing.core_latencies(params) for params in CONFIGS.values()]
+    rows += [[code(name), *(getattr(x, name) for x in of), what] for name, what in meaning.items()]
+    return markdown(["name", *CONFIGS, "clock cycles"], rows)
+
+
+def bubbles():
+    """What ``python -m golden.core.timeline`` prints."""
+    return ["```", *timeline.bubble_table(CONFIGS["edge"], wide_heads(128)), "```"]
+
+
+# -- verification -----------------------------------------------------------------------------------------------------
+def benches():
+    """Blocks of the core, each with its bench, its golden twin and the fault that the bench must notice."""
+    faults = {}
+    for file, old, new, _ in MUTATIONS:
+        faults.setdefault(file, []).append(f"{code(old)} → {code(new) or 'nothing'}")
+    rows = []
+    for path in (path for folder in BLOCK_FOLDERS for path in sorted((ROOT / "hdp_hw" / folder).glob("*.py"))):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef) and any("Component" in ast.unparse(base) for base in node.bases):
+                if node.name.startswith("_"):
+                    continue
+                file = path.relative_to(ROOT).as_posix()
+                twin = re.search(r"Golden twins?:? [^.]*?`*((?:golden|hdp_hw)(?:\.\w+)+)", ast.get_docstring(node))
+                bench = next((x for x in _benches(path.stem) if (ROOT / x).exists()), "")
+                link = f"[{Path(bench).name}](../{bench})" if bench else ""
+                rows.append([f"[{node.name}](../{file})", link, code(twin and twin[1]), "; ".join(faults.pop(file, []))])
+    rows += [[f"[{Path(file).name}](../{file})", "", "", "; ".join(found)] for file, found in faults.items()]
+    return markdown(["block", "bench", "golden twin", "planted fault"], rows)
+
+
+def _benches(stem):
+    return [f"tb/{folder}/test_{stem}.py" for folder in ("unit", "system")]
+
+
+def model_tests():
+    """Test files that need no simulator, with their first lines."""
+    rows = []
+    for path in sorted((ROOT / "tb" / "model").glob("test_*.py")):
+        what = ast.get_docstring(ast.parse(path.read_text())).partition("\n")[0]
+        rows.append([f"[{path.name}](../{path.relative_to(ROOT)})", what])
+    return markdown(["file", "what"], rows)
+
+
+def system_tests():
+    """cocotb tests of the whole core, with their docstrings."""
+    rows = []
+    for node in ast.parse((ROOT / "tb/system/test_attention_core.py").read_text()).body:
+        if isinstance(node, ast.AsyncFunctionDef) and node.decorator_list:
+            rows.append([code(node.name), " ".join((ast.get_docstring(node) or "").split())])
+    return markdown(["test", "what"], rows)
+
+
+# -- the example of integration.md ------------------------------------------------------------------------------------
+def example():
+    """The Verilog module that integration.md shows."""
+    return re.search(r"```verilog\n(.*?)```", (DOCS / "integration.md").read_text(), re.S)[1]
+
+
+TRACED = (
+    *("i_settings_valid", "i_settings_ready"),
+    *("i_integer_valid", "i_integer_ready", "i_integer_key", "i_integer_last"),
+    *("i_value_valid", "i_value_ready", "i_value_data", "i_value_last"),
+    *("o_valid", "o_data", "o_last", "o_status_valid"),
+)
+BENCH = f"""
+module bench;
+    reg aclk = 1, aresetn = 0;
+    wire [15:0] o_data;
+    wire o_valid, finished;
+    wire [2:0] error;
+    attention_example example (aclk, aresetn, o_data, o_valid, finished, error);
+    always #5 aclk = !aclk;
+    initial begin
+        #30 aresetn <= 1;
+        #5000 $display("never finished");
+        $finish;
+    end
+    always @(posedge aclk) if (aresetn) begin
+        $display("{" ".join(["%h"] * len(TRACED))}", {", ".join(f"example.core.{name}" for name in TRACED)});
+        if (finished) begin
+            $display("error %d", error);
+            $finish;
+        end
+    end
+endmodule
+"""
+
+
+def run_example(folder):
+    """``[{port: value}]`` of the example's ports TRACED in each clock cycle from the first after the reset, under Icarus.
+
+    The Verilog is left in ``folder``: ``hdp_core.v``, ``example.v`` and ``bench.v``.
+    """
+    folder = Path(folder)
+    sources = {"hdp_core": to_verilog(AttentionCore(CONFIGS["tiny"]), "hdp_core"), "example": example(), "bench": BENCH}
+    for name, content in sources.items():
+        (folder / f"{name}.v").write_text(content)
+    files = [str(folder / f"{name}.v") for name in sources]
+    subprocess.run(["iverilog", "-g2005", "-s", "bench", "-o", str(folder / "bench.vvp"), *files], check=True)
+    run = subprocess.run(["vvp", str(folder / "bench.vvp")], capture_output=True, text=True, check=True)
+    *trace, end = run.stdout.splitlines()
+    if end.split() != ["error", "0"]:
+        raise RuntimeError(f"the example ended with: {end}")
+    return [{name: int(value, 16) for name, value in zip(TRACED, line.split())} for line in trace]
+
+
+def handshake():
+    """Text of the picture of the example's handshakes."""
+    with tempfile.TemporaryDirectory() as folder:
+        return draw_waves(run_example(folder))
+
+
+def draw_waves(trace):
+    """Waves of a trace: its beginning and its end."""
+    begin = next(index for index, values in enumerate(trace) if values["i_settings_valid"] and values["i_settings_ready"])
+    loaded = max(index for index, values in enumerate(trace) if values["i_value_valid"]) - begin
+    output = next(index for index, values in enumerate(trace) if values["o_valid"]) - begin
+    windows = range(loaded + 2), range(output - 1, len(trace) - begin)
+    width, height, left, top, step = 36, 24, 150, 44, 34
+    cycles = sum(map(len, windows)) + 1
+    elements = [text(left - 12, 28, "clock cycle", "small end")]
+    x = left
+    for number, window in enumerate(windows):
+        rows = [trace[begin + cycle] for cycle in window]
+        elements += [text(x + (index + 0.5) * width, 28, str(cycle), "small middle") for index, cycle in enumerate(window)]
+        elements += [line(x + i * width, 36, x + i * width, top + step * len(TRACED) - 8) for i in range(len(rows) + 1)]
+        for place, name in enumerate(TRACED):
+            y = top + place * step
+            if not number:
+                elements.append(text(left - 12, y + 16, name, "code end"))
+            draw = _bus if name.endswith("data") else _wire
+            elements += draw([row[name] for row in rows], [row[name.replace("data", "valid")] for row in rows], x, y, width, height)
+        x += (len(rows) + 1) * width
+    return picture(left + cycles * width + 20, top + step * len(TRACED) + 6, "Handshakes of one small head", elements)
+
+
+def _wire(values, _, x, y, width, height):
+    levels = [y + (3 if value else height - 3) for value in values]
+    path = f"M{x} {levels[0]}" + "".join(f"V{level}h{width}" for level in levels)
+    return [f'<path d="{path}" class="wave"/>']
+
+
+def _bus(values, valids, x, y, width, height):
+    """Boxes with the lowest element of the data, where they are valid."""
+    parts, index = [], 0
+    for value, group in _runs(list(zip(values, valids))):
+        if value[1]:
+            box = f'x="{x + index * width + 1}" y="{y + 3}" width="{group * width - 2}" height="{height - 6}" rx="3"'
+            middle = x + (index + group / 2) * width
+            parts += [f'<rect {box} class="bus"/>', text(middle, y + 16.5, str(value[0] & 255), "small middle")]
+        index += group
+    return parts
+
+
+def _runs(values):
+    runs = []
+    for value in values:
+        if runs and runs[-1][0] == value:
+            runs[-1][1] += 1
+        else:
+            runs.append([value, 1])
+    return runs
+
+
+# -- all of them ------------------------------------------------------------------------------------------------------
+PARTS = {  #: {file: {name: function that returns lines}}
+    "integration.md": {
+        "ports": ports,
+        "settings": settings_table,
+        "verdicts": lambda: enum_table(settings.Verdict, "verdict"),
+        "errors": lambda: enum_table(settings.HeadError, "error"),
+    },
+    "numerics.md": {"widths": widths, "constants": constants, "report": report.table},
+    "architecture.md": {"latencies": latencies, "bubbles": bubbles},
+    "verification.md": {"benches": benches, "system": system_tests, "model": model_tests},
+}
+PICTURES = {"images/schedule.svg": timeline.draw, "images/handshake.svg": handshake}  #: {file: function}
+
+
+def part_of(content, name):
+    """``(before, lines, after)`` of a part in a file's text. ValueError unless its markers stand there once."""
+    pattern = rf"(.*<!-- {name}:begin -->\n)(.*)(<!-- {name}:end -->\n.*)"
+    match = re.fullmatch(pattern, content, re.S)
+    if not match or content.count(f"<!-- {name}:") != 2:
+        raise ValueError(f"no single <!-- {name}:begin --> ... <!-- {name}:end -->")
+    return match[1], match[2].splitlines(), match[3]
+
+
+def main():
+    warnings.simplefilter("ignore", UnusedElaboratable)  # of components whose ports alone are asked for
+    for file, parts in PARTS.items():
+        path = DOCS / file
+        content = path.read_text()
+        for name, make in parts.items():
+            before, _, after = part_of(content, name)
+            content = before + "\n".join(make()) + "\n" + after
+        path.write_text(content)
+    for file, make in PICTURES.items():
+        (DOCS / file).write_text(make())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
