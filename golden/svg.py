@@ -8,13 +8,15 @@ STYLE = """
   .title { font-weight: 600; font-size: 15px } .small { font-size: 12px; fill: #59636e }
   .code { font-family: ui-monospace, "SF Mono", "Liberation Mono", monospace; font-size: 12px }
   .end { text-anchor: end } .middle { text-anchor: middle }
-  .ground { fill: #ffffff; stroke: #d1d9e0 } .lane { fill: #f2f5f8 } .line { stroke: #d1d9e0 } .mark { stroke: #59636e }
+  .ground { fill: #ffffff; stroke: #d1d9e0 } .lane { fill: #f2f5f8 } .line { stroke: #d1d9e0 }
+  .mark { stroke: #59636e }
   .row { font-size: 11px; fill: #ffffff } .frame { fill: none; stroke: #cf222e; stroke-dasharray: 4 3 }
   .h0 { fill: #2f7fd6 } .h1 { fill: #d9730d } .h2 { fill: #1f8f55 }
   .wave { fill: none; stroke: #2f7fd6; stroke-width: 1.5 } .bus { fill: #dcebfb; stroke: #2f7fd6 }
   @media (prefers-color-scheme: dark) {
     text { fill: #e6edf3 } .small { fill: #9198a1 }
-    .ground { fill: #0d1117; stroke: #3d444d } .lane { fill: #171d26 } .line { stroke: #3d444d } .mark { stroke: #9198a1 }
+    .ground { fill: #0d1117; stroke: #3d444d } .lane { fill: #171d26 } .line { stroke: #3d444d }
+    .mark { stroke: #9198a1 }
     .frame { stroke: #ff7b72 } .row { fill: #ffffff }
     .h0 { fill: #3b82d8 } .h1 { fill: #d97a26 } .h2 { fill: #2c9a60 }
     .wave { stroke: #4c9bf0 } .bus { fill: #12304f; stroke: #4c9bf0 }
@@ -24,9 +26,10 @@ STYLE = """
 
 def picture(width, height, title, elements):
     """Text of an SVG file: ``elements`` on a ground with rounded corners."""
+    size = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}">',
+            f'<svg xmlns="http://www.w3.org/2000/svg" {size}>',
             f"<title>{escape(title)}</title>",
             f"<style>{STYLE}</style>",
             f'<rect class="ground" x="0.5" y="0.5" width="{width - 1}" height="{height - 1}" rx="8"/>',

@@ -37,6 +37,10 @@ def main(argv=None):
     command.add_argument("--readme", metavar="FILE", type=Path, help="rewrite the table between this file's markers")
     command.set_defaults(run=bench)
 
+    command = commands.add_parser("registers", help="write what is made from hdp_hw/registers.rdl")
+    command.add_argument("--check", action="store_true", help="write nothing; fail if a file is not up to date")
+    command.set_defaults(run=registers)
+
     arguments = parser.parse_args(argv)
     try:
         return arguments.run(arguments)
@@ -114,6 +118,19 @@ def bench(arguments):
         print(f"hdp-hw bench: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def registers(arguments):
+    """hdp-hw registers: the files of hdp_hw.registers."""
+    from hdp_hw.registers import generated  # a broken register map must not keep it from being written anew
+
+    stale = [(path, text) for path, text in generated().items() if not path.exists() or path.read_text() != text]
+    for path, text in stale:
+        print(f"{path} {'is stale: run hdp-hw registers' if arguments.check else 'written'}")
+        if not arguments.check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+    return int(arguments.check and bool(stale))
 
 
 def parameter_section(documented):

@@ -1,7 +1,7 @@
 """When the core's blocks work: a picture of the schedule, and where the array waits.
 
-``python -m golden.core.timeline -o docs/images/schedule.svg`` draws three captured heads that follow each other; without
-``-o`` the bubbles of the array are printed, for all captured heads of one length. Both come from the cycle model.
+``python -m golden.core.timeline -o FILE.svg`` draws three captured heads that follow each other. Without ``-o``, it
+prints where the array waits, rule by rule. Both come from the cycle model.
 """
 
 import argparse
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from golden.calibration import threshold_for_share
 from golden.core.attention_core import attend
-from golden.core.cycle_model import PLANES, HeadPlan, _Schedule
+from golden.core.cycle_model import HeadPlan, _Schedule
 from golden.stimulus import captured_heads, wide_heads
 from golden.svg import box, line, picture, text
 from hdp_hw.configs import CONFIGS, load_config

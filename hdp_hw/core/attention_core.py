@@ -46,11 +46,12 @@ class AttentionCore(wiring.Component):
     o : Out(stream.Signature(self.drain.beat_layout))
     o_status : Out(stream.Signature(self.table.status_layout))
     o_busy : Out(unsigned(1))
+    o_mode : Out(unsigned(2))
     o_mask : Out(self.mask_layout)
     o_verdict : Out(self.verdict_layout)
     o_counters : Out(self.counter_layout)
 
-    ``o_busy`` marks the clock cycles in which the array is given work; ``o_mask`` traces the masks as the predictor
+    ``o_busy`` marks the clock cycles in which the array is given work, in ``o_mode`` (ArrayMode); ``o_mask`` traces the masks as the predictor
     decides them (a word of one row's blocks, no back-pressure) and ``o_verdict`` each head's verdict, behind its mask;
     both are in the order of the heads, and a dense head has a verdict only. ``o_counters`` counts clock cycles in which a head was
     inside and those that the array spent in each mode, since reset.
@@ -99,6 +100,7 @@ class AttentionCore(wiring.Component):
                 "o": Out(stream.Signature(self.drain.beat_layout)),
                 "o_status": Out(stream.Signature(self.table.status_layout)),
                 "o_busy": Out(unsigned(1)),
+                "o_mode": Out(unsigned(2)),
                 "o_mask": Out(self.mask_layout),
                 "o_verdict": Out(self.verdict_layout),
                 "o_counters": Out(self.counter_layout),
@@ -485,7 +487,7 @@ class AttentionCore(wiring.Component):
     def _count(self, m, sequencer):
         """The counters of ``o_counters``."""
         counters = self.o_counters
-        m.d.comb += self.o_busy.eq(sequencer.o_valid)
+        m.d.comb += [self.o_busy.eq(sequencer.o_valid), self.o_mode.eq(sequencer.o_op.mode)]
         m.d.sync += counters.cycles.eq(counters.cycles + self.table.o_used.any())
         for mode in ArrayMode:
             counter = counters[mode.name.lower()]

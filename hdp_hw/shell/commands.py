@@ -6,6 +6,7 @@ from amaranth.lib import data
 from hdp_hw.common.layouts import settings_layout
 
 STRIDE_WIDTH = 24  #: bits of a stride between rows, in bytes
+RECORD_BYTES = 32  #: bytes of a head's record
 JOB_PLANES = ("q_integer", "q_fraction", "k_integer", "k_fraction", "value", "output")  #: matrices of a head
 JOB_ADDRESSES = (*JOB_PLANES, "table", "record")  #: what a job names by address
 
@@ -44,6 +45,17 @@ def output_layout(params):
     )
 
 
+def record_layout(params):
+    """What is written after a head's rows.
+
+    enable : a record is written at all; address : its first byte, a multiple of the bus word; record : its 32 bytes,
+    little-endian.
+    """
+    return data.StructLayout(
+        {"address": unsigned(params.address_width), "enable": unsigned(1), "record": unsigned(8 * RECORD_BYTES)}
+    )
+
+
 def plane_layout(params):
     """Where one operand of a head lies: address of its first row, and bytes between rows."""
     return data.StructLayout({"address": unsigned(params.address_width), "row_stride": unsigned(STRIDE_WIDTH)})
@@ -62,6 +74,13 @@ def head_command_layout(params):
             "record": unsigned(params.address_width),
             "record_enable": unsigned(1),
         }
+    )
+
+
+def head_record_layout():
+    """The 32 bytes that a lane writes for a head: its number, how it ended, blocks visited and kept, sum of |A|."""
+    return data.StructLayout(
+        {"head": 16, "verdict": 8, "error": 8, "n_visited": 32, "n_kept": 32, "theta_head": 64, "reserved": 96}
     )
 
 

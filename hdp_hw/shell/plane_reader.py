@@ -167,14 +167,14 @@ class PlaneReader(wiring.Component):
         zeros = active & delivery.zero & free
         if params.word_width <= params.bus_width:
             n_parts = params.bus_width // params.word_width
-            part = Signal(range(n_parts))  # of the bus word
+            part = Signal(bits_for(n_parts - 1))  # of the bus word
             m.d.comb += [
                 value.eq(bus_word.word_select(part, params.word_width)),
                 emit.eq(zeros | (reads & free)),
                 take.eq(reads & free & (row_ends | (part == n_parts - 1))),
             ]
             with m.If(reads & free):
-                m.d.sync += part.eq(Mux(row_ends, 0, part + 1))
+                m.d.sync += part.eq(Mux(take, 0, part + 1))
         else:
             n_parts = params.word_width // params.bus_width
             part = Signal(range(n_parts))  # of the word

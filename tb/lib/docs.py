@@ -1,11 +1,12 @@
 """The generated parts of the documentation: ``python -m tb.lib.docs`` writes them anew.
 
-A part stands between ``<!-- NAME:begin -->`` and ``<!-- NAME:end -->`` in a file of ``docs/``, where ``PARTS`` says what
-makes it; ``PICTURES`` are files of their own. tb/model/test_docs.py compares all with what is there.
+A part stands between ``<!-- NAME:begin -->`` and ``<!-- NAME:end -->`` in a file of ``docs/``; PARTS says what makes
+it. PICTURES are files of their own. tb/model/test_docs.py compares all of them with what is there.
 """
 
 import ast
 import inspect
+import os
 import re
 import subprocess
 import sys
@@ -15,9 +16,7 @@ from pathlib import Path
 
 from amaranth.hdl import UnusedElaboratable
 
-from golden import report
 from golden.core import timeline
-from golden.stimulus import wide_heads
 from golden.svg import line, picture, text
 from hdp_hw import settings, tables, timing
 from hdp_hw.common.layouts import settings_layout
@@ -128,8 +127,7 @@ def constants():
 def latencies():
     """Clock cycles of hdp_hw.timing."""
     rows = [
-        [code(name), *[getattr(timing, name)] * len(CONFIGS), remark]
-        for name, remark in remarks(timing, None).items()
+        [code(name), *[getattr(timing, name)] * len(CONFIGS), remark] for name, remark in remarks(timing, None).items()
     ]
     described = re.sub(r"\s+", " ", inspect.getdoc(timing.CoreLatencies).partition("\n\n")[2])
     meaning = {}
@@ -141,9 +139,13 @@ def latencies():
     return markdown(["name", *CONFIGS, "clock cycles"], rows)
 
 
-def bubbles():
-    """What ``python -m golden.core.timeline`` prints."""
-    return ["```", *timeline.bubble_table(CONFIGS["edge"], wide_heads(128)), "```"]
+def printed(module):
+    """Lines that ``python -m module`` prints."""
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}  # more of them wait for each other on a busy machine
+    command = [sys.executable, "-m", module]
+    return subprocess.run(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True
+    ).stdout.splitlines()
 
 
 # -- verification -----------------------------------------------------------------------------------------------------
@@ -162,7 +164,9 @@ def benches():
                 twin = re.search(r"Golden twins?:? [^.]*?`*((?:golden|hdp_hw)(?:\.\w+)+)", ast.get_docstring(node))
                 bench = next((x for x in _benches(path.stem) if (ROOT / x).exists()), "")
                 link = f"[{Path(bench).name}](../{bench})" if bench else ""
-                rows.append([f"[{node.name}](../{file})", link, code(twin and twin[1]), "; ".join(faults.pop(file, []))])
+                rows.append(
+                    [f"[{node.name}](../{file})", link, code(twin and twin[1]), "; ".join(faults.pop(file, []))]
+                )
     rows += [[f"[{Path(file).name}](../{file})", "", "", "; ".join(found)] for file, found in faults.items()]
     return markdown(["block", "bench", "golden twin", "planted fault"], rows)
 
@@ -226,7 +230,7 @@ endmodule
 
 
 def run_example(folder):
-    """``[{port: value}]`` of the example's ports TRACED in each clock cycle from the first after the reset, under Icarus.
+    """``[{port: value}]`` of the ports TRACED in each clock cycle after the reset: the example, run by Icarus.
 
     The Verilog is left in ``folder``: ``hdp_core.v``, ``example.v`` and ``bench.v``.
     """
@@ -251,24 +255,30 @@ def handshake():
 
 def draw_waves(trace):
     """Waves of a trace: its beginning and its end."""
-    begin = next(index for index, values in enumerate(trace) if values["i_settings_valid"] and values["i_settings_ready"])
+    begin = next(
+        index for index, values in enumerate(trace) if values["i_settings_valid"] and values["i_settings_ready"]
+    )
     loaded = max(index for index, values in enumerate(trace) if values["i_value_valid"]) - begin
     output = next(index for index, values in enumerate(trace) if values["o_valid"]) - begin
     windows = range(loaded + 2), range(output - 1, len(trace) - begin)
-    width, height, left, top, step = 36, 24, 150, 44, 34
+    width, height, left, top, step = 36, 22, 150, 44, 29
     cycles = sum(map(len, windows)) + 1
     elements = [text(left - 12, 28, "clock cycle", "small end")]
     x = left
     for number, window in enumerate(windows):
         rows = [trace[begin + cycle] for cycle in window]
-        elements += [text(x + (index + 0.5) * width, 28, str(cycle), "small middle") for index, cycle in enumerate(window)]
+        elements += [
+            text(x + (index + 0.5) * width, 28, str(cycle), "small middle") for index, cycle in enumerate(window)
+        ]
         elements += [line(x + i * width, 36, x + i * width, top + step * len(TRACED) - 8) for i in range(len(rows) + 1)]
         for place, name in enumerate(TRACED):
             y = top + place * step
             if not number:
                 elements.append(text(left - 12, y + 16, name, "code end"))
             draw = _bus if name.endswith("data") else _wire
-            elements += draw([row[name] for row in rows], [row[name.replace("data", "valid")] for row in rows], x, y, width, height)
+            elements += draw(
+                [row[name] for row in rows], [row[name.replace("data", "valid")] for row in rows], x, y, width, height
+            )
         x += (len(rows) + 1) * width
     return picture(left + cycles * width + 20, top + step * len(TRACED) + 6, "Handshakes of one small head", elements)
 
@@ -309,8 +319,8 @@ PARTS = {  #: {file: {name: function that returns lines}}
         "verdicts": lambda: enum_table(settings.Verdict, "verdict"),
         "errors": lambda: enum_table(settings.HeadError, "error"),
     },
-    "numerics.md": {"widths": widths, "constants": constants, "report": report.table},
-    "architecture.md": {"latencies": latencies, "bubbles": bubbles},
+    "numerics.md": {"widths": widths, "constants": constants, "report": lambda: printed("golden.report")},
+    "architecture.md": {"latencies": latencies, "bubbles": lambda: ["```", *printed("golden.core.timeline"), "```"]},
     "verification.md": {"benches": benches, "system": system_tests, "model": model_tests},
 }
 PICTURES = {"images/schedule.svg": timeline.draw, "images/handshake.svg": handshake}  #: {file: function}

@@ -1,0 +1,142 @@
+"""The documentation: generated parts are current, and what prose names exists."""
+
+import importlib.util
+import re
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from golden.core.attention_core import attend
+from golden.core.cycle_model import HeadPlan, core_cycles
+from hdp_hw.configs import CONFIGS
+from hdp_hw.settings import HeadSettings
+from tb.lib import docs
+from tb.lib.simulation import verilator_lint
+
+ROOT = Path(__file__).resolve().parents[2]
+TOP = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
+FILES = [*(ROOT / name for name in TOP), *sorted((ROOT / "docs").glob("*.md"))]
+PARTS = [(file, name) for file, parts in docs.PARTS.items() for name in parts]
+MAKES = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M)
+COMMANDS = re.findall(r'add_parser\("(\w+)"', (ROOT / "hdp_hw" / "__main__.py").read_text())
+GENERATED = {"hdp_core.v", "manifest.json", "core.json"}  #: files that commands write
+STALE = "is not what `python -m tb.lib.docs` writes"
+
+each_file = pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+
+
+# -- generated parts --------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(("file", "name"), PARTS)
+def test_part(file, name):
+    _, written, _ = docs.part_of((docs.DOCS / file).read_text(), name)
+    assert written == docs.PARTS[file][name](), f"the part {name} of docs/{file} {STALE}"
+
+
+def test_schedule():
+    assert (docs.DOCS / "images" / "schedule.svg").read_text() == docs.timeline.draw(), STALE
+
+
+def test_example(tmp_path):
+    """It is clean under lint, gives what its text says, in the cycles that the model predicts; the picture is current."""
+    trace = docs.run_example(tmp_path)
+    beats = [values for values in trace if values["o_valid"]]
+    assert [values["o_data"] for values in beats] == [60 * 257] * 8 and beats[-1]["o_last"]
+    settings, params = HeadSettings(1, 2, 16, mult=1), CONFIGS["tiny"]
+    q, k, v = np.zeros((1, 16), int), np.zeros((2, 16), int), np.repeat([[100], [20]], 16, 1)
+    result = attend(q, k, v, settings, params)
+    assert (result.output == 60).all()
+    begin, end = (
+        next(cycle for cycle, values in enumerate(trace) if values[f"{name}_valid"] and values.get(f"{name}_ready", 1))
+        for name in ("i_settings", "o_status")
+    )
+    assert [end - begin] == core_cycles([HeadPlan.of(settings, result, params)], params).done
+    assert (docs.DOCS / "images" / "handshake.svg").read_text() == docs.draw_waves(trace), STALE
+    both = tmp_path / "both.v"
+    both.write_text((tmp_path / "example.v").read_text() + (tmp_path / "hdp_core.v").read_text())
+    verilator_lint(both)
+
+
+# -- what prose names -------------------------------------------------------------------------------------------------
+def spans(text):
+    """What stands between backticks, fenced blocks left out."""
+    return re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S))
+
+
+@each_file
+def test_links(path):
+    """Files and headings that links lead to."""
+    text = path.read_text()
+    for target in re.findall(r"\]\(([^)\s]+)\)|src(?:set)?=\"([^\"]+)\"", text):
+        file, _, heading = "".join(target).partition("#")
+        if file.startswith(("http://", "https://")):
+            continue
+        linked = (path.parent / file) if file else path
+        assert linked.exists(), f"{path.name} links to {file}"
+        if heading:
+            titles = re.findall(r"^#+ (.*)", linked.read_text(), re.M)
+            assert heading in [slug(title) for title in titles], f"{path.name} links to {file}#{heading}"
+
+
+def slug(title):
+    """GitHub's anchor of a heading."""
+    return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+
+
+@each_file
+def test_commands(path):
+    """Make targets, commands of hdp-hw and modules that run, between backticks and in indented blocks."""
+    text = path.read_text()
+    typed = "\n".join([*spans(text), *re.findall(r"^    .*", text, re.M)])
+    assert set(re.findall(r"\bmake ([a-z][a-z-]*)", typed)) <= set(MAKES)
+    assert set(re.findall(r"\bhdp-hw ([a-z]+)", typed)) <= set(COMMANDS)
+    for module in re.findall(r"python3? -m ([\w.]+)", typed):
+        assert importlib.util.find_spec(module), f"{path.name} names the module {module}"
+
+
+@each_file
+def test_files(path):
+    """Paths from the root exist; a name without a folder is that of some file."""
+    folders = [x for x in ROOT.iterdir() if x.is_dir() and x.name not in ("build", ".venv", ".git")]
+    names = {x.name for folder in folders for x in folder.rglob("*")} | {x.name for x in ROOT.iterdir()} | GENERATED
+    for span in spans(path.read_text()):
+        if span.partition("/")[0] in [folder.name for folder in folders]:
+            assert (ROOT / span).exists(), f"{path.name} names {span}"
+        elif re.fullmatch(r"[\w-]+\.(py|md|toml|json|svg|npz|lock|v|cpp|rdl)", span):
+            assert span in names, f"{path.name} names {span}"
+
+
+@cache
+def source_words():
+    """Every identifier in the sources, and the names of their files."""
+    files = [x for folder in ("hdp_hw", "golden", "tb", "tools") for x in (ROOT / folder).rglob("*.*")]
+    files = [x for x in files if x.suffix in (".py", ".cpp", ".rdl")] + [ROOT / "Makefile", ROOT / "pyproject.toml"]
+    return {x.stem for x in files} | set(re.findall(r"\w+", "\n".join(x.read_text() for x in files)))
+
+
+@each_file
+def test_identifiers(path):
+    """Names with an underscore, in camel case or in capitals occur in the sources; dotted ones can be imported."""
+    text = path.read_text()
+    for name in docs.PARTS.get(path.name, ()):  # tested above, and some hold faults
+        before, _, after = docs.part_of(text, name)
+        text = before + after
+    for span in [] if path.name == "CHANGELOG.md" else spans(text):
+        for word in re.findall(r"\w+", span):
+            if re.search(r"[A-Za-z]_[A-Za-z]|[a-z][A-Z]|^[A-Z]{3,}$", word):
+                assert word in source_words(), f"{path.name} names {word}"
+    for name in re.findall(r"\b(?:golden|hdp_hw|tb)(?:\.\w+)+\b", text):
+        parts = name.split(".")
+        assert any(resolves(parts[:n], parts[n:]) for n in range(len(parts), 0, -1)), f"{path.name} names {name}"
+
+
+def resolves(module, attributes):
+    """Whether the module can be imported and has the attributes."""
+    try:
+        thing = importlib.import_module(".".join(module))
+        for attribute in attributes:
+            thing = getattr(thing, attribute)
+    except (ImportError, AttributeError):
+        return False
+    return True
