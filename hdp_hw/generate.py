@@ -6,6 +6,7 @@ stream's name (``i_data``, ``i_last``). Arrays are packed vectors, element 0 low
 """
 
 import os
+import re
 
 from amaranth.back import verilog
 from amaranth.hdl import ClockDomain, Module, Signal, Value
@@ -28,13 +29,24 @@ def to_verilog(component, name):
         port = Signal(member.shape(), name=port_name)
         ports[port_name] = (port, None)
         m.d.comb += member.eq(port) if direction == "input" else port.eq(member)
-    return verilog.convert(m, name=name, ports=ports, emit_src=False, strip_internal_attrs=True)
+    return _without_aliases(verilog.convert(m, name=name, ports=ports, emit_src=False, strip_internal_attrs=True))
 
 
 def ports_of(component):
     """``[(name, direction, width)]`` of the module that :func:`to_verilog` makes; direction is input or output."""
     members = [(name, direction, len(member)) for name, direction, member in _flatten(component)]
     return [("aclk", "input", 1), ("aresetn", "input", 1), *members]
+
+
+def _without_aliases(text):
+    """``text`` without the wires that Amaranth adds for waves, one per field of a record: ``\\entries[2].verdict``.
+
+    Nothing reads them, yet Icarus keeps them up to date, for a quarter of its time, and abc9 of yosys 0.70 fails on
+    larger cores because of their brackets.
+    """
+    alias = r"\\\S*[.\[]\S* "
+    text = re.sub(rf"^  assign {alias} = [^;]*;\n", "", text, flags=re.MULTILINE)
+    return re.sub(rf"^(  \(\*.*\*\)\n)*  wire (\[\d+:0\] )?{alias};\n", "", text, flags=re.MULTILINE)
 
 
 def _flatten(component):

@@ -71,8 +71,8 @@ def core_latencies(params):
     requantizer = 3 + product_latency(params.operand_width + REQUANTIZE_FRACTION, r_width)
     denominator = product_latency(e_width, params.seq_width) + 1 + reciprocal
     return CoreLatencies(
-        score=OPERAND_LATENCY + 1 + 3 + tree_latency(params.slice_width) + 2,
-        context=OPERAND_LATENCY + 1 + 3 + tree_latency(params.tile) + 1,
+        score=OPERAND_LATENCY + 1 + 4 + tree_latency(params.slice_width) + 2,
+        context=OPERAND_LATENCY + 1 + 4 + tree_latency(params.tile) + 1,
         row_max=levels + 1,
         softmax=2 + exp2 + tree_latency(params.tile) + 1,
         drain=1 + max(2, denominator - offset) + offset + requantizer,

@@ -38,7 +38,7 @@ class DotUnit(wiring.Component):
 
     Timing
     ------
-    ``o_elements`` come after ``elements_latency`` = 3 clock cycles, ``o_sum`` after ``latency``; initiation interval
+    ``o_elements`` come after ``elements_latency`` = 4 clock cycles, ``o_sum`` after ``latency``; initiation interval
     1, no back-pressure.
 
     Numerics
@@ -46,7 +46,7 @@ class DotUnit(wiring.Component):
     Exact. Golden twin ``golden.array.tile_array.dot_unit`` (weight_digits for the left digits of CONTEXT).
     """
 
-    elements_latency = DigitMultiplier.latency + 2
+    elements_latency = 1 + DigitMultiplier.latency + 2
 
     def __init__(self, params):
         self.params = params
@@ -76,15 +76,16 @@ class DotUnit(wiring.Component):
         m = Module()
         w, quarter = self.params.digit_width, self.params.slice_width
         m.submodules.multiplier = multiplier = DigitMultiplier(self.params)
-        m.d.comb += multiplier.i_valid.eq(self.i_valid)
+        # A register of the unit's own before the multipliers: the digits serve a whole row or column of the array.
+        m.d.sync += multiplier.i_valid.eq(self.i_valid)
         for lane in range(self.params.lanes):
             weight = self.i_weight[1 - lane // (2 * quarter)]
-            m.d.comb += [
+            m.d.sync += [
                 multiplier.i_left[lane].eq(Mux(self.i_context, weight, self.i_left[lane])),
                 multiplier.i_right[lane].eq(self.i_right[lane]),
             ]
 
-        fused = delay(m, self.i_fused, multiplier.latency, "fused")
+        fused = delay(m, self.i_fused, 1 + multiplier.latency, "fused")
         fused_again = delay(m, fused, 1, "fused_again")
         for i in range(quarter):
             p0, p1, p2, p3 = (multiplier.o_product[q * quarter + i] for q in range(4))

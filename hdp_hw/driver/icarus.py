@@ -25,7 +25,7 @@ def play(model, beats, until, n_beats, timeout, folder):
     cycles : list of int
         Clock cycle of each of the beats; fewer than ``n_beats`` when ``timeout`` clock cycles passed before.
     seconds : float
-        Time that the simulation took, its start included.
+        From clock cycle 0 to the last beat.
 
     Raises
     ------
@@ -44,10 +44,12 @@ def play(model, beats, until, n_beats, timeout, folder):
     (folder / "bench.v").write_text(_bench(model, lengths, until, n_beats, timeout))
     command = ["iverilog", "-g2005", "-o", "bench.vvp", "bench.v", f"{model.name}.v"]
     subprocess.run(command, cwd=folder, check=True)
-    begin = time.perf_counter()
-    result = subprocess.run(["vvp", "-n", "bench.vvp"], cwd=folder, check=True, capture_output=True, text=True)
-    seconds = time.perf_counter() - begin
-    return [int(line.split()[1]) for line in result.stdout.splitlines() if line.startswith("beat ")], seconds
+    cycles, times = [], []
+    with subprocess.Popen(["vvp", "-n", "bench.vvp"], cwd=folder, stdout=subprocess.PIPE, text=True) as vvp:
+        for line in vvp.stdout:  # `start`, then the clock cycle of each beat
+            times.append(time.perf_counter())
+            cycles += [int(word) for word in line.split()[1:]]
+    return cycles, times[-1] - times[0]
 
 
 def _bench(model, lengths, until, n_beats, timeout):
@@ -81,10 +83,12 @@ module bench;
   always @(posedge aclk) begin
     cycle <= cycle + 1;
     aresetn <= cycle >= -1;
+    if (cycle == 0) $display("start");
     if (cycle >= 0 && beat) begin
       $display("beat %0d", cycle);
       n_beats = n_beats + 1;
     end
+    $fflush;
     if (n_beats == {n_beats} || cycle == {timeout}) $finish;
   end
 {"".join(players)}  {model.name} dut ({", ".join(connections)});

@@ -43,6 +43,7 @@ class JobEngine(wiring.Component):
     i_job : In(job_layout(params))
     i_start : In(unsigned(1))
     i_abort : In(unsigned(1))
+    i_reset : In(unsigned(1))
     o_head : Out(stream.Signature(head_command_layout(params))).array(params.n_cores)
     i_result : In(stream.Signature(result_layout(params))).array(params.n_cores)
     memory : Out(read_signature(params))
@@ -62,7 +63,8 @@ class JobEngine(wiring.Component):
     o_result : Out(self.ended_layout)
     o_bytes_read : Out(unsigned(5))
 
-    ``memory`` reads the table of per-head settings. ``i_quiet`` says that the memory port has nothing outstanding;
+    ``i_reset`` comes with ``i_abort`` and makes it silent: what ends then is not reported, and the count of jobs
+    starts anew. ``memory`` reads the table of per-head settings. ``i_quiet`` says that the memory port has nothing outstanding;
     ``o_stop`` keeps it from taking more. ``o_running`` is the job that runs, for what its heads share. ``o_result``
     marks a head that ended.
 
@@ -86,6 +88,7 @@ class JobEngine(wiring.Component):
                 "i_job": In(job_layout(params)),
                 "i_start": In(unsigned(1)),
                 "i_abort": In(unsigned(1)),
+                "i_reset": In(unsigned(1)),
                 "o_head": Out(stream.Signature(head_command_layout(params))).array(n),
                 "i_result": In(stream.Signature(result_layout(params))).array(n),
                 "memory": Out(read_signature(params)),
@@ -143,15 +146,15 @@ class JobEngine(wiring.Component):
         m.d.sync += n_ended.eq(n_ended + self.o_result.valid)
 
         # What stops a job at any time.
-        cycles, failed, stops = Signal(32), Signal(), Signal()
+        cycles, failed, stops, silent = Signal(32), Signal(), Signal(), Signal()
         causes = {
             "read_error": self.i_read_error | table.o_error,
             "write_error": self.i_write_error,
             "core_error": self.o_result.valid & (self.o_result.result.error != HeadError.NONE),
             "timeout": (job.timeout != 0) & (cycles == job.timeout),
-            "aborted": self.i_abort,
+            "aborted": self.i_abort & ~self.i_reset,
         }
-        m.d.comb += stops.eq(Cat(causes.values()).any())
+        m.d.comb += stops.eq(Cat(causes.values(), self.i_abort).any())
 
         entry_words = ENTRY_BYTES // params.bus_bytes
         n_words, entry = Signal(range(entry_words)), thresholds.as_value()
@@ -246,13 +249,17 @@ class JobEngine(wiring.Component):
                 m.d.comb += [self.o_stop.eq(1), self.o_reset_lanes.eq(1)]
                 m.next = "END"
             with m.State("END"):
-                m.d.comb += events.job_done.eq(1)
-                m.d.sync += [
-                    self.o_jobs_done.eq(self.o_jobs_done + 1),
-                    self.o_last_job.job.eq(job.job_id),
-                    self.o_last_job.failed.eq(failed),
-                ]
+                m.d.comb += events.job_done.eq(~silent)
+                m.d.sync += silent.eq(0)
+                with m.If(~silent):
+                    m.d.sync += [
+                        self.o_jobs_done.eq(self.o_jobs_done + 1),
+                        self.o_last_job.job.eq(job.job_id),
+                        self.o_last_job.failed.eq(failed),
+                    ]
                 m.next = "IDLE"
+        with m.If(self.i_reset):
+            m.d.sync += [silent.eq(self.o_busy), self.o_jobs_done.eq(0), self.o_last_job.eq(0)]
         return m
 
     def _settings(self, m, job, thresholds, settings):

@@ -31,7 +31,8 @@ class ReadArbiter(wiring.Component):
     memory : Out(read_signature(params))
         IDs are ``id_layout``: the reader's index, and the epoch in the highest bits.
     i_epoch : In(unsigned(EPOCH_WIDTH))
-        The epoch's name. The readers must be in reset in the clock cycle in which it changes.
+        The epoch's name. The readers must be in reset in the clock cycle in which it changes. A name can be used again
+        when the responses of the epoch that had it have come.
     i_stop : In(unsigned(1))
         Nothing is granted; a burst that is on offer to the memory already stays there until it is accepted.
     o_outstanding : Out(unsigned(bits_for(self.max_outstanding)))

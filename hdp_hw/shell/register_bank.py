@@ -1,6 +1,6 @@
 """The registers of hdp_top."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, ResetInserter, Signal, signed, unsigned
+from amaranth.hdl import Const, Module, Signal, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -8,55 +8,53 @@ from hdp_hw.register_map import BY_NAME, REGISTERS
 from hdp_hw.registers import WORD_BYTES
 from hdp_hw.shell.axi_lite import register_port
 
-COUNTERS = tuple(
-    register.name.lower().removesuffix("_low")
-    for register in REGISTERS
-    if register.group == "counters" and register.name.endswith("_LOW")
-)  #: 64-bit counters, in the order of the map
 
-
-def layout_of(chosen):
-    """Layout of the fields that are chosen by ``chosen(register, field)``, by their names in the whole map."""
+def _layout(fields):
     return data.StructLayout(
-        {
-            name: signed(field.width) if field.signed else unsigned(field.width)
-            for register in REGISTERS
-            for name, field in register.members.items()
-            if chosen(register, field)
-        }
+        {name: signed(field.width) if field.signed else unsigned(field.width) for name, field in fields.items()}
     )
 
 
-def job_layout():
-    """The job registers, field by field: ``mode_rule``, ``n_heads``, ``scale_rho``, ``q_integer_low``, ..."""
-    return layout_of(lambda register, field: register.group == "job")
+def job_fields():
+    """``{name: Field}`` of the job registers: ``mode_rule``, ``n_heads``, ``q_integer_low``, ..."""
+    return {
+        name: field for register in REGISTERS if register.group == "job" for name, field in register.members.items()
+    }
+
+
+def job_fields_layout():
+    """The job registers, field by field, with the names of :func:`job_fields`."""
+    return _layout(job_fields())
 
 
 def control_layout():
-    """The commands: ``control_start``, ..."""
-    return layout_of(lambda register, field: field.singlepulse)
-
-
-def status_layout():
-    """What hardware drives: ``status_busy``, ..."""
-    return layout_of(lambda register, field: register.group == "general" and field.reset is None)
+    """The commands: ``start``, ..."""
+    return _layout({field.name: field for field in BY_NAME["CONTROL"].fields})
 
 
 def event_layout():
     """A bit for each of IRQ_STATUS: ``job_done``, ..."""
-    return data.StructLayout({field.name: field.width for field in BY_NAME["IRQ_STATUS"].fields})
+    return _layout({field.name: field for field in BY_NAME["IRQ_STATUS"].fields})
+
+
+def status_layout():
+    """What hardware drives beside parameters and counters: ``status_busy``, ``last_job_failed``, ..."""
+    registers = [register for register in REGISTERS if register.group == "general"]
+    fields = {name: field for register in registers for name, field in register.members.items()}
+    return _layout({name: field for name, field in fields.items() if field.reset is None})
 
 
 def counter_layout():
-    """The counters: ``cycles``, ..."""
-    return data.StructLayout({name: unsigned(64) for name in COUNTERS})
+    """The counters, 64 bits each: ``cycles``, ..."""
+    names = [register.name.lower() for register in REGISTERS if register.group == "counters"]
+    return data.StructLayout({name.removesuffix("_low"): unsigned(64) for name in names if name.endswith("_low")})
 
 
 class RegisterBank(wiring.Component):
     """All registers of :mod:`hdp_hw.register_map`, behind a register port.
 
-    ``hdp_hw/registers.rdl`` says what is in it and how each field behaves. CONTROL.reset resets the registers too, in
-    the clock cycle of ``o_control``; the port keeps working, and reading gives reset values from then on.
+    ``hdp_hw/registers.rdl`` says what is in it and how each field behaves. ``o_control.reset`` resets the registers
+    like everything else; the port goes on.
 
     Parameters
     ----------
@@ -67,7 +65,7 @@ class RegisterBank(wiring.Component):
     registers : In(register_port())
     o_control : Out(control_layout())
         Each for one clock cycle.
-    o_job : Out(job_layout())
+    o_job : Out(job_fields_layout())
         What the registers hold; complete when ``o_control.start`` is 1.
     i_status : In(status_layout())
     i_events : In(event_layout())
@@ -78,21 +76,24 @@ class RegisterBank(wiring.Component):
 
     Timing
     ------
-    What is written shows one clock cycle after ``write``, in ``irq`` one later; so do events. Hardware's values are
-    those of the clock cycle of ``read``; they answer one clock cycle later.
+    What is written, and an event, shows ``latency`` = 1 clock cycle later, in ``irq`` 2. What hardware drives is read
+    as it was in the clock cycle of ``read``.
 
     Numerics
     --------
     Golden twin ``golden.shell.register_bank``.
     """
 
+    latency = 1
+
     def __init__(self, params):
         self.params = params
+        self.job_reset = {name: field.reset for name, field in job_fields().items()}
         super().__init__(
             {
                 "registers": In(register_port()),
                 "o_control": Out(control_layout()),
-                "o_job": Out(job_layout()),
+                "o_job": Out(job_fields_layout(), init=self.job_reset),
                 "i_status": In(status_layout()),
                 "i_events": In(event_layout()),
                 "i_counters": In(counter_layout()),
@@ -102,22 +103,72 @@ class RegisterBank(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        port, soft_reset = self.registers, self.o_control.control_reset
-        # Storage, apart so that CONTROL.reset reaches it and not the answers of the port.
-        m.submodules.fields = fields = ResetInserter(soft_reset)(_Fields())
-        words = {register.name: self._word(register, fields) for register in REGISTERS}
+        port = self.registers
+        enabled = Signal(BY_NAME["IRQ_ENABLE"].fields[0].width)
+        pending, cleared = Signal(event_layout()), Signal(event_layout())
+        high_words = {name: Signal(32, name=f"{name}_high") for name, _ in self.i_counters.shape()}
 
-        known, writable = Signal(), Signal()
-        m.d.sync += [port.read_data.eq(0), port.read_error.eq(0)]
+        # What software writes: {field: register, or pulse}. The default is first, the write in between, reset last.
+        stored = {name: self.o_job[name] for name in self.job_reset}
+        stored |= {f"control_{name}": self.o_control[name] for name, _ in self.o_control.shape()}
+        stored |= {f"irq_status_{name}": cleared[name] for name, _ in pending.shape()}
+        stored["irq_enable"] = enabled
+        m.d.sync += [
+            self.o_control.eq(0),
+            pending.eq(pending.as_value() & ~cleared.as_value() | self.i_events.as_value()),
+            self.irq.eq((pending.as_value() & enabled).any()),
+            port.write_error.eq(1),
+        ]
+        whole = port.write_strobe.all()
+        with m.Switch(port.write_address):
+            for register in REGISTERS:
+                if "w" not in register.access:
+                    continue
+                with m.Case(register.address // WORD_BYTES):
+                    m.d.sync += port.write_error.eq(~whole)
+                    with m.If(port.write & whole):
+                        for name, field in register.members.items():
+                            value = port.write_data[field.low : field.low + field.width]
+                            if field.w1c:
+                                m.d.comb += stored[name].eq(value)
+                            else:
+                                m.d.sync += stored[name].eq(value)
+
+        # What software reads.
+        m.d.sync += [port.read_error.eq(1), port.read_data.eq(0)]
         with m.Switch(port.read_address):
             for register in REGISTERS:
                 with m.Case(register.address // WORD_BYTES):
-                    m.d.sync += port.read_data.eq(words[register.name])
-            with m.Default():
-                m.d.sync += port.read_error.eq(1)
-        with m.Switch(port.write_address):
-            for register in REGISTERS:
-                if "w" in register.access:
-                    with m.Case(register.address // WORD_BYTES):
-                        m.d.comb += fields.i_write[register.name].eq(accepted)
+                    m.d.sync += port.read_error.eq(0)
+                    counter, _, half = register.name.lower().rpartition("_")
+                    if register.group != "counters":
+                        for name, field in register.members.items():
+                            if "r" in field.access:
+                                value = self._value(register, name, field, stored, pending)
+                                m.d.sync += port.read_data[field.low : field.low + field.width].eq(value)
+                    elif half == "low":
+                        m.d.sync += port.read_data.eq(self.i_counters[counter][:32])
+                        with m.If(port.read):
+                            m.d.sync += high_words[counter].eq(self.i_counters[counter][32:])
+                    else:
+                        m.d.sync += port.read_data.eq(high_words[counter])
+
+        with m.If(self.o_control.reset):
+            m.d.sync += [
+                self.o_control.eq(0),
+                self.o_job.eq(self.o_job.shape().const(self.job_reset)),
+                enabled.eq(0),
+                pending.eq(0),
+                *(high.eq(0) for high in high_words.values()),
+            ]
         return m
+
+    def _value(self, register, name, field, stored, pending):
+        """What a field reads as."""
+        if register.group == "parameters":
+            return Const(getattr(self.params, name), field.width)
+        if field.w1c:
+            return pending[field.name]
+        if "w" in field.access:
+            return stored[name]
+        return self.i_status[name] if field.reset is None else Const(field.reset, field.width)

@@ -5,14 +5,7 @@ from amaranth.lib import data, fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hdp_hw.params import bits_for
-from hdp_hw.shell.axi import (
-    MAX_BURST_BEATS,
-    PAGE_BYTES,
-    Response,
-    write_data_layout,
-    write_request_layout,
-    write_signature,
-)
+from hdp_hw.shell.axi import MAX_BURST_BEATS, Response, write_data_layout, write_request_layout, write_signature
 from hdp_hw.shell.commands import RECORD_BYTES, STRIDE_WIDTH, output_layout, record_layout
 
 HELD_WORDS = 2 * MAX_BURST_BEATS  #: bus words held: a burst that leaves and one that grows
@@ -23,9 +16,9 @@ OPEN_BURSTS = 2 * MAX_BURST_BEATS  #: bursts whose response has not come, and en
 class RowWriter(wiring.Component):
     """Packs the core's beats into bus words, element 0 lowest, and the words into bursts.
 
-    A row starts at its own address; its last word may be partial, by strobes. A burst ends after MAX_BURST_BEATS words,
-    at the end of a page, at the end of a head's rows, and at the end of a row that the next one doesn't follow at once.
-    A record has bursts of its own.
+    A row starts at its own address; its last word may be partial, by strobes. A burst ends at multiples of
+    MAX_BURST_BEATS words, at the end of a head's rows, and at the end of a row unless the next one follows at once. A
+    record has bursts of its own.
 
     Parameters
     ----------
@@ -55,10 +48,12 @@ class RowWriter(wiring.Component):
     ------
     The first beat of a head is taken two clock cycles after ``i`` at the earliest; then one beat, of at most one bus
     word, per clock cycle, as long as ``o`` keeps up. Wider beats take a clock cycle for each of their bus words. The
-    record is taken ``record_latency`` clock cycles after the last beat at the earliest, plus one for each of its words
-    if it is written; ``i`` of the next head in the clock cycle after that. A burst is offered when it is complete,
-    ``latency`` clock cycles after its last beat was taken, or three after the record; its words follow one another
-    without a gap. ``o_done`` and ``o_error`` follow the response by one clock cycle, ``o_bytes_written`` its word.
+    record is taken ``record_latency`` clock cycles after the last beat (three after ``i`` if there is none) at the
+    earliest, plus one for each of its words if it is written; the next ``i`` in the clock cycle after that. Request and
+    first word of a burst are offered three clock cycles after its last word was taken (of a wide beat, lower words are
+    taken first; the highest is on offer after ``latency``); words follow one another without a gap. ``o_done`` and
+    ``o_error`` follow the response by one clock cycle, or ``o_done`` the record by three if that is not written;
+    ``o_bytes_written`` follows its word by one.
 
     Numerics
     --------
@@ -118,21 +113,21 @@ class RowWriter(wiring.Component):
         command = Signal(output_layout(params))
         beats_left, rows_left = Signal(params.dim_width), Signal(params.seq_width)
         untouched, contiguous = Signal(), Signal()  # no beat of the head was taken; its rows follow one another
-        place = Signal(range(self.places))
+        place = Signal(range(max(2, self.places)))
         index = Signal(range(self.record_words))
         word, strobes = Signal(max(params.bus_width, self.beat_width)), Signal(params.bus_bytes)
         words_left = Signal(range(self.parts + 1))  # in word, lowest first
         row_ends, run_ends, head_ends = Signal(), Signal(), Signal()  # with the last of them
-        row_bytes = ((command.beats * (self.beat_width // 8)) + params.bus_bytes - 1) & -params.bus_bytes
-        last_beat, last_row = beats_left == 1, rows_left == 1
+        row_words = (command.beats * self.parts + self.places - 1) >> self.places.bit_length() - 1
+        last_beat, last_row, one_left = beats_left == 1, rows_left == 1, words_left == 1
         without_record = Signal()
 
         m.d.comb += [
             bursts.i_valid.eq(words_left != 0),
             bursts.i_data.eq(word[: params.bus_width]),
             bursts.i_strobes.eq(strobes),
-            bursts.i_row_ends.eq(row_ends & (words_left == 1)),
-            bursts.i_run_ends.eq(run_ends & (words_left == 1)),
+            bursts.i_row_ends.eq(row_ends & one_left),
+            bursts.i_run_ends.eq(run_ends & one_left),
             bursts.i_address.eq(command.address),
             bursts.i_row_stride.eq(command.row_stride),
         ]
@@ -149,7 +144,7 @@ class RowWriter(wiring.Component):
             with m.State("START"):
                 m.d.comb += bursts.i_start.eq(1)
                 m.d.sync += [
-                    contiguous.eq(row_bytes == command.row_stride),
+                    contiguous.eq(row_words * params.bus_bytes == command.row_stride),
                     beats_left.eq(command.beats),
                     rows_left.eq(command.n_rows),
                     untouched.eq(1),
@@ -158,7 +153,7 @@ class RowWriter(wiring.Component):
                 m.next = "ROWS"
             with m.State("ROWS"):
                 no_rows = untouched & self.i_record.valid
-                m.d.comb += self.i_data.ready.eq(room & ~no_rows & (words_left <= 1))
+                m.d.comb += self.i_data.ready.eq(room & ~no_rows & (one_left | (words_left == 0)))
                 with m.If(no_rows):
                     m.next = "RECORD"
                 with m.If(self.i_data.valid & self.i_data.ready):
@@ -255,11 +250,11 @@ class _BurstBuilder(wiring.Component):
         address, following = Signal(params.address_width), Signal(params.address_width)  # of this word and the next
         burst, next_row = Signal(params.address_width), Signal(params.address_width)
         count = Signal(range(MAX_BURST_BEATS))  # words that the burst has
-        complete = Signal(range(HELD_WORDS + 1))  # bursts all of whose words are held
+        complete, completes = Signal(range(HELD_WORDS + 1)), Signal()  # bursts whose words are all held; one more
         request, word = Signal(write_request_layout(params)), Signal(write_data_layout(params))
 
-        page_ends = address[bits_for(params.bus_bytes - 1) : bits_for(PAGE_BYTES - 1)].all()
-        ends = self.i_run_ends | page_ends | (count == MAX_BURST_BEATS - 1)
+        place = address[bits_for(params.bus_bytes - 1) :][: bits_for(MAX_BURST_BEATS - 1)]  # a page is so many bursts
+        ends = self.i_run_ends | place.all()
         m.d.comb += [
             following.eq(Mux(self.i_row_ends, next_row, address + params.bus_bytes)),
             self.o_ends.eq(self.i_valid & ends),
@@ -297,5 +292,5 @@ class _BurstBuilder(wiring.Component):
             words.r_en.eq(self.w.ready & complete.any()),
         ]
         leaves = self.w.valid & self.w.ready & self.w.payload.last
-        m.d.sync += complete.eq(complete + self.o_ends - leaves)
+        m.d.sync += [completes.eq(self.o_ends), complete.eq(complete + completes - leaves)]
         return m

@@ -95,9 +95,9 @@ class ReadModel:
         self.cycle = 0
 
     @property
-    def pending(self):
-        """Bursts whose last beat was not taken."""
-        return len(self._queue)
+    def pending_ids(self):
+        """IDs of the bursts whose last beat was not taken, the oldest first."""
+        return [burst.id for _, burst, _ in self._queue]
 
     def step(self, accepted, taken):
         """End a clock cycle, in which the burst ``accepted`` = (id, addr, len) or None, and the beat on offer was ``taken``.

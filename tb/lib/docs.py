@@ -151,28 +151,35 @@ def printed(module):
 # -- verification -----------------------------------------------------------------------------------------------------
 def benches():
     """Blocks of the core, each with its bench, its golden twin and the fault that the bench must notice."""
-    faults = {}
-    for file, old, new, _ in MUTATIONS:
+    faults, bench_of = {}, {}
+    for file, old, new, bench in MUTATIONS:
         faults.setdefault(file, []).append(f"{code(old)} → {code(new) or 'nothing'}")
+        bench_of[file] = f"{bench.replace('.', '/')}.py"
     rows = []
-    for path in (path for folder in BLOCK_FOLDERS for path in sorted((ROOT / "hdp_hw" / folder).glob("*.py"))):
-        for node in ast.parse(path.read_text()).body:
-            if isinstance(node, ast.ClassDef) and any("Component" in ast.unparse(base) for base in node.bases):
-                if node.name.startswith("_"):
-                    continue
-                file = path.relative_to(ROOT).as_posix()
-                twin = re.search(r"Golden twins?:? [^.]*?`*((?:golden|hdp_hw)(?:\.\w+)+)", ast.get_docstring(node))
-                bench = next((x for x in _benches(path.stem) if (ROOT / x).exists()), "")
-                link = f"[{Path(bench).name}](../{bench})" if bench else ""
-                rows.append(
-                    [f"[{node.name}](../{file})", link, code(twin and twin[1]), "; ".join(faults.pop(file, []))]
-                )
-    rows += [[f"[{Path(file).name}](../{file})", "", "", "; ".join(found)] for file, found in faults.items()]
+    for folder in BLOCK_FOLDERS:
+        for path in sorted((ROOT / "hdp_hw" / folder).glob("*.py")):
+            file = path.relative_to(ROOT).as_posix()
+            for name, documented in components(path):
+                own = [
+                    x for x in (f"tb/unit/test_{path.stem}.py", f"tb/system/test_{path.stem}.py") if (ROOT / x).exists()
+                ]
+                twin = re.search(r"Golden twins?:?\s[^.]*?((?:golden|hdp_hw)(?:\.\w+)+)", documented)
+                fault = "; ".join(faults.pop(file, []))
+                rows.append([linked(file, name), linked(*own[:1]), code(twin and twin[1]), fault])
+    rows += [[linked(file), linked(bench_of[file]), "", "; ".join(found)] for file, found in faults.items()]
     return markdown(["block", "bench", "golden twin", "planted fault"], rows)
 
 
-def _benches(stem):
-    return [f"tb/{folder}/test_{stem}.py" for folder in ("unit", "system")]
+def components(path):
+    """``[(name, docstring)]`` of the public components in a file."""
+    classes = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.ClassDef)]
+    classes = [node for node in classes if any("Component" in ast.unparse(base) for base in node.bases)]
+    return [(node.name, ast.get_docstring(node)) for node in classes if not node.name.startswith("_")]
+
+
+def linked(file="", name=None):
+    """Link to a file from a page of ``docs/``."""
+    return f"[{name or Path(file).name}](../{file})" if file else ""
 
 
 def model_tests():
@@ -180,7 +187,7 @@ def model_tests():
     rows = []
     for path in sorted((ROOT / "tb" / "model").glob("test_*.py")):
         what = ast.get_docstring(ast.parse(path.read_text())).partition("\n")[0]
-        rows.append([f"[{path.name}](../{path.relative_to(ROOT)})", what])
+        rows.append([linked(path.relative_to(ROOT).as_posix()), what])
     return markdown(["file", "what"], rows)
 
 

@@ -22,11 +22,11 @@ def block(params):
 
 
 class Head:
-    """A head of one to a few block rows, or a refused one."""
+    """A head of one to a few block rows, or the first and the last rows of a long one, or a refused one."""
 
     def __init__(self, rng, index):
         self.place, self.half, self.error = index % 3, index % 2, rng.random() < 0.15
-        self.n_q = int(rng.integers(1, 4 * TILE + 1))
+        self.n_q = PARAMS.max_seq_len - index if index < 2 else int(rng.integers(1, 4 * TILE + 1))
         self.slices = PARAMS.max_slices if index == 0 else int(rng.integers(1, PARAMS.max_slices + 1))
         n_k = PARAMS.max_seq_len if index == 0 else int(rng.integers(1, PARAMS.max_seq_len + 1))
         self.v = signed_integers(rng, (n_k, self.slices * SLICE), PARAMS.operand_width)
@@ -34,7 +34,7 @@ class Head:
         total[: self.slices * SLICE] = value_total(self.v, W)
         self.totals = total.reshape(-1, 2 * SLICE)  #: by word
         n_rows = 1 if self.error else -(-self.n_q // TILE)
-        self.rows = [Row(rng, self, row, row == n_rows - 1) for row in range(n_rows)]
+        self.rows = [Row(rng, self, row, row == n_rows - 1) for row in range(n_rows) if row < 2 or row >= n_rows - 2]
 
 
 class Row:
