@@ -7,7 +7,7 @@ OVERRIDES = $(foreach name,$(PARAMETERS),$(if $($(name)),$(name)=$($(name))))
 SETUP = $(PYTHON) tools/setup.py
 RUN = .venv/bin/python -m
 
-.PHONY: help verilog configs test test-slow lint bench synth clean
+.PHONY: help verilog configs test test-slow formal registers lint bench synth clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -26,8 +26,16 @@ test: ## the regression: benches under both simulators, and the tests without on
 	@$(RUN) pytest -n auto $(PYTEST_ARGS)
 
 test-slow: ## the tests that test leaves out: larger configurations
-	@$(SETUP) --simulators
+	@$(SETUP) formal --simulators
 	@$(RUN) pytest -n auto --slow -m slow $(PYTEST_ARGS)
+
+formal: ## proofs: handshakes, registers, bounded response
+	@$(SETUP) formal
+	@$(RUN) pytest -n auto --slow -m formal $(PYTEST_ARGS)
+
+registers: ## the files that are made from hdp_hw/registers.rdl
+	@$(SETUP)
+	@$(RUN) hdp_hw registers
 
 lint: ## ruff: rules and format
 	@$(SETUP)

@@ -17,6 +17,7 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "slow: takes minutes; runs only with --slow")
+    config.addinivalue_line("markers", "formal: a proof; needs what make formal installs")
 
 
 def pytest_collection_modifyitems(config, items):

@@ -14,6 +14,7 @@ from hdp_hw.core.head_table import N_HEADS, HeadTable, entry_error
 from hdp_hw.core.jobs import row_job_layout
 from hdp_hw.core.plane_loader import PlaneLoader
 from hdp_hw.core.pruned_means import PrunedMeans
+from hdp_hw.core.row_queue import RowQueue
 from hdp_hw.core.sequencer import Sequencer
 from hdp_hw.core.softmax_unit import SoftmaxUnit
 from hdp_hw.core.value_totals import ValueTotals
@@ -224,15 +225,17 @@ class AttentionCore(wiring.Component):
         params, table, predictor, means = self.params, self.table, self.predictor, self.means
         m.submodules.predicted_rows = rows = BlockRows(params)
         head, taken, busy = Signal(2), Signal(N_HEADS), Signal()
-        entry = self._entry(m, head, "predicted")
-        settings = entry.settings
-        error = entry.settings_error | (entry.errors[0] != HeadError.NONE)
+        # One cycle late: the first that looks at the settings is the second cycle of BlockRows.
+        settings = delay(m, self._entry(m, head, "predicted").settings, 1, "predicted_settings")
         starts, skips = Signal(), Signal()
         waiting = (self.loaded["integer"] & ~taken).bit_select(head, 1) & ~busy
-        skip = error | (settings.rule == Rule.DENSE)
+        skip = Cat(
+            entry.settings_error | (entry.errors[0] != HeadError.NONE) | (entry.settings.rule == Rule.DENSE)
+            for entry in (table.o_entries[index] for index in range(N_HEADS))
+        )
         m.d.comb += [
-            skips.eq(waiting & skip),
-            starts.eq(waiting & ~skip),
+            skips.eq(waiting & skip.bit_select(head, 1)),
+            starts.eq(waiting & ~skip.bit_select(head, 1)),
             rows.i_start.eq(starts),
             rows.i_n_q.eq(settings.n_q),
             rows.i_n_k.eq(settings.n_k),
@@ -297,15 +300,17 @@ class AttentionCore(wiring.Component):
 
         # Rows to execute. A refused head is a single row without tiles.
         head, taken = Signal(2), Signal(N_HEADS)
-        entry = self._entry(m, head, "executed")
-        settings, error = entry.settings, entry_error(entry) != HeadError.NONE
+        entry = delay(m, self._entry(m, head, "executed"), 1, "executed")  # one cycle late, like the predicted one
+        settings = entry.settings
+        failed = Cat(entry_error(table.o_entries[index]) != HeadError.NONE for index in range(N_HEADS))
+        error = failed.bit_select(head, 1)
         ready = self.predicted & self.loaded["fraction"] & self.loaded["value"] & self.loaded["integer"] & ~taken
         waiting = ready.bit_select(head, 1) & ~survivors.o_busy
         full = (entry.verdict == Verdict.DENSE) | (entry.verdict == Verdict.FALLBACK)
         pruned = entry.verdict == Verdict.PRUNED
         queue = Signal(layout)  # towards the score queue
         write, ends = Signal(), Signal()
-        m.submodules.score_queue = score_queue = fifo.SyncFIFO(width=len(queue.as_value()), depth=QUEUE_DEPTH)
+        m.submodules.score_queue = score_queue = RowQueue(self.params)
         row = survivors.o.payload
         m.d.comb += [
             survivors.i_mask_valid.eq(predictor.o_mask_valid),
@@ -321,12 +326,12 @@ class AttentionCore(wiring.Component):
             survivors.i_all.eq(full),
             survivors.i_none.eq(pruned),
             survivors.i_freed.eq(sequencer.o_freed),
-            survivors.o.ready.eq(score_queue.w_rdy),
+            survivors.o.ready.eq(score_queue.i.ready),
             queue.head.eq(head),
             queue.half.eq(entry.half),
             queue.full.eq(full),
             queue.stand_in.eq(Mux(pruned, settings.mean_output, settings.compensate & ~full)),
-            score_queue.w_data.eq(queue),
+            score_queue.i.payload.eq(queue),
         ]
         with m.If(waiting & error):
             m.d.comb += [queue.error.eq(1), queue.last.eq(1), write.eq(1)]
@@ -338,9 +343,9 @@ class AttentionCore(wiring.Component):
                 queue.last.eq(row.last),
                 write.eq(survivors.o.valid),
             ]
-        written = write & score_queue.w_rdy
+        written = write & score_queue.i.ready
         m.d.comb += [
-            score_queue.w_en.eq(write),
+            score_queue.i.valid.eq(write),
             ends.eq(written & queue.last),
             table.i_row_head.eq(Mux(written & ~queue.error, 1 << head, 0)),
             table.i_row_blocks.eq(row.n_blocks),
@@ -354,28 +359,32 @@ class AttentionCore(wiring.Component):
     def _queues(self, m, sequencer):
         """Score -> softmax -> context -> drain; a row waits in its queue until what it needs is complete."""
         softmax, drain = self.softmax, self.drain
-        width = row_job_layout(self.params).size
-        queues = {name: fifo.SyncFIFO(width=width, depth=QUEUE_DEPTH) for name in ("softmax", "context", "drain")}
-        for name, queue in queues.items():
-            m.submodules[f"{name}_queue"] = queue
+        m.submodules.softmax_queue = softmax_queue = RowQueue(self.params)
+        m.submodules.context_queue = context_queue = RowQueue(self.params)
+        m.submodules.drain_queue = drain_queue = RowQueue(self.params)
         m.submodules.sums_queue = sums = fifo.SyncFIFO(width=softmax.sums_layout.size, depth=2 * QUEUE_DEPTH)
 
-        _feed(m, self.score_queue, sequencer.i_score)
-        _fill(m, queues["softmax"], sequencer.o_score)
+        wiring.connect(m, self.score_queue.o, sequencer.i_score)
+        wiring.connect(m, sequencer.o_score, softmax_queue.i)
         # Softmax takes a row only when it can hand it on.
-        _feed(m, queues["softmax"], softmax.i, queues["context"].w_rdy)
+        _connect_while(m, context_queue.i.ready, softmax_queue.o, softmax.i)
         m.d.comb += [
-            queues["context"].w_data.eq(softmax.i.payload),
-            queues["context"].w_en.eq(softmax.i.valid & softmax.i.ready),
+            context_queue.i.payload.eq(softmax.i.payload),
+            context_queue.i.valid.eq(softmax.i.valid & softmax.i.ready),
         ]
         finished = Signal(range(2 * QUEUE_DEPTH))  # rows of the context queue whose weights are complete
         context = sequencer.i_context
-        _feed(m, queues["context"], context, finished != 0)
+        _connect_while(m, finished != 0, context_queue.o, context)
         m.d.sync += finished.eq(finished + softmax.o_finished - (context.valid & context.ready))
-        _fill(m, queues["drain"], sequencer.o_context)
-        _feed(m, queues["drain"], drain.i)
-        m.d.comb += [sums.w_data.eq(softmax.o_sums), sums.w_en.eq(softmax.o_finished)]
-        _feed(m, sums, drain.i_sums)
+        wiring.connect(m, sequencer.o_context, drain_queue.i)
+        wiring.connect(m, drain_queue.o, drain.i)
+        m.d.comb += [
+            sums.w_data.eq(softmax.o_sums),
+            sums.w_en.eq(softmax.o_finished),
+            drain.i_sums.payload.eq(sums.r_data),
+            drain.i_sums.valid.eq(sums.r_rdy),
+            sums.r_en.eq(drain.i_sums.ready),
+        ]
 
         stores = Signal(2, init=2)  # of the drain that are free
         begins = sequencer.o_context.valid & sequencer.o_context.ready & (sequencer.o_context.payload.n_tiles != 0)
@@ -498,15 +507,10 @@ def _next_head(head):
     return Mux(head == N_HEADS - 1, 0, head + 1)
 
 
-def _feed(m, queue, sink, condition=1):
-    """The queue's next record to a stream, while ``condition`` holds."""
+def _connect_while(m, condition, source, sink):
+    """A stream to another while ``condition`` holds."""
     m.d.comb += [
-        sink.valid.eq(queue.r_rdy & condition),
-        sink.payload.eq(queue.r_data),
-        queue.r_en.eq(sink.valid & sink.ready),
+        sink.valid.eq(source.valid & condition),
+        sink.payload.eq(source.payload),
+        source.ready.eq(sink.ready & condition),
     ]
-
-
-def _fill(m, queue, source):
-    """A stream's records into the queue."""
-    m.d.comb += [queue.w_data.eq(source.payload), queue.w_en.eq(source.valid), source.ready.eq(queue.w_rdy)]

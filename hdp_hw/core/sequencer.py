@@ -78,7 +78,6 @@ class Sequencer(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         params = self.params
-        shapes = Array([self.i_shapes[head] for head in range(3)])
         active, predict = Signal(), Signal()
         job = Signal(row_job_layout(params))
         shape = Signal(head_shape_layout(params))
@@ -97,30 +96,28 @@ class Sequencer(wiring.Component):
                 m.d.comb += limit.eq(shape.slices)
         is_context = mode == ArrayMode.CONTEXT
         goes_cross = (mode == ArrayMode.INTEGER) & ~predict
-        first_tile, last_tile, last_cycle, ends = Signal(), Signal(), Signal(), Signal()
-        m.d.comb += [
-            first_tile.eq(tile == 0),
-            last_tile.eq(tile + 1 == job.n_tiles),
-            last_cycle.eq(cycle + 1 == limit),
-            ends.eq(last_tile & last_cycle & ~goes_cross),
-        ]
+        # Ends are told a cycle ahead: the last cycle of an operation decides what begins in the next.
+        last_tile, last_cycle = Signal(), Signal()
+        first_tile, ends = Signal(), Signal()
+        m.d.comb += [first_tile.eq(tile == 0), ends.eq(last_tile & last_cycle & ~goes_cross)]
 
         # The running operation: tiles outside and cycles inside for scores, the other way round for context.
         with m.If(active):
             with m.If(is_context):
-                m.d.sync += tile.eq(tile + 1)
+                m.d.sync += [tile.eq(tile + 1), last_tile.eq(tile + 2 == job.n_tiles)]
                 with m.If(last_tile):
-                    m.d.sync += [tile.eq(0), cycle.eq(cycle + 1)]
+                    m.d.sync += [tile.eq(0), last_tile.eq(job.n_tiles == 1)]
+                    m.d.sync += [cycle.eq(cycle + 1), last_cycle.eq(cycle + 2 == limit)]
             with m.Else():
-                m.d.sync += cycle.eq(cycle + 1)
+                m.d.sync += [cycle.eq(cycle + 1), last_cycle.eq(cycle + 2 == limit)]
                 with m.If(last_cycle):
-                    m.d.sync += cycle.eq(0)
+                    m.d.sync += [cycle.eq(0), last_cycle.eq(limit == 1)]
                     with m.If(goes_cross):
-                        m.d.sync += mode.eq(ArrayMode.CROSS)
+                        m.d.sync += [mode.eq(ArrayMode.CROSS), last_cycle.eq(shape.cross == 1)]
                     with m.Else():
-                        m.d.sync += tile.eq(tile + 1)
+                        m.d.sync += [tile.eq(tile + 1), last_tile.eq(tile + 2 == job.n_tiles)]
                         with m.If(mode == ArrayMode.CROSS):
-                            m.d.sync += mode.eq(ArrayMode.INTEGER)
+                            m.d.sync += [mode.eq(ArrayMode.INTEGER), last_cycle.eq(shape.integer == 1)]
         m.d.comb += [
             op.mode.eq(mode),
             op.predict.eq(predict),
@@ -142,11 +139,10 @@ class Sequencer(wiring.Component):
             self.o_freed.eq(Mux(active & ends & is_context, job.n_tiles, 0)),
         ]
 
-        # The next operation.
+        # The next operation. What is chosen comes straight from the queues' registers, and is loaded whether or not it
+        # begins: that decides on `active` alone.
         free = Signal()
         m.d.comb += free.eq(~active | ends)
-        with m.If(free):
-            m.d.sync += [active.eq(0), cycle.eq(0), tile.eq(0)]
         begins = {}
         for name, condition in (("context", self.i_context_free), ("score", 1)):
             source, sink = getattr(self, f"i_{name}"), getattr(self, f"o_{name}")
@@ -162,21 +158,32 @@ class Sequencer(wiring.Component):
             ]
         m.d.comb += self.i_predict.ready.eq(free)
         with m.If(free):
-            for condition, source, first_mode in (
-                (self.i_predict.valid, self.i_predict.payload, ArrayMode.INTEGER),
-                (begins["context"], self.i_context.payload, ArrayMode.CONTEXT),
-                (
-                    begins["score"],
-                    self.i_score.payload,
-                    Mux(self.i_score.payload.full, ArrayMode.FULL, ArrayMode.INTEGER),
-                ),
-            ):
-                with m.If(condition):
-                    m.d.sync += [
-                        active.eq(1),
-                        predict.eq(self.i_predict.valid),
-                        job.eq(source),
-                        shape.eq(shapes[source.head]),
-                        mode.eq(first_mode),
-                    ]
+            m.d.sync += [
+                active.eq(self.i_predict.valid | begins["context"] | begins["score"]),
+                predict.eq(self.i_predict.valid),
+                cycle.eq(0),
+                tile.eq(0),
+            ]
+            with m.If(self.i_predict.valid):
+                self._load(m, job, shape, self.i_predict.payload, last_tile, last_cycle, "integer")
+                m.d.sync += mode.eq(ArrayMode.INTEGER)
+            with m.Elif(begins["context"]):
+                self._load(m, job, shape, self.i_context.payload, last_tile, last_cycle, "slices")
+                m.d.sync += mode.eq(ArrayMode.CONTEXT)
+            with m.Else():
+                self._load(m, job, shape, self.i_score.payload, last_tile, last_cycle, "integer")
+                m.d.sync += mode.eq(ArrayMode.INTEGER)
+                with m.If(self.i_score.payload.full):
+                    self._load(m, job, shape, self.i_score.payload, last_tile, last_cycle, "slices")
+                    m.d.sync += mode.eq(ArrayMode.FULL)
         return m
+
+    def _load(self, m, job, shape, source, last_tile, last_cycle, limit):
+        """Begin with the row of ``source``, of which a tile takes ``limit`` of its head's shape."""
+        source_shape = Array([self.i_shapes[head] for head in range(3)])[source.head]
+        m.d.sync += [
+            job.eq(source),
+            shape.eq(source_shape),
+            last_tile.eq(source.n_tiles == 1),
+            last_cycle.eq(source_shape[limit] == 1),
+        ]

@@ -192,6 +192,8 @@ def _compile(verilog, name, binding, cache):
             sources = [HARNESS.name, *sorted(path.name for path in folder.glob(f"V{name}*.cpp"))]
             (folder / "all.cpp").write_text("".join(f'#include "{source}"\n' for source in sources))
             _command(build, folder, log)  # one file: most of the compiler's time goes into Verilator's headers
+        for generated in folder.glob(f"V{name}*"):
+            generated.unlink()
         (folder / f"{name}.partial").rename(library)
     return library
 

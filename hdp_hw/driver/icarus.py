@@ -5,7 +5,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from hdp_hw.driver.errors import SimulatorMissing
+from hdp_hw.driver.errors import SimulationError, SimulatorMissing
 from hdp_hw.driver.streams import stored_bytes
 
 
@@ -29,7 +29,7 @@ def play(model, beats, until, n_beats, timeout, folder):
 
     Raises
     ------
-    SimulatorMissing
+    SimulatorMissing, SimulationError
     """
     for program in ("iverilog", "vvp"):
         if not shutil.which(program):
@@ -49,6 +49,8 @@ def play(model, beats, until, n_beats, timeout, folder):
         for line in vvp.stdout:  # `start`, then the clock cycle of each beat
             times.append(time.perf_counter())
             cycles += [int(word) for word in line.split()[1:]]
+    if vvp.returncode or not times:
+        raise SimulationError(f"vvp in {folder} ended with code {vvp.returncode}")
     return cycles, times[-1] - times[0]
 
 

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from hdp_hw.params import bits_for
 from hdp_hw.shell.axi import MAX_BURST_BEATS, Response, read_request_layout, read_signature
 
-FIFO_WORDS = 128  #: bus words asked for and not yet delivered: at one a clock cycle they hide a latency of about 100
+FIFO_WORDS = 128  #: bus words asked for and not yet delivered: at one a clock cycle they hide a latency of 80 clock cycles
 N_BEATS_WIDTH = 17  #: bits of a region's length: 1024 rows of the widest operands on the narrowest bus are 2**16 words
 
 
@@ -72,33 +72,35 @@ class BurstReader(wiring.Component):
         m.submodules.requests = requests = fifo.SyncFIFO(width=request_layout.size, depth=2)
         m.submodules.words = words = fifo.SyncFIFOBuffered(width=params.bus_width, depth=FIFO_WORDS + 1)
 
-        # The rest of a region, in bus words, and the burst that it begins with.
-        active = Signal()
+        # The rest of a region: bus words from `place` of a line of MAX_BURST_BEATS to `last_place` of the one `left` lines
+        # on. Its first burst is what lies in the first of these lines.
+        active, ends, issue = Signal(), Signal(), Signal()
         place, line = Signal(place_bits), Signal(params.address_width - byte_bits - place_bits)
-        left = Signal(N_BEATS_WIDTH)
-        to_line, n_beats = Signal(range(MAX_BURST_BEATS + 1)), Signal(range(MAX_BURST_BEATS + 1))
-        ends, issue = Signal(), Signal()
-        free = Signal(range(FIFO_WORDS + 1), init=FIFO_WORDS)  # words of the FIFO that no burst was promised
+        last_place, left = Signal(place_bits), Signal(N_BEATS_WIDTH + 1 - place_bits)
+        length = Signal(place_bits)  # beats less one
+        # Words of the FIFO that no burst was promised, but for what was promised or read in the clock cycle before: that is
+        # one burst at most, for which there must be room, too.
+        free, promised, delivered = Signal(range(FIFO_WORDS + 1), init=FIFO_WORDS), Signal(place_bits + 1), Signal()
+        first_place = region.address[byte_bits:][:place_bits]
         m.d.comb += [
-            to_line.eq(MAX_BURST_BEATS - place),
-            ends.eq(left <= to_line),
-            n_beats.eq(Mux(ends, left, to_line)),
-            issue.eq(active & requests.w_rdy & (free >= MAX_BURST_BEATS)),
+            ends.eq(left == 0),
+            length.eq(Mux(ends, last_place, MAX_BURST_BEATS - 1) - place),
+            issue.eq(active & requests.w_rdy & (free >= 2 * MAX_BURST_BEATS)),
             self.i.ready.eq(~active | (issue & ends)),
         ]
         with m.If(issue):
-            m.d.sync += [line.eq(line + 1), place.eq(0), left.eq(left - to_line), active.eq(~ends)]
+            m.d.sync += [line.eq(line + 1), place.eq(0), left.eq(left - 1), active.eq(~ends)]
         with m.If(self.i.valid & self.i.ready):
             m.d.sync += [
                 Cat(place, line).eq(region.address >> byte_bits),
-                left.eq(region.n_beats),
+                Cat(last_place, left).eq(first_place + region.n_beats - 1),
                 active.eq(1),
             ]
 
         request = request_layout(requests.w_data)
         m.d.comb += [
             request.addr.eq(Cat(Const(0, byte_bits), place, line)),
-            request.len.eq(n_beats - 1),
+            request.len.eq(length),
             requests.w_en.eq(issue),
             self.memory.ar.valid.eq(requests.r_rdy),
             self.memory.ar.payload.eq(requests.r_data),
@@ -115,6 +117,8 @@ class BurstReader(wiring.Component):
         ]
         m.d.sync += [
             self.o_error.eq(self.memory.r.valid & (response.resp != Response.OKAY)),
-            free.eq(free - Mux(issue, n_beats, 0) + (self.o.valid & self.o.ready)),
+            promised.eq(Mux(issue, length + 1, 0)),
+            delivered.eq(self.o.valid & self.o.ready),
+            free.eq(free - promised + delivered),
         ]
         return m

@@ -14,8 +14,8 @@ JOB_ADDRESSES = (*JOB_PLANES, "table", "record")  #: what a job names by address
 def segment_layout(params):
     """Rows of one plane to deliver to the core.
 
-    address : of the first row, bytes, a multiple of the bus word; row_stride : bytes between rows, likewise; n_rows :
-    at least 1; words : core words of a row; zero : deliver zeros and read nothing; key : 1 for K; last : the plane ends.
+    address : of the first row, bytes, a multiple of the bus word; row_stride : bytes between rows, likewise;
+    n_rows : at least 1; words : core words of a row; zero : deliver zeros and read nothing; key : 1 for K; last : the plane ends.
     """
     return data.StructLayout(
         {

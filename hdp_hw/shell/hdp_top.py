@@ -151,9 +151,7 @@ class HdpTop(wiring.Component):
         strides = [f"{name}_{what}_stride" for name in ("q", "k", "value", "output") for what in ("row", "head")]
         m.d.comb += [job[name].eq(registers[f"mode_{name}"]) for name in mode]
         m.d.comb += [job[name].eq(registers[name]) for name in (*plain, *strides)]
-        m.d.comb += [
-            job[name].eq(Cat(registers[f"{name}_low"], registers[f"{name}_high"])) for name in JOB_ADDRESSES
-        ]
+        m.d.comb += [job[name].eq(Cat(registers[f"{name}_low"], registers[f"{name}_high"])) for name in JOB_ADDRESSES]
         for index, name in enumerate(THRESHOLD_REGISTERS):  # as the words of a table entry
             for member, field in BY_NAME[name].members.items():
                 word = job.thresholds[index][field.low : field.low + field.width]

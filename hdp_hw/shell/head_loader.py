@@ -164,7 +164,7 @@ class HeadLoader(wiring.Component):
         needs_all = Mux(verdict == Verdict.PRUNED, settings.mean_output, settings.compensate | full)
         of_value = Mux(needs_all, Fetch.ALL, fetch)
         of_queries = Mux(verdict == Verdict.PRUNED, Fetch.NOTHING, Fetch.ALL)
-        words = integer_words(settings.head_dim, params)
+        words, v_words = integer_words(settings.head_dim, params), value_words(settings.head_dim, params)
         m.d.comb += self.o_busy.eq(followers.r_rdy)
         with m.FSM(name="other_planes"):
             with m.State("HEAD"):
@@ -175,7 +175,7 @@ class HeadLoader(wiring.Component):
             # V comes second, so that it does not wait for the runs of K.
             for state, name, plane, n_rows, n_words, key, last, how, following in (
                 ("QUERIES", "fraction", head.q_fraction, settings.n_q, words, 0, 0, of_queries, "VALUES"),
-                ("VALUES", "value", head.value, settings.n_k, value_words(settings.head_dim, params), 0, 1, of_value, "KEYS"),
+                ("VALUES", "value", head.value, settings.n_k, v_words, 0, 1, of_value, "KEYS"),
                 ("KEYS", "fraction", head.k_fraction, settings.n_k, words, 1, 1, fetch, "HEAD"),
             ):  # fmt: skip
                 request = generators[name].i

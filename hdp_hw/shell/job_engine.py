@@ -7,7 +7,7 @@ from amaranth.lib import data, fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hdp_hw.core.settings_check import SettingsCheck
-from hdp_hw.settings import HeadError
+from hdp_hw.settings import HeadError, Verdict
 from hdp_hw.shell.axi import read_signature
 from hdp_hw.shell.burst_reader import BurstReader
 from hdp_hw.shell.commands import (
@@ -144,6 +144,7 @@ class JobEngine(wiring.Component):
         issue, taken = Signal(), Signal()
         self._lanes(m, command, issue, taken)
         m.d.sync += n_ended.eq(n_ended + self.o_result.valid)
+        m.d.comb += events.fallback.eq(self.o_result.valid & (self.o_result.result.verdict == Verdict.FALLBACK))
 
         # What stops a job at any time.
         cycles, failed, stops, silent = Signal(32), Signal(), Signal(), Signal()

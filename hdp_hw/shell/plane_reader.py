@@ -82,7 +82,13 @@ class PlaneReader(wiring.Component):
         delivery = self._delivery_layout()
         m.submodules.deliveries = deliveries = fifo.SyncFIFOBuffered(width=delivery.size, depth=MAX_SEGMENTS + 1)
         delivered = delivery(deliveries.w_data)
-        m.d.comb += [delivered[name].eq(segment[name]) for name, _ in delivery]
+        m.d.comb += [
+            delivered.words.left.eq(segment.words - 1),
+            delivered.words.last.eq(segment.words == 1),
+            delivered.rows.left.eq(segment.n_rows - 1),
+            delivered.rows.last.eq(segment.n_rows == 1),
+            *(delivered[name].eq(segment[name]) for name in ("zero", "key", "last")),
+        ]
 
         # First stage: the segment, and bus words of a row.
         beats_width = bits_for(self._row_beats((1 << params.slice_index_width) - 1))
@@ -146,19 +152,27 @@ class PlaneReader(wiring.Component):
         return words << wider if wider >= 0 else (words + (1 << -wider) - 1) >> -wider
 
     def _delivery_layout(self):
-        segment = segment_layout(self.params)
-        return data.StructLayout({name: segment[name].shape for name in ("n_rows", "words", "zero", "key", "last")})
+        """A segment with its words and rows counted down: how many are left after the first, and whether none is."""
+        return data.StructLayout(
+            {
+                "words": _count_layout(self.params.slice_index_width),
+                "rows": _count_layout(self.params.seq_width),
+                "zero": unsigned(1),
+                "key": unsigned(1),
+                "last": unsigned(1),
+            }
+        )
 
     def _deliver(self, m, reader, deliveries):
         """Words of the segments of ``deliveries``, out of the reader's bus words."""
         params = self.params
         delivery, active = Signal(self._delivery_layout()), Signal()
-        row, word = Signal(params.seq_width), Signal(params.slice_index_width)
+        words, rows = Signal.like(delivery.words), Signal.like(delivery.rows)
         row_ends, ends, free, emit, take = Signal(), Signal(), Signal(), Signal(), Signal()
         bus_word, value = reader.o.payload.data, Signal(params.word_width)
         m.d.comb += [
-            row_ends.eq(word + 1 == delivery.words),
-            ends.eq(row_ends & (row + 1 == delivery.n_rows)),
+            row_ends.eq(words.last),
+            ends.eq(words.last & rows.last),
             free.eq(~self.o.valid | self.o.ready),
             reader.o.ready.eq(take),
             deliveries.r_en.eq(~active | (emit & ends)),
@@ -195,8 +209,20 @@ class PlaneReader(wiring.Component):
                 self.o.payload.data.eq(Mux(delivery.zero, 0, value)),
                 self.o.payload.key.eq(delivery.key),
                 self.o.payload.last.eq(delivery.last & ends),
-                word.eq(Mux(row_ends, 0, word + 1)),
-                row.eq(Mux(ends, 0, row + row_ends)),
+                words.left.eq(words.left - 1),
+                words.last.eq(words.left == 1),
             ]
+            with m.If(row_ends):
+                m.d.sync += [words.eq(delivery.words), rows.left.eq(rows.left - 1), rows.last.eq(rows.left == 1)]
+        following = self._delivery_layout()(deliveries.r_data)
         with m.If(deliveries.r_en):
-            m.d.sync += [delivery.eq(deliveries.r_data), active.eq(deliveries.r_rdy)]
+            m.d.sync += [
+                delivery.eq(following),
+                words.eq(following.words),
+                rows.eq(following.rows),
+                active.eq(deliveries.r_rdy),
+            ]
+
+
+def _count_layout(width):
+    return data.StructLayout({"left": unsigned(width), "last": unsigned(1)})

@@ -27,7 +27,7 @@ class WriteArbiter(wiring.Component):
 
     A burst is taken when there is room for all of its words. Should its requester be reset before it has given them
     all, the rest is made up of words that write nothing. A response goes to its requester, unless that was reset in
-    between: then it belongs to a past epoch and is dropped.
+    between: then it belongs to a past epoch and is dropped, as is one that is not due.
 
     Parameters
     ----------
@@ -113,7 +113,8 @@ class WriteArbiter(wiring.Component):
         words_taken = Mux(taken, request.len[: bits_for(MAX_BURST_BEATS - 1)] + 1, 0)
         m.d.sync += words_due.eq(words_due + words_taken - word_leaves)
         for number, count in enumerate(due):
-            m.d.sync += count.eq(count + (taken & (epoch == number)) - (answered & (epoch_answered == number) & (count != 0)))
+            more, less = taken & (epoch == number), answered & (epoch_answered == number) & (count != 0)
+            m.d.sync += count.eq(count + more - less)
         return m
 
     def _requests(self, m, epoch, changes, may_take, taken):

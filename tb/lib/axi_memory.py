@@ -176,12 +176,19 @@ class ReadChecker:
             self.n_bursts += 1
 
 
+def axi_signal(dut, prefix, channel, name):
+    """A channel's signal, by the name of a component's port (``memory_ar_valid``) or of the top's (``m_axi_arvalid``)."""
+    separator = "_" if hasattr(dut, f"{prefix}_{channel}_valid") else ""
+    return getattr(dut, f"{prefix}_{channel}{separator}{name}")
+
+
 async def serve_reads(dut, model, checker=None, prefix="memory"):
     """Be the memory of the ports ``<prefix>_ar_*`` and ``<prefix>_r_*`` from the next clock edge on, for ever."""
-    requests = {name: getattr(dut, f"{prefix}_ar_{name}") for name in ("id", "addr", "len")}
-    responses = [getattr(dut, f"{prefix}_r_{name}") for name in ("id", "data", "resp", "last")]
-    ar_valid, ar_ready = getattr(dut, f"{prefix}_ar_valid"), getattr(dut, f"{prefix}_ar_ready")
-    r_valid, r_ready = getattr(dut, f"{prefix}_r_valid"), getattr(dut, f"{prefix}_r_ready")
+    requests = {name: axi_signal(dut, prefix, "ar", name) for name in ("id", "addr", "len")}
+    responses = [axi_signal(dut, prefix, "r", name) for name in ("id", "data", "resp", "last")]
+    ar_valid, ar_ready, r_valid, r_ready = (
+        axi_signal(dut, prefix, channel, name) for channel in ("ar", "r") for name in ("valid", "ready")
+    )
     ready, offer = False, None
     while True:
         await RisingEdge(dut.aclk)

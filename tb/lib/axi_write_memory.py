@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from cocotb.triggers import RisingEdge
 
 from hdp_hw.shell.axi import MAX_BURST_BEATS, PAGE_BYTES, Response
+from tb.lib.axi_memory import axi_signal
 from tb.lib.lockstep import read
 
 
@@ -67,10 +68,10 @@ class WriteModel:
         return sum(burst.responded is None for burst in self.bursts)
 
     def step(self, request, word, taken):
-        """End a clock cycle, in which ``request`` = (id, addr, len), ``word`` = (data, strb, last) or None were accepted.
+        """End a clock cycle, in which ``request`` = (id, addr, len) and ``word`` = (data, strb, last) were accepted.
 
-        ``taken``: so was the response on offer. Returns ``(aw_ready, w_ready, response)`` for the next clock cycle, the
-        response being ``(id, resp)`` or None.
+        Either may be None. ``taken``: so was the response on offer. Returns ``(aw_ready, w_ready, response)`` for the
+        next clock cycle, the response being ``(id, resp)`` or None.
         """
         timing, rng = self.timing, self.rng
         if taken:
@@ -147,7 +148,7 @@ class WriteChecker:
         return len(self._ids) + sum(self._due.values()) + len(self._words) - 1 + (self._words[-1] > 0)
 
     def cycle(self, aw, aw_ready, w, w_ready, b, b_ready):
-        """One clock cycle; ``aw`` = (id, addr, len), ``w`` = (data, strb, last), ``b`` = (id, resp), None if not valid."""
+        """One clock cycle; ``aw`` = (id, addr, len), ``w`` = (data, strb, last), ``b`` = (id, resp), or None."""
         for name, payload, ready in (("AW", aw, aw_ready), ("W", w, w_ready), ("B", b, b_ready)):
             if name in self._held:
                 assert payload == self._held.pop(name), f"{name} changed while it was stalled"
@@ -184,12 +185,12 @@ async def serve_writes(dut, model, checker=None, prefix="o"):
     """Be the memory of the ports ``<prefix>_aw_*``, ``_w_*`` and ``_b_*`` from the next clock edge on, for ever."""
 
     def signals(channel, names):
-        return {name: getattr(dut, f"{prefix}_{channel}_{name}") for name in names}
+        return {name: axi_signal(dut, prefix, channel, name) for name in names}
 
     aw, w = signals("aw", ("valid", "id", "addr", "len")), signals("w", ("valid", "data", "strb", "last"))
     b = signals("b", ("id", "resp"))
-    aw_ready, w_ready = (getattr(dut, f"{prefix}_{channel}_ready") for channel in ("aw", "w"))
-    b_valid, b_ready = getattr(dut, f"{prefix}_b_valid"), getattr(dut, f"{prefix}_b_ready")
+    aw_ready, w_ready, b_ready = (axi_signal(dut, prefix, channel, "ready") for channel in ("aw", "w", "b"))
+    b_valid = axi_signal(dut, prefix, "b", "valid")
     accepts, offer = (False, False), None
     while True:
         await RisingEdge(dut.aclk)

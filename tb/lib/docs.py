@@ -24,6 +24,7 @@ from hdp_hw.configs import CONFIGS
 from hdp_hw.core.attention_core import AttentionCore
 from hdp_hw.generate import ports_of, to_verilog
 from hdp_hw.params import HdpParams
+from tb.model import test_approximation, test_attention_core
 from tb.unit.test_mutations import MUTATIONS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -121,6 +122,43 @@ def constants():
     for name, remark in remarks(tables, None).items():
         rows.append([code(name), *[getattr(tables, name)] * 2, remark])
     return markdown(["name", "w = 4", "w = 8", "meaning"], rows)
+
+
+BOUNDS = {  #: {test: what it bounds}
+    "test_exp2_mantissa_within_0_32_percent": "exponential, relative, before its shift",
+    "test_exp2_over_the_whole_range": "exponential",
+    "test_weight_rounds_the_exponential": "weight P",
+    "test_reciprocal_error": "reciprocal, relative",
+    "test_requantizer_error": "division and rounding, in LSB of the output",
+    "test_mean_score_error": "mean score of the pruned keys",
+    "test_probabilities_sum_up_to_one": "sum of a row's probabilities",
+    "test_attention_row_error": "row of attention, against float64 on the same scores",
+    "test_output_error_against_bits_of_weight": "bits of P",
+    "test_worst_tail": "row that the rounding of P hurts most",
+    "test_pruned_head": "mean of V",
+}
+
+
+def bounds():
+    """Error bounds, in the words of the tests that hold them."""
+    documented = {}
+    for module in (test_approximation, test_attention_core):
+        documented |= {name: inspect.getdoc(test) or "" for name, test in vars(module).items()}
+    documented["test_exp2_mantissa_within_0_32_percent"] = f"{100 * test_approximation.EXP2_ERROR:g} %"
+    rows = [[what, " ".join(documented[test].split()), code(test)] for test, what in BOUNDS.items()]
+    return markdown(["what", "bound", "test"], rows)
+
+
+def row_errors():
+    """Errors of test_attention_row_error."""
+    rows = [[w, n, *errors] for (w, n), errors in test_approximation.ROW_ERROR.items()]
+    return markdown(["w", "keys", "largest error, LSB", "root mean square, LSB"], rows)
+
+
+def head_errors():
+    """Errors of test_error_against_float64."""
+    (mark,) = test_attention_core.test_error_against_float64.pytestmark
+    return markdown(["w", "n", "dense", "all blocks kept", "causal"], mark.args[1])
 
 
 # -- architecture -----------------------------------------------------------------------------------------------------
@@ -326,7 +364,14 @@ PARTS = {  #: {file: {name: function that returns lines}}
         "verdicts": lambda: enum_table(settings.Verdict, "verdict"),
         "errors": lambda: enum_table(settings.HeadError, "error"),
     },
-    "numerics.md": {"widths": widths, "constants": constants, "report": lambda: printed("golden.report")},
+    "numerics.md": {
+        "widths": widths,
+        "constants": constants,
+        "report": lambda: printed("golden.report"),
+        "bounds": bounds,
+        "row_errors": row_errors,
+        "head_errors": head_errors,
+    },
     "architecture.md": {"latencies": latencies, "bubbles": lambda: ["```", *printed("golden.core.timeline"), "```"]},
     "verification.md": {"benches": benches, "system": system_tests, "model": model_tests},
 }

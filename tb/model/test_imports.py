@@ -8,7 +8,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = [path.relative_to(ROOT) for top in ("hdp_hw", "golden") for path in sorted((ROOT / top).rglob("*.py"))]
 
-PARAMETER_FILES = {"params", "configs", "settings", "tables", "timing"}  # no HDL, no numpy; everyone may import them
+# No HDL, no numpy; everyone may import them.
+PARAMETER_FILES = {"params", "configs", "settings", "tables", "timing", "registers", "register_map"}
 LAYERS = {  # folder of hdp_hw: the folders it may import, itself aside
     "common": (),
     "array": ("common", "approximation"),  # a tile is summed by ScoreComposers

@@ -148,7 +148,7 @@ async def runs_ahead(dut):
     reading = cocotb.start_soon(bench.read([segment(rng, 1, 1) for _ in range(2 * MAX_SEGMENTS)]))
     for _ in range(FIFO_WORDS + 200):
         await RisingEdge(dut.aclk)
-    room = (FIFO_WORDS - MAX_BURST_BEATS) // PER_WORD
+    room = (FIFO_WORDS - 2 * MAX_BURST_BEATS) // PER_WORD
     assert min(MAX_SEGMENTS, room) <= len(bench.source.taken) <= MAX_SEGMENTS + 3
     bench.sink.busy = 0.0
     await reading

@@ -277,10 +277,11 @@ def word_cycles(each):
 async def waits(dut):
     """A memory that takes nothing: the writer holds what it can, and loses nothing."""
     rng = bench_rng()
-    heads = [head(rng, min(PARAMS.max_seq_len, 200 // (MAX_BEATS * PARTS)), MAX_BEATS, gap) for gap in (0, 1, 0)]
+    n_rows = 1 + 2 * HELD_WORDS // row_words(MAX_BEATS, PARAMS)
+    heads = [head(rng, n_rows, MAX_BEATS, gap) for gap in (0, 1, 0)]
     bench = Bench(dut, SILENT, rng)
     writing = cocotb.start_soon(bench.write(heads))
-    for _ in range(400):
+    for _ in range(800):
         await RisingEdge(dut.aclk)
     n_words = sum(len(each.taken) * BEAT_WIDTH for each in heads) / PARAMS.bus_width
     assert HELD_WORDS - 3 * PARTS <= n_words <= HELD_WORDS

@@ -1,0 +1,110 @@
+"""What a back end is: the job that it takes, the run that it returns, and the bus below those that program registers.
+
+There are two levels. A *Backend* runs whole jobs; the driver knows nothing else. :class:`hdp_hw.driver.bus_backend.BusBackend`
+is one that programs registers through a *Bus*, whatever that is: memory-mapped, a simulation, a serial line.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from hdp_hw.params import HdpParams
+from hdp_hw.register_map import REGISTERS
+from hdp_hw.settings import Verdict
+
+#: Counters of the register map, in lower case.
+COUNTERS = tuple(
+    register.name.removesuffix("_LOW").lower()
+    for register in REGISTERS
+    if register.group == "counters" and register.name.endswith("_LOW")
+)
+
+
+@dataclass(frozen=True, eq=False)
+class LayerJob:
+    """One attention layer in integers.
+
+    q : int64 [n_heads, n_q, d]; k, v : int64 [n_kv_heads, n_k, d]; of 2w bits.
+    settings : HeadSettings of each query head, alike but for scales and thresholds.
+    timeout_cycles : clock cycles after which the co-processor gives up, 0 for never.
+    """
+
+    q: np.ndarray
+    k: np.ndarray
+    v: np.ndarray
+    settings: tuple
+    timeout_cycles: int = 0
+
+    @property
+    def has_table(self):
+        """Heads differ, so that their scales and thresholds come from a table."""
+        return len(set(self.settings)) > 1
+
+
+class HeadRecord(NamedTuple):
+    """What became of a head; blocks as in :class:`golden.core.attention_core.HeadResult`."""
+
+    verdict: Verdict
+    n_visited: int
+    n_kept: int
+    theta_head: int
+
+
+@dataclass(frozen=True, eq=False)
+class LayerRun:
+    """What a job produced.
+
+    output : int64 [n_heads, n_q, d], of 2w bits; heads : HeadRecord of each; counters : ``{name: count}`` of COUNTERS, of
+    this job alone, as far as the back end knows them.
+    """
+
+    output: np.ndarray
+    heads: tuple
+    counters: dict
+
+
+class Backend(Protocol):
+    """Runs jobs on something with ``params``."""
+
+    params: HdpParams
+
+    def run(self, job: LayerJob) -> LayerRun:
+        """Run one job to its end. Raises HdpError."""
+        ...
+
+
+class Memory(Protocol):
+    """A contiguous buffer that both sides see; the co-processor finds its first byte at ``address``."""
+
+    address: int
+    size: int
+
+    def write(self, offset: int, content: np.ndarray) -> None:
+        """Put uint8 [n] at ``offset``, so that the co-processor sees it from now on."""
+        ...
+
+    def read(self, offset: int, n_bytes: int) -> np.ndarray:
+        """uint8 [n_bytes] as the co-processor left them."""
+        ...
+
+
+class Bus(Protocol):
+    """Registers, a buffer and an interrupt; addresses are those of the register map.
+
+    On the other side time passes in :meth:`wait`; a simulation may stand still in between.
+    """
+
+    memory: Memory
+
+    def read32(self, address: int) -> int:
+        """The register at ``address``."""
+        ...
+
+    def write32(self, address: int, value: int) -> None:
+        """Write all of the register at ``address``."""
+        ...
+
+    def wait(self, seconds: float) -> bool:
+        """Return when ``irq`` is high, or after ``seconds``; whether it is high. It may also return for no reason."""
+        ...

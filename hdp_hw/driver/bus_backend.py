@@ -1,0 +1,175 @@
+"""A back end that programs the registers of hdp_top, on whatever bus."""
+
+import time
+
+from hdp_hw.driver.backend import COUNTERS, LayerRun
+from hdp_hw.driver.faults import CURES, HdpError, JobError, NoAnswer, UnsupportedCore
+from hdp_hw.driver.memory_layout import ENTRY, JobLayout, pack_job, table_entry, unpack_output, unpack_records
+from hdp_hw.params import HdpParams, ParameterError
+from hdp_hw.register_map import BY_NAME, REGISTERS
+
+STOP_SECONDS = 1.0  #: how long an abort may take
+STRIDES = {"q": "q_integer", "k": "k_integer", "value": "value", "output": "output"}  #: registers, and whose strides they hold
+
+
+class BusBackend:
+    """A co-processor behind a :class:`hdp_hw.driver.backend.Bus`.
+
+    Parameters
+    ----------
+    bus : Bus
+    seconds : float
+        How long a job may take on this side of the bus. In clock cycles the co-processor itself watches it.
+
+    Raises
+    ------
+    UnsupportedCore
+        When what answers is not a co-processor of this register map, or has parameters that are not legal.
+    """
+
+    def __init__(self, bus, seconds=60.0):
+        self.bus, self.seconds = bus, seconds
+        self.params = identify(bus)
+        self._job_id = 0
+
+    def run(self, job):
+        """LayerRun of a LayerJob. Raises JobError, NoAnswer, HdpError, and ParameterError if the buffer does not suit it."""
+        layout = JobLayout.of(job, self.params)
+        self._check_buffer(layout)
+        if self._read("STATUS")["busy"]:
+            raise HdpError("the co-processor has another job: wait for its end, or reset() this back end")
+        self._acknowledge()
+        for name, content in pack_job(job, self.params).items():
+            self.bus.memory.write(layout.regions[name].offset, content)
+        self._job_id = (self._job_id + 1) & 0xFFFF
+        for name, word in job_registers(job, layout, self.bus.memory.address, self._job_id).items():
+            self.bus.write32(BY_NAME[name].address, word)
+        self._write("IRQ_ENABLE", value=BY_NAME["IRQ_STATUS"].pack(job_done=1, queue_full=1))
+        self._write("CONTROL", start=1, clear_counters=1)
+        self._wait(job)
+        failures, where = self._failures(), self._read("ERROR_INFO")
+        self._acknowledge()
+        if failures:
+            raise JobError(*failures, **where)
+        counters = {name: self._counter(name) for name in COUNTERS}
+        records, output = (self._region(layout, name) for name in ("record", "output"))
+        return LayerRun(unpack_output(output, job, self.params), unpack_records(records), counters)
+
+    def reset(self):
+        """Soft reset: all jobs are forgotten. Raises NoAnswer."""
+        self._write("CONTROL", reset=1)
+        if not self._until(lambda: not self._read("STATUS")["busy"], STOP_SECONDS):
+            raise NoAnswer(f"the co-processor is still busy {STOP_SECONDS:g} s after a soft reset: reset it by aresetn")
+
+    # -- steps of a job -----------------------------------------------------------------------------------------------
+    def _check_buffer(self, layout):
+        memory, params = self.bus.memory, self.params
+        if layout.size > memory.size:
+            raise ParameterError("memory.size", memory.size, f"at least {layout.size}, which this layer takes")
+        end = 1 << params.address_width
+        if memory.address % params.bus_bytes or memory.address + layout.size > end:
+            legal = f"multiples of {params.bus_bytes} up to {end - layout.size:#x}"
+            raise ParameterError("memory.address", hex(memory.address), legal)
+
+    def _acknowledge(self):
+        """Clear IRQ_STATUS, and see it cleared: writes may take their time."""
+        address = BY_NAME["IRQ_STATUS"].address
+        self.bus.write32(address, self._pending())
+        if not self._until(lambda: not self._pending(), STOP_SECONDS):
+            raise NoAnswer(f"IRQ_STATUS does not clear: it is still {self._pending():#x}")
+
+    def _pending(self):
+        register = BY_NAME["IRQ_STATUS"]
+        return self.bus.read32(register.address) & sum(field.mask for field in register.fields)
+
+    def _wait(self, job):
+        """Until the job has ended, or could not begin. Raises NoAnswer, with the job stopped."""
+        deadline = time.monotonic() + self.seconds
+        while (left := deadline - time.monotonic()) > 0:
+            self.bus.wait(left)
+            status = self._read("IRQ_STATUS")
+            if status["job_done"] or status["queue_full"]:
+                return
+        self._write("CONTROL", abort=1)
+        if self._until(lambda: not self._read("STATUS")["busy"], STOP_SECONDS):
+            done = "it was aborted"
+        else:
+            self.reset()
+            done = "an abort did not stop it, a soft reset did"
+        raise NoAnswer(
+            f"no interrupt within {self.seconds:g} s of a job of {len(job.settings)} heads; {done}. "
+            "Cure: check clock, reset and interrupt of the co-processor, or give the back end more seconds."
+        )
+
+    def _failures(self):
+        status = self._read("IRQ_STATUS")
+        return [bit for bit in CURES if status[bit]]
+
+    def _counter(self, name):
+        low, high = (self.bus.read32(BY_NAME[f"{name.upper()}_{half}"].address) for half in ("LOW", "HIGH"))
+        return high << 32 | low
+
+    def _region(self, layout, name):
+        region = layout.regions[name]
+        return self.bus.memory.read(region.offset, region.n_bytes)
+
+    # -- registers ----------------------------------------------------------------------------------------------------
+    def _read(self, name):
+        return BY_NAME[name].unpack(self.bus.read32(BY_NAME[name].address))
+
+    def _write(self, name, **fields):
+        self.bus.write32(BY_NAME[name].address, BY_NAME[name].pack(**fields))
+
+    def _until(self, condition, seconds):
+        """Whether the condition comes true within some seconds."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > deadline:
+                return False
+            self.bus.wait(0.001)
+        return True
+
+
+def identify(bus):
+    """HdpParams of the co-processor on a Bus. Raises UnsupportedCore."""
+    register = BY_NAME["ID"]
+    found = bus.read32(register.address)
+    if found != register.reset:
+        raise UnsupportedCore(f"register ID is {found:#010x}, not {register.reset:#010x}: no co-processor at this address")
+    ours = BY_NAME["VERSION"].unpack(BY_NAME["VERSION"].reset)
+    version = BY_NAME["VERSION"].unpack(bus.read32(BY_NAME["VERSION"].address))
+    if version["major"] != ours["major"] or version["minor"] < ours["minor"]:
+        raise UnsupportedCore(
+            f"register VERSION is {version['major']}.{version['minor']}; this driver knows {ours['major']}, "
+            f"from {ours['major']}.{ours['minor']} on"
+        )
+    values = {reg.name.lower(): bus.read32(reg.address) for reg in REGISTERS if reg.group == "parameters"}
+    try:
+        return HdpParams(**values)
+    except ParameterError as error:
+        raise UnsupportedCore(f"the parameter registers describe no core that this driver supports: {error}") from None
+
+
+def job_registers(job, layout, base, job_id):
+    """``{register: word}`` of the job group for a LayerJob whose buffer lies at the address ``base``."""
+    settings = job.settings[0]
+    mode = {name: getattr(settings, name) for name in ("rule", "causal", "compensate", "mean_output")}
+    words = {
+        "JOB_ID": job_id,
+        "MODE": BY_NAME["MODE"].pack(**mode, table_enable=job.has_table, record_enable=1),
+        "N_HEADS": len(job.q),
+        "N_KV_HEADS": len(job.k),
+        "N_Q": settings.n_q,
+        "N_K": settings.n_k,
+        "HEAD_DIM": settings.head_dim,
+        "TIMEOUT": job.timeout_cycles,
+        **dict(zip(ENTRY, table_entry(settings))),
+    }
+    for name, region in layout.regions.items():
+        address = base + region.offset
+        words |= {f"{name.upper()}_LOW": address & 0xFFFFFFFF, f"{name.upper()}_HIGH": address >> 32}
+    for register, name in STRIDES.items():
+        region = layout.regions[name]
+        words[f"{register.upper()}_ROW_STRIDE"] = region.row_stride
+        words[f"{register.upper()}_HEAD_STRIDE"] = region.head_stride
+    return words

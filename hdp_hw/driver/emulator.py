@@ -1,0 +1,43 @@
+"""The default back end: the golden model of the co-processor, and its clock cycles. It takes numpy alone."""
+
+import numpy as np
+
+from golden.shell.job import attend_heads, cycles, traffic
+from hdp_hw.configs import load_config
+from hdp_hw.driver.backend import HeadRecord, LayerRun
+from hdp_hw.driver.faults import JobError
+from hdp_hw.settings import Verdict
+
+
+class Emulator:
+    """Gives the co-processor's output, bit for bit, its counts and its bytes.
+
+    ``cycles`` are those of the cores with a memory that never lets them wait: see :func:`golden.shell.job.cycles`. Stalls it
+    does not know.
+
+    Parameters
+    ----------
+    config : str or HdpParams
+        A named configuration, or a TOML file, or parameters.
+    """
+
+    def __init__(self, config="edge"):
+        self.params = load_config(config)[1] if isinstance(config, str) else config
+
+    def run(self, job):
+        """LayerRun of a LayerJob. Raises ParameterError, and JobError if it takes longer than its timeout."""
+        results = attend_heads(job.q, job.k, job.v, job.settings, self.params)
+        verdicts = [result.verdict for result in results]
+        counters = {
+            **cycles(results, job.settings, self.params),
+            **traffic(results, job.settings, self.params, table=job.has_table),
+            "tiles_visited": sum(result.n_visited for result in results),
+            "tiles_kept": sum(result.n_kept for result in results),
+            "heads": len(results),
+            "heads_pruned": verdicts.count(Verdict.PRUNED),
+            "heads_fallback": verdicts.count(Verdict.FALLBACK),
+        }
+        if job.timeout_cycles and counters["cycles"] > job.timeout_cycles:
+            raise JobError("timeout")
+        records = tuple(HeadRecord(r.verdict, r.n_visited, r.n_kept, r.theta_head) for r in results)
+        return LayerRun(np.stack([result.output for result in results]), records, counters)

@@ -1,0 +1,258 @@
+"""Settings of attention layers in real units, and the file that keeps them."""
+
+import json
+import tomllib
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+
+import numpy as np
+
+from golden.calibration import head_settings
+from golden.shell.job import kv_head
+from hdp_hw.params import ParameterError
+from hdp_hw.settings import HeadSettings, Rule
+
+FORMAT = 1  #: of the settings file
+PER_HEAD = ("threshold", "tau_head", "min_keep")  #: a number, or one for each query head
+SCALES = ("q_absmax", "k_absmax", "v_absmax")  #: a number, or one for each head of the matrix
+RAW = ("rho", "margin", "log_mass", "kappa", "kappa_shift", "mult", "shift", "tau_head", "min_keep")
+THRESHOLD_FIELD = {Rule.ROW_THRESHOLD: "rho", Rule.MARGIN: "margin", Rule.MASS: "log_mass"}
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What calibration has seen of a layer, for the monitor. Pairs are lowest and highest.
+
+    Parameters
+    ----------
+    kept_share : tuple
+        Share of its blocks that the layer keeps.
+    head_shares : tuple
+        Pairs likewise for each head, or none at all.
+    pruned_heads : tuple
+        Heads that are pruned.
+    fallbacks : int
+        Largest number of heads that kept less than ``min_keep``.
+    """
+
+    kept_share: tuple = (0.0, 1.0)
+    head_shares: tuple = ()
+    pruned_heads: tuple = (0, 65535)
+    fallbacks: int = 0
+
+    def __post_init__(self):
+        _freeze(self)
+
+    @classmethod
+    def of(cls, statistics, slack=0.05):
+        """Bounds of a layer's runs, :class:`hdp_hw.driver.driver.Statistics` of each; shares are widened by ``slack``."""
+
+        def share(values):
+            return max(0.0, min(values) - slack), min(1.0, max(values) + slack)
+
+        pruned = [each.pruned_heads for each in statistics]
+        return cls(
+            share([each.kept_share for each in statistics]),
+            tuple(share(of_head) for of_head in zip(*(each.kept_shares for each in statistics))),
+            (min(pruned), max(pruned)),
+            max(each.fallbacks for each in statistics),
+        )
+
+
+@dataclass(frozen=True)
+class LayerSettings:
+    """All that an attention layer needs beside its tensors.
+
+    Parameters
+    ----------
+    q_absmax, k_absmax, v_absmax : float or tuple
+        Magnitude that becomes the largest integer: of all heads, or one for each head of the matrix.
+    rule : Rule or str
+        Block rule: ``row_threshold``, ``margin``, ``mass`` or ``dense``.
+    threshold : float or tuple
+        Of the rule: rho, -1 to 1; nats; or probability p, 0 to 1. Of all heads, or one for each query head.
+    relative : bool
+        The mass rule's threshold is in units of 1 / n_k.
+    causal : bool
+        Query i sees the keys j <= i + n_k - n_q.
+    compensate : bool
+        One key stands in for the pruned ones of a row.
+    mean_output : bool
+        A pruned head's output is the mean of V instead of zero.
+    tau_head : float or tuple
+        A head whose mean absolute integer score is below is pruned: of all heads, or one for each query head.
+    min_keep : float or tuple
+        A head that keeps a smaller share of its blocks runs dense: of all heads, or one for each query head.
+    raw : dict
+        Fields of HeadSettings, as the hardware takes them, in place of what follows from the above: integers, or one
+        for each query head.
+    timeout_cycles : int
+        Clock cycles after which the co-processor gives up; 0 for never, None for several times what it should take.
+    bounds : Bounds
+        What calibration has seen, for the monitor.
+    name : str
+        The layer's name in the settings file.
+
+    Raises
+    ------
+    ParameterError
+        Names the field, its value and what would be legal.
+    """
+
+    q_absmax: float
+    k_absmax: float
+    v_absmax: float
+    rule: Rule = Rule.DENSE
+    threshold: float | None = None
+    relative: bool = False
+    causal: bool = False
+    compensate: bool = False
+    mean_output: bool = False
+    tau_head: float = 0.0
+    min_keep: float = 0.0
+    raw: dict = field(default_factory=dict)
+    timeout_cycles: int | None = None
+    bounds: Bounds | None = None
+    name: str = ""
+
+    def __post_init__(self):
+        _freeze(self)
+        names = [rule.name.lower() for rule in Rule]
+        if self.rule not in [*names, *Rule]:
+            raise ParameterError("rule", self.rule, ", ".join(names))
+        object.__setattr__(self, "rule", Rule[self.rule.upper()] if isinstance(self.rule, str) else Rule(self.rule))
+        for name in SCALES:
+            if not np.all(np.isfinite(value := getattr(self, name))) or np.min(value) <= 0:
+                raise ParameterError(name, value, "positive numbers")
+        for name in self.raw:
+            if name not in RAW:
+                raise ParameterError(f"raw.{name}", self.raw[name], f"one of the fields {', '.join(RAW)}")
+        if self.timeout_cycles is not None and not 0 <= self.timeout_cycles < 1 << 32:
+            raise ParameterError("timeout_cycles", self.timeout_cycles, f"0 to {(1 << 32) - 1}")
+
+    @classmethod
+    def fit(cls, q, k, v, **more):
+        """Settings whose scales are the largest magnitudes of these tensors; ``more`` are further fields."""
+        return cls(*(float(np.abs(x).max()) or 1.0 for x in (q, k, v)), **more)
+
+    def dense(self):
+        """The layer without pruning: the fail-safe."""
+        return replace(self, rule=Rule.DENSE)
+
+    def head_settings(self, n_heads, n_kv_heads, n_q, n_k, head_dim, params):
+        """Tuple of the HeadSettings of each query head. Raises ParameterError."""
+        scales = [_each("q_absmax", self.q_absmax, n_heads), _each("k_absmax", self.k_absmax, n_kv_heads)]
+        values = {name: _each(name, getattr(self, name), n_heads) for name in PER_HEAD}
+        raw = {name: _each(f"raw.{name}", value, n_heads) for name, value in self.raw.items()}
+        shared = {name: getattr(self, name) for name in ("causal", "compensate", "mean_output")}
+        heads = []
+        for head in range(n_heads):
+            absmax = scales[0][head], scales[1][kv_head(head, n_heads, n_kv_heads)]
+            threshold = self._threshold(values["threshold"][head], n_k)
+            of_head = {name: values[name][head] for name in ("tau_head", "min_keep")}
+            settings = head_settings(n_q, n_k, head_dim, *absmax, params, self.rule, threshold, **shared, **of_head)
+            heads.append(replace(settings, **{name: each[head] for name, each in raw.items()}).validate(params))
+        return tuple(heads)
+
+    def _threshold(self, threshold, n_k):
+        """Of one head, as head_settings takes it."""
+        if self.rule == Rule.DENSE:
+            return 0.0
+        if threshold is None:
+            field_name = THRESHOLD_FIELD[self.rule]
+            if field_name not in self.raw:
+                raise ParameterError("threshold", None, f"a number for rule {self.rule.name.lower()}, or raw.{field_name}")
+            return 1.0 if self.rule == Rule.MASS else 0.0
+        if self.rule != Rule.MASS:
+            return threshold
+        if threshold <= 0:
+            raise ParameterError("threshold", threshold, "above 0 for rule mass")
+        return min(1.0, threshold / n_k if self.relative else threshold)
+
+
+# -- the settings file ------------------------------------------------------------------------------------------------
+def save_layers(path, layers):
+    """Write ``{name: LayerSettings}`` to a .json or .toml file; what has its default value is left out."""
+    content = {"format": FORMAT, "layers": {name: _table(layer) for name, layer in layers.items()}}
+    kind = _kind(path)
+    Path(path).write_text(json.dumps(content, indent=1) + "\n" if kind == ".json" else "\n".join(_toml(content)) + "\n")
+
+
+def load_layers(path):
+    """``{name: LayerSettings}`` of a .json or .toml file. Raises ParameterError, OSError."""
+    text, kind = Path(path).read_text(), _kind(path)
+    try:
+        content = json.loads(text) if kind == ".json" else tomllib.loads(text)
+    except ValueError as error:
+        raise ParameterError("path", str(path), f"a sound {kind} file ({error})") from None
+    if content.get("format") != FORMAT:
+        raise ParameterError("format", content.get("format"), FORMAT)
+    return {name: _layer(name, table) for name, table in content.get("layers", {}).items()}
+
+
+def _kind(path):
+    kind = Path(path).suffix
+    if kind not in (".json", ".toml"):
+        raise ParameterError("path", str(path), "a name that ends in .json or .toml")
+    return kind
+
+
+def _table(settings):
+    """The fields of a dataclass as JSON has them."""
+    table = {}
+    for entry in fields(settings):
+        value = getattr(settings, entry.name)
+        if entry.name == "name" or value == entry.default or value == {}:
+            continue
+        if entry.name == "rule":
+            value = value.name.lower()
+        table[entry.name] = _table(value) if isinstance(value, Bounds) else value
+    return table
+
+
+def _layer(name, table):
+    """LayerSettings of a table of the file."""
+    for kind, values, where in ((LayerSettings, table, ""), (Bounds, table.get("bounds", {}), "bounds.")):
+        known = [entry.name for entry in fields(kind) if entry.name != "name"]
+        for key in values:
+            if key not in known:
+                raise ParameterError(f"layers.{name}.{where}{key}", values[key], f"one of {', '.join(known)}")
+    for scale in SCALES:
+        if scale not in table:
+            raise ParameterError(f"layers.{name}.{scale}", None, "a positive number, or one for each head")
+    bounds = Bounds(**table["bounds"]) if "bounds" in table else None
+    return LayerSettings(**{**table, "bounds": bounds, "name": name})
+
+
+def _toml(table, path=()):
+    """Lines of TOML: values before tables."""
+    tables = {key: value for key, value in table.items() if isinstance(value, dict)}
+    for key, value in table.items():
+        if key not in tables:
+            yield f"{key} = {json.dumps(value)}"
+    for key, value in tables.items():
+        heading = (*path, json.dumps(key))
+        yield from ["", f"[{'.'.join(heading)}]", *_toml(value, heading)]
+
+
+# -- values -----------------------------------------------------------------------------------------------------------
+def _freeze(settings):
+    """Sequences to tuples, numpy's numbers to Python's."""
+    for entry in fields(settings):
+        object.__setattr__(settings, entry.name, _frozen(getattr(settings, entry.name)))
+
+
+def _frozen(value):
+    if isinstance(value, dict):
+        return {key: _frozen(each) for key, each in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value
+
+
+def _each(name, value, n_heads):
+    """``n_heads`` values."""
+    values = value if isinstance(value, tuple) else (value,) * n_heads
+    if len(values) != n_heads:
+        raise ParameterError(name, f"{len(values)} values", f"one, or one for each of {n_heads} heads")
+    return values

@@ -1,0 +1,125 @@
+"""Watches what pruning does at run time, and turns it off where it does something that calibration has not seen."""
+
+import json
+import warnings
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from hdp_hw.driver.faults import DriftError
+from hdp_hw.params import ParameterError
+from hdp_hw.settings import Verdict
+
+ACTIONS = ("warn", "dense", "raise")
+
+
+class DriftWarning(UserWarning):
+    """A layer's statistics have left the bounds found at calibration."""
+
+
+@dataclass
+class _State:
+    """Of a layer. drifts : runs out of bounds, one after the other; dense_left : dense runs until the next trial."""
+
+    drifts: int = 0
+    dense_left: int = 0
+
+
+class Monitor:
+    """Compares the statistics of layers with their bounds, and logs them.
+
+    A layer *drifts* when ``patience`` runs in a row are out of bounds. Then, by ``on_drift``:
+
+    - ``warn``: a DriftWarning, in each such run;
+    - ``raise``: a DriftError;
+    - ``dense``: the next ``hold`` runs are dense. Dense runs say nothing of the bounds, so after them comes a trial under
+      the layer's own rule. One trial out of bounds and the layer is dense for another ``hold`` runs; one within, and it is
+      as if nothing had been.
+
+    Parameters
+    ----------
+    bounds : dict
+        ``{name of the layer: Bounds}``; for others, those in their own settings. A layer without any is only logged.
+    log : path
+        File to which a JSON object is added for each run, a line each.
+    on_drift : str
+    patience, hold : int
+    """
+
+    def __init__(self, bounds=None, log=None, on_drift="warn", patience=3, hold=100):
+        if on_drift not in ACTIONS:
+            raise ParameterError("on_drift", on_drift, ", ".join(ACTIONS))
+        for name, value in (("patience", patience), ("hold", hold)):
+            if value < 1:
+                raise ParameterError(name, value, "at least 1")
+        self.bounds, self.log, self.on_drift = dict(bounds or {}), log and Path(log), on_drift
+        self.patience, self.hold = patience, hold
+        self._states = {}
+
+    def choose(self, layer):
+        """The LayerSettings under which the layer is to run now: its own, or dense ones."""
+        return layer.dense() if self._state(layer).dense_left else layer
+
+    def observe(self, layer, statistics):
+        """Take note of a run of the layer; returns a text for each bound that it has left. Raises DriftError."""
+        state, bounds = self._state(layer), self.bounds.get(layer.name, layer.bounds)
+        chosen = self.choose(layer)
+        if chosen is not layer:
+            state.dense_left -= 1
+            self._write(layer, statistics, [], "dense")
+            return []
+        found = excesses(statistics, bounds) if bounds else []
+        state.drifts = state.drifts + 1 if found else 0
+        drifts = state.drifts >= self.patience
+        self._write(layer, statistics, found, self.on_drift if drifts else "none")
+        if drifts:
+            message = f"layer {layer.name!r}, {state.drifts} runs in a row: {'; '.join(found)}"
+            if self.on_drift == "raise":
+                raise DriftError(message)
+            if self.on_drift == "dense":
+                state.dense_left, state.drifts = self.hold, self.patience - 1
+                message += f"; the next {self.hold} runs are dense"
+            warnings.warn(message, DriftWarning, stacklevel=3)
+        return found
+
+    def _state(self, layer):
+        return self._states.setdefault(layer.name, _State())
+
+    def _write(self, layer, statistics, found, action):
+        if self.log is None:
+            return
+        record = {
+            "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "layer": layer.name,
+            "rule": statistics.rule.name.lower(),
+            "kept_share": statistics.kept_share,
+            "head_shares": statistics.kept_shares,
+            "verdicts": [verdict.name.lower() for verdict in statistics.verdicts],
+            "cycles": statistics.cycles,
+            "bytes_read": statistics.bytes_read,
+            "bytes_unmasked": statistics.bytes_unmasked,
+            "saturations": statistics.saturations,
+            "drift": found,
+            "action": action,
+        }
+        with self.log.open("a") as file:
+            file.write(json.dumps(record) + "\n")
+
+
+def excesses(statistics, bounds):
+    """A text for each of a layer's Bounds that its Statistics have left."""
+    found = []
+
+    def compare(what, value, low, high):
+        if not low <= value <= high:
+            found.append(f"{what} is {value:.4g}, not {low:.4g} to {high:.4g}")
+
+    compare("kept share", statistics.kept_share, *bounds.kept_share)
+    if bounds.head_shares and len(bounds.head_shares) != len(statistics.kept):
+        raise ParameterError("bounds.head_shares", f"{len(bounds.head_shares)} pairs", f"one for each of {len(statistics.kept)} heads")
+    for head, limits in enumerate(bounds.head_shares):
+        if statistics.verdicts[head] != Verdict.FALLBACK:  # which is counted below
+            compare(f"kept share of head {head}", statistics.kept_shares[head], *limits)
+    compare("number of pruned heads", statistics.pruned_heads, *bounds.pruned_heads)
+    compare("number of fall-backs", statistics.fallbacks, 0, bounds.fallbacks)
+    return found

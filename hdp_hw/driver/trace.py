@@ -1,0 +1,43 @@
+"""The masks of a layer, recomputed by the golden model, and a picture of them."""
+
+import numpy as np
+
+from golden.shell.job import attend_heads
+from hdp_hw.driver.driver import prepare
+from hdp_hw.driver.faults import MissingPackage
+
+COLUMNS = 4  #: pictures of heads side by side
+
+
+def layer_masks(q, k, layer, params):
+    """HeadResult of each head, of which ``mask`` and ``executed`` are bool [blocks_q, blocks_k]; see HdpDriver.attend.
+
+    The co-processor keeps no masks. They follow from Q and K alone; the outputs here mean nothing.
+    """
+    job, _ = prepare(q, k, np.zeros_like(k), layer, params)
+    return attend_heads(job.q, job.k, job.v, job.settings, params)
+
+
+def draw_masks(results, path, title=""):
+    """Write a picture of the blocks that each head computed, dark, and that it left out. Raises MissingPackage.
+
+    results : of :func:`layer_masks`; path : its ending is the format, as matplotlib has it.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise MissingPackage("pictures take matplotlib: pip install 'hdp-hw[plots]'") from None
+    n_rows = -(-len(results) // COLUMNS)
+    columns = min(COLUMNS, len(results))
+    figure = Figure(figsize=(2.4 * columns, 2.7 * n_rows + 0.4), layout="constrained")
+    figure.suptitle(title)
+    for head, (result, axes) in enumerate(zip(results, figure.subplots(n_rows, columns, squeeze=False).flat)):
+        axes.imshow(result.executed, cmap="Blues", vmin=0, vmax=1.25, interpolation="nearest", aspect="auto")
+        share = result.n_kept / result.n_visited
+        axes.set_title(f"{head}: {result.verdict.name.lower()}, {share:.0%}", fontsize=8)
+        axes.tick_params(labelsize=6)
+    for axes in figure.axes[len(results) :]:
+        axes.set_axis_off()
+    figure.supxlabel("key block", fontsize=8)
+    figure.supylabel("query block", fontsize=8)
+    figure.savefig(path, dpi=150)

@@ -1,0 +1,1 @@
+"""Proofs with SymbiYosys: what holds for every input, beside the benches' chosen ones."""
