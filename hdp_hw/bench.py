@@ -218,7 +218,7 @@ def readme_table(records, facts):
 
 
 def with_block(path, block):
-    """Text of a file with ``block`` between its MARKERS. Raises ParameterError unless they are there, once, in order."""
+    """Text of a file with ``block`` between its MARKERS. Raises ParameterError unless each is there once, in order."""
     text, (begin, end) = path.read_text(), MARKERS
     if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
         raise ParameterError("readme", str(path), f"a file with {begin} and then {end}, each once")

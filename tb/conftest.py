@@ -1,6 +1,10 @@
 """Fixtures and options of every test."""
 
+import os
+
 import pytest
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads wait for each other where tests run in parallel
 
 from tb.lib.simulation import SIMULATORS
 

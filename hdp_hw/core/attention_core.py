@@ -30,7 +30,7 @@ from hdp_hw.timing import OPERAND_LATENCY, PREDICTOR_ROWS, QUEUE_DEPTH
 class AttentionCore(wiring.Component):
     """Attention with hybrid dynamic pruning, a head at a time, three heads overlapped.
 
-    ``O = softmax(Q.K^T) V`` of digits and weights as docs/architecture.md defines them. While one head executes, the
+    ``O = softmax(Q.K^T) V`` of digits and weights as docs/numerics.md defines them. While one head executes, the
     next is predicted and the one after is loaded. Rows travel survivor list -> score -> softmax -> context -> drain
     through queues; the sequencer gives the array to whichever row can use it.
 

@@ -1,6 +1,6 @@
 """Rows that wait between two stages of execution."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import C, Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -54,7 +54,7 @@ class RowQueue(wiring.Component):
         # Slots that hold no job follow the input, so that nothing need be known of where the next job goes.
         for index, slot in enumerate(slots):
             after = slots[index + 1] if index + 1 < QUEUE_DEPTH else self.i.payload
-            after_used = used[index + 1] if index + 1 < QUEUE_DEPTH else 0
+            after_used = used[index + 1] if index + 1 < QUEUE_DEPTH else C(0)
             with m.If(~used[index] | (leaves & ~after_used)):
                 m.d.sync += slot.eq(self.i.payload)
             with m.Elif(leaves):

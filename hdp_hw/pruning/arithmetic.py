@@ -1,6 +1,6 @@
 """Pipelined arithmetic that several blocks of this folder use."""
 
-from amaranth.hdl import Mux, Signal
+from amaranth.hdl import C, Cat, Mux, Signal
 
 from hdp_hw.common.pipeline import adder_tree, delay
 
@@ -42,6 +42,30 @@ def extreme_tree(m, terms, largest, name):
             winners.append(winner)
         terms = winners
     return terms[0]
+
+
+def first_one(word):
+    """``(index of the lowest one, whether there are more ones)`` of ``word``; the index is of no use if there is none.
+
+    Combinational. By groups of four bits, which is faster than a carry chain through the whole word.
+    """
+    groups = [word[low : low + 4] for low in range(0, len(word), 4)]
+    exists = Cat(group.any() for group in groups)
+    index = _first([Cat(_first(range(len(group)), group), group_index) for group_index, group in enumerate(groups)], exists)
+    return index, Cat(_several(bits) for bits in (*groups, exists)).any()
+
+
+def _first(choices, bits):
+    """The choice that belongs to the lowest one of ``bits``."""
+    choice = choices[-1]
+    for index in reversed(range(len(bits) - 1)):
+        choice = Mux(bits[index], choices[index], choice)
+    return choice
+
+
+def _several(bits):
+    """Whether two or more of ``bits`` are one."""
+    return Cat(bits[index] & bits[:index].any() for index in range(1, len(bits))).any()
 
 
 def log2(power_of_two):

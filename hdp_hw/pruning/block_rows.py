@@ -52,11 +52,11 @@ class BlockRows(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        beat, shift, wide = self.o.payload, (self.params.tile - 1).bit_length(), signed(self.params.seq_width + 2)
+        beat, shift = self.o.payload, (self.params.tile - 1).bit_length()
         columns = Signal(self.params.n_blocks_width)  # blocks over all n_k keys
         next_row = Signal(self.params.n_blocks_width)
-        visible = Signal(wide)  # keys that its last query sees
-        stage = Signal(2)  # one-hot: visible, then n_blocks is being computed
+        offset = Signal(signed(self.params.n_blocks_width + 1))  # blocks that row r sees beyond its first r + 1
+        stage = Signal(2)  # one-hot: offset, then n_blocks is being computed
         taken = self.o.valid & self.o.ready
 
         m.d.sync += [stage.eq(stage.shift_left(1) | self.i_start | (taken & ~beat.last)), self.o.valid.eq(stage[1])]
@@ -65,16 +65,16 @@ class BlockRows(wiring.Component):
         with m.If(self.i_start):
             m.d.sync += next_row.eq(0)
         with m.If(stage[0]):
-            rows_end = (next_row + 1) << shift
+            rounded_up = self.params.tile - 1
             m.d.sync += [
-                columns.eq((self.i_n_k + (self.params.tile - 1)) >> shift),
+                columns.eq((self.i_n_k + rounded_up) >> shift),
+                offset.eq((self.i_n_k - self.i_n_q + rounded_up) >> shift),
                 beat.row.eq(next_row),
-                beat.last.eq(rows_end >= self.i_n_q),
-                visible.eq(Mux(rows_end >= self.i_n_q, self.i_n_q, rows_end) + self.i_n_k - self.i_n_q),
+                beat.last.eq(((next_row + 1) << shift) >= self.i_n_q),
                 next_row.eq(next_row + 1),
             ]
         with m.If(stage[1]):
-            # The last query's own key is counted, so the blocks are ceil(visible / T).
-            blocks = (visible + (self.params.tile - 1)) >> shift
-            m.d.sync += beat.n_blocks.eq(Mux(~self.i_causal, columns, Mux(visible < 1, 0, blocks)))
+            # A row's last query sees (row + 1) * T + n_k - n_q keys, its own included; that of the head's last row all.
+            blocks = next_row + offset
+            m.d.sync += beat.n_blocks.eq(Mux(~self.i_causal | beat.last, columns, Mux(blocks < 0, 0, blocks)))
         return m

@@ -90,16 +90,17 @@ class RowPacer(wiring.Component):
         begin = Signal()
         description = waiting[next_row]
         is_short = description.last_column < ROW_CYCLES_MIN
+        # Ends are told a cycle ahead, for they decide what begins.
         m.d.comb += [
-            self.o_end.eq(active & (cycle == last_cycle)),
             begin.eq((n_waiting != 0) & (~active | self.o_end)),
             self.o_column.eq(cycle),
             self.o_first.eq(self.o_valid & (cycle == 0)),
-            self.o_last.eq(self.o_valid & (cycle == self.o.last_column)),
         ]
         m.d.sync += [
             n_waiting.eq(n_waiting + self.i_valid - begin),
             cycle.eq(cycle + 1),
+            self.o_end.eq(active & ~self.o_end & (cycle + 1 == last_cycle)),
+            self.o_last.eq(self.o_valid & ~self.o_last & (cycle + 1 == self.o.last_column)),
             self.o_valid.eq(self.o_valid & ~self.o_last),
             active.eq(active & ~self.o_end),
         ]
@@ -109,6 +110,7 @@ class RowPacer(wiring.Component):
                 last_cycle.eq(Mux(is_short, ROW_CYCLES_MIN - 1, description.last_column)),
                 next_row.eq(Mux(description.last_row, 0, next_row + 1)),
                 cycle.eq(0),
+                self.o_last.eq(description.last_column == 0),
                 self.o_valid.eq(1),
                 active.eq(1),
             ]

@@ -5,6 +5,7 @@ from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hdp_hw.params import bits_for
+from hdp_hw.pruning.arithmetic import first_one
 from hdp_hw.pruning.block_rows import BlockRows
 
 
@@ -114,7 +115,7 @@ class SurvivorList(wiring.Component):
         index = Signal(index_width)  # of the mask word
         word = Signal(params.mask_word)  # its survivors that are still to be listed
         column = Signal(params.block_width)  # of the next block of a row that lists them all
-        used = Signal(params.score_slot_width + 1)
+        free = Signal(params.score_slot_width + 1, init=params.score_slots)  # slots
         slot = Signal(params.score_slot_width)
         row = rows.o.payload
         m.d.comb += [
@@ -129,11 +130,7 @@ class SurvivorList(wiring.Component):
             rows.i_causal.eq(self.i_causal),
         ]
 
-        lowest = Signal(range(params.mask_word))
-        for bit in reversed(range(params.mask_word)):
-            with m.If(word[bit]):
-                m.d.comb += lowest.eq(bit)
-        rest = word & (word - 1)
+        lowest, several = first_one(word)
         words_left = Signal(range(params.mask_words + 1))
         survivor, survivor_column = Signal(), Signal(params.block_width)
 
@@ -151,7 +148,7 @@ class SurvivorList(wiring.Component):
                     column.eq(0),
                     index.eq(0),
                 ]
-                with m.If(rows.o.valid & (used + row.n_blocks <= params.score_slots)):
+                with m.If(rows.o.valid & (row.n_blocks <= free)):
                     m.d.comb += rows.o.ready.eq(1)
                     with m.If(self.i_none | (row.n_blocks == 0)):
                         m.next = "OFFER"
@@ -166,8 +163,8 @@ class SurvivorList(wiring.Component):
                 m.next = "LIST"
             with m.State("LIST"):
                 m.d.comb += [survivor.eq(word.any()), survivor_column.eq(Cat(lowest, index))]
-                m.d.sync += word.eq(rest)
-                with m.If(~rest.any() | ~word.any()):
+                m.d.sync += word.eq(Cat(word[bit] & word[:bit].any() for bit in range(params.mask_word)))
+                with m.If(~several):
                     m.d.sync += index.eq(index + 1)
                     m.next = "READ"
                     with m.If(words_left == 0):
@@ -185,7 +182,7 @@ class SurvivorList(wiring.Component):
                     m.next = "ROW"
 
         m.d.sync += [
-            used.eq(used + survivor - self.i_freed),
+            free.eq(free + self.i_freed - survivor),
             self.o_survivor_valid.eq(survivor),
             self.o_slot.eq(slot),
             self.o_column.eq(survivor_column),

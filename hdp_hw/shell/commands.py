@@ -15,7 +15,8 @@ def segment_layout(params):
     """Rows of one plane to deliver to the core.
 
     address : of the first row, bytes, a multiple of the bus word; row_stride : bytes between rows, likewise;
-    n_rows : at least 1; words : core words of a row; zero : deliver zeros and read nothing; key : 1 for K; last : the plane ends.
+    n_rows : at least 1; words : core words of a row; zero : deliver zeros and read nothing; key : 1 for K; last : the
+    plane ends.
     """
     return data.StructLayout(
         {

@@ -150,9 +150,8 @@ class CoreLane(wiring.Component):
                     m.next = "RESULT"  # nothing was written; the job stops
                 with m.Elif(core.o_status.valid & writer.i_record.ready):
                     m.next = "WRITTEN"
-            with m.State("WRITTEN"):
-                with m.If(writer.o_done):
-                    m.next = "RESULT"
+            with m.State("WRITTEN"), m.If(writer.o_done):
+                m.next = "RESULT"
             with m.State("RESULT"):
                 m.d.comb += self.o.valid.eq(1)
                 with m.If(self.o.ready):

@@ -23,7 +23,7 @@ CACHE_NORMAL = 0b0011  #: normal memory, not cached, bufferable
 
 
 def memory_port(params):
-    """``{name: member}`` of the AXI4 master, with the names that vendor tools infer."""
+    """Signature of the AXI4 master, with the names that vendor tools infer."""
     request = {
         "id": params.axi_id_width, "addr": params.address_width, "len": 8, "size": 3, "burst": 2, "lock": 1, "cache": 4,
         "prot": 3, "qos": 4,
@@ -35,11 +35,11 @@ def memory_port(params):
         "ar": (Out, request),
         "r": (In, {"id": params.axi_id_width, "data": params.bus_width, "resp": 2, "last": 1}),
     }
-    return _flat("m_axi", channels)
+    return _signature(channels)
 
 
 def register_port():
-    """``{name: member}`` of the AXI4-Lite subordinate."""
+    """Signature of the AXI4-Lite subordinate."""
     address = {"addr": ADDRESS_WIDTH, "prot": 3}
     channels = {
         "aw": (In, address),
@@ -48,16 +48,16 @@ def register_port():
         "ar": (In, address),
         "r": (Out, {"data": 32, "resp": 2}),
     }
-    return _flat("s_axil", channels)
+    return _signature(channels)
 
 
-def _flat(prefix, channels):
+def _signature(channels):
     members = {}
     for channel, (flow, fields) in channels.items():
         back = In if flow is Out else Out
-        members[f"{prefix}_{channel}valid"], members[f"{prefix}_{channel}ready"] = flow(unsigned(1)), back(unsigned(1))
-        members |= {f"{prefix}_{channel}{name}": flow(unsigned(width)) for name, width in fields.items()}
-    return members
+        members[f"{channel}valid"], members[f"{channel}ready"] = flow(unsigned(1)), back(unsigned(1))
+        members |= {f"{channel}{name}": flow(unsigned(width)) for name, width in fields.items()}
+    return wiring.Signature(members)
 
 
 class HdpTop(wiring.Component):
@@ -69,9 +69,9 @@ class HdpTop(wiring.Component):
 
     Ports
     -----
-    s_axil : register_port()
+    s_axil : Out(register_port())
         32-bit AXI4-Lite, 4 KiB; the registers are in docs/registers.md.
-    m_axi : memory_port(params)
+    m_axi : Out(memory_port(params))
         AXI4, INCR bursts of whole bus words.
     irq : Out(unsigned(1))
         Level, high while an enabled bit of IRQ_STATUS is.
@@ -84,7 +84,7 @@ class HdpTop(wiring.Component):
     def __init__(self, params):
         self.params = params
         self.lanes = [CoreLane(params) for _ in range(params.n_cores)]
-        super().__init__({**register_port(), **memory_port(params), "irq": Out(unsigned(1))})
+        super().__init__({"s_axil": Out(register_port()), "m_axi": Out(memory_port(params)), "irq": Out(unsigned(1))})
 
     def elaborate(self, platform):
         m = Module()
@@ -96,7 +96,7 @@ class HdpTop(wiring.Component):
         m.submodules.reads = reads = ReadArbiter(params, len(PLANES) * params.n_cores + 1)
         m.submodules.writes = writes = WriteArbiter(params, params.n_cores)
         for name in ("aw", "w", "b", "ar", "r"):
-            self._channel(m, "s_axil", name, getattr(axi_lite, name), {})
+            self._channel(m, self.s_axil, name, getattr(axi_lite, name), {})
         wiring.connect(m, axi_lite.registers, bank.registers)
         self._memory_port(m, reads, writes)
 
@@ -122,15 +122,15 @@ class HdpTop(wiring.Component):
         self._count(m, engine, counters)
         return m
 
-    def _channel(self, m, prefix, name, stream, constants):
-        """A stream and the flat ports of its channel; ``constants`` are fields that no stream carries."""
-        ports = {key: getattr(self, f"{prefix}_{name}{key}") for key in ("valid", "ready")}
-        fields = {key: getattr(self, f"{prefix}_{name}{key}") for key, _ in stream.p.shape()}
-        outwards = self.signature.members[f"{prefix}_{name}valid"].flow == Out
+    def _channel(self, m, port, name, stream, constants):
+        """A stream and the flat signals of its channel; ``constants`` are fields that no stream carries."""
+        ports = {key: getattr(port, f"{name}{key}") for key in ("valid", "ready")}
+        fields = {key: getattr(port, f"{name}{key}") for key, _ in stream.p.shape()}
+        outwards = port.signature.members[f"{name}valid"].flow == Out
         if outwards:
             m.d.comb += [ports["valid"].eq(stream.valid), stream.ready.eq(ports["ready"])]
             m.d.comb += [port.eq(stream.p[key]) for key, port in fields.items()]
-            m.d.comb += [getattr(self, f"{prefix}_{name}{key}").eq(value) for key, value in constants.items()]
+            m.d.comb += [getattr(port, f"{name}{key}").eq(value) for key, value in constants.items()]
         else:
             m.d.comb += [stream.valid.eq(ports["valid"]), ports["ready"].eq(stream.ready)]
             m.d.comb += [stream.p[key].eq(port) for key, port in fields.items()]
@@ -139,9 +139,9 @@ class HdpTop(wiring.Component):
         size = (self.params.bus_bytes - 1).bit_length()
         constants = {"size": size, "burst": BURST_INCR, "cache": CACHE_NORMAL, "lock": 0, "prot": 0, "qos": 0}
         for name in read_channels(self.params):
-            self._channel(m, "m_axi", name, getattr(reads.memory, name), constants if name == "ar" else {})
+            self._channel(m, self.m_axi, name, getattr(reads.memory, name), constants if name == "ar" else {})
         for name in write_channels(self.params):
-            self._channel(m, "m_axi", name, getattr(writes.o, name), constants if name == "aw" else {})
+            self._channel(m, self.m_axi, name, getattr(writes.o, name), constants if name == "aw" else {})
 
     def _registers(self, m, bank, engine, counters):
         """The register bank's fields to and from the engine."""

@@ -82,7 +82,6 @@ class HeadLoader(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        params = self.params
         for index, (name, reader) in enumerate(self.readers.items()):
             m.submodules[f"read_{name}"] = reader
             wiring.connect(m, reader.memory, wiring.flipped(self.memory[index]))
@@ -167,11 +166,10 @@ class HeadLoader(wiring.Component):
         words, v_words = integer_words(settings.head_dim, params), value_words(settings.head_dim, params)
         m.d.comb += self.o_busy.eq(followers.r_rdy)
         with m.FSM(name="other_planes"):
-            with m.State("HEAD"):
-                with m.If(followers.r_rdy & verdicts.r_rdy):
-                    m.d.comb += [followers.r_en.eq(1), verdicts.r_en.eq(1)]
-                    m.d.sync += [head.eq(followers.r_data), verdict.eq(verdicts.r_data)]
-                    m.next = "QUERIES"
+            with m.State("HEAD"), m.If(followers.r_rdy & verdicts.r_rdy):
+                m.d.comb += [followers.r_en.eq(1), verdicts.r_en.eq(1)]
+                m.d.sync += [head.eq(followers.r_data), verdict.eq(verdicts.r_data)]
+                m.next = "QUERIES"
             # V comes second, so that it does not wait for the runs of K.
             for state, name, plane, n_rows, n_words, key, last, how, following in (
                 ("QUERIES", "fraction", head.q_fraction, settings.n_q, words, 0, 0, of_queries, "VALUES"),

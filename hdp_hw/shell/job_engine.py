@@ -64,9 +64,9 @@ class JobEngine(wiring.Component):
     o_bytes_read : Out(unsigned(5))
 
     ``i_reset`` comes with ``i_abort`` and makes it silent: what ends then is not reported, and the count of jobs
-    starts anew. ``memory`` reads the table of per-head settings. ``i_quiet`` says that the memory port has nothing outstanding;
-    ``o_stop`` keeps it from taking more. ``o_running`` is the job that runs, for what its heads share. ``o_result``
-    marks a head that ended.
+    starts anew. ``memory`` reads the table of per-head settings. ``i_quiet`` says that the memory port has nothing
+    outstanding; ``o_stop`` keeps it from taking more. ``o_running`` is the job that runs, for what its heads share.
+    ``o_result`` marks a head that ended.
 
     Timing
     ------
@@ -203,14 +203,13 @@ class JobEngine(wiring.Component):
                     m.next = "HEAD"
                     with m.If(table.i.ready):
                         m.next = "ENTRY"
-            with running("ENTRY"):
-                with m.If(table.o.valid):
-                    m.d.sync += [
-                        entry.eq(Cat(entry[params.bus_width :], table.o.payload.data)),
-                        n_words.eq(n_words + 1),
-                    ]
-                    with m.If(n_words == entry_words - 1):
-                        m.next = "CHECK"
+            with running("ENTRY"), m.If(table.o.valid):
+                m.d.sync += [
+                    entry.eq(Cat(entry[params.bus_width :], table.o.payload.data)),
+                    n_words.eq(n_words + 1),
+                ]
+                with m.If(n_words == entry_words - 1):
+                    m.next = "CHECK"
             with running("CHECK"):  # of the settings, which are complete now
                 m.next = "ISSUE"
             with running("ISSUE"):
@@ -232,9 +231,8 @@ class JobEngine(wiring.Component):
                 m.next = "HEAD"
                 with m.If(n_issued == job.n_heads):
                     m.next = "WAIT"
-            with running("WAIT"):
-                with m.If(n_ended == job.n_heads):
-                    m.next = "END"
+            with running("WAIT"), m.If(n_ended == job.n_heads):
+                m.next = "END"
             with m.State("STOP"):
                 m.d.sync += [failed.eq(1), cycles.eq(0)]
                 m.d.comb += self.o_stop.eq(1)

@@ -1,8 +1,7 @@
 """Jobs for hdp_top: in memory, through its registers, and back."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-import cocotb
 import numpy as np
 from cocotb.triggers import RisingEdge
 
@@ -12,8 +11,6 @@ from golden.shell.fetch import head_segments
 from golden.shell.read_traffic import bytes_read, bytes_skipped
 from hdp_hw.params import ceil_div
 from hdp_hw.register_map import BY_NAME
-from hdp_hw.settings import Verdict
-from tb.lib.axi_memory import ReadChecker, ReadModel, serve_reads
 from tb.lib.lockstep import pack, read
 
 PLANES = ("q_integer", "q_fraction", "k_integer", "k_fraction", "value", "output")
@@ -114,7 +111,7 @@ class TopBench:
         return address
 
     def place(self, job):
-        """Operands into memory; ``{plane: (address, row stride, head stride)}``, and the addresses of table, records."""
+        """Operands into memory; ``{plane: (address, row stride, head stride)}``, and addresses of table and records."""
         params, bus = self.params, self.params.bus_bytes
         places, words = {}, {}
         planes = [integer_and_fraction(q, q, params) for q in job.q]

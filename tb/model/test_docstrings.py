@@ -25,8 +25,10 @@ EXAMPLES = {
     "OperandBuffer": {"n_heads": 3, "n_words": PARAMS.max_words, "word_width": PARAMS.lanes * PARAMS.digit_width},
     "OperandSelect": {"side": "left"},
     "PlaneLoader": {"n_words": PARAMS.max_words, "word_width": PARAMS.lanes * PARAMS.digit_width, "keyed": True},
+    "ReadArbiter": {"n": 2},
     "Reciprocal": {"width": PARAMS.seq_width},
     "RowAccumulator": {"term_width": 8, "width": PARAMS.context_width},
+    "WriteArbiter": {"n": 2},
 }
 
 

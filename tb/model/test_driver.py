@@ -76,7 +76,7 @@ def expected_bytes(results, settings, params, table):
         ("tiny", Rule.DENSE, None, {"tau_head": 12.0}),
         ("edge", Rule.ROW_THRESHOLD, 0.1, {"tau_head": 12.0, "mean_output": True, "compensate": True}),
         ("edge", Rule.MASS, 0.05, {"causal": True}),
-        ("server", Rule.MARGIN, 1.0, {"tau_head": 1000.0}),
+        ("server", Rule.MARGIN, 1.0, {"tau_head": 3200.0}),
     ],
 )
 def test_captured_layer(config, rule, threshold, more):

@@ -39,7 +39,6 @@ def test_core_latencies(max_head_dim, max_seq_len):
 
 def test_constants():
     assert BLOCK_ROWS_LATENCY == BlockRows.latency
-    assert OPERAND_LATENCY == OPERAND_LATENCY
 
 
 @pytest.mark.parametrize("n_terms", range(1, 20))

@@ -133,7 +133,8 @@ async def extreme_settings(dut):
     n, jobs = PARAMS.tile + 1, []
     for changes in (
         {"mult": 0}, {"mult": 255, "shift": 0}, {"shift": 63}, {"kappa": 255, "kappa_shift": 0}, {"kappa": 0},
-        {"kappa_shift": 31}, {"log_mass": 0}, {"log_mass": 511}, {"tau_head": field_limits(PARAMS)["tau_head"][1]}, {"min_keep": 256},
+        {"kappa_shift": 31}, {"log_mass": 0}, {"log_mass": 511}, {"min_keep": 256},
+        {"tau_head": field_limits(PARAMS)["tau_head"][1]},
         {"rule": Rule.MARGIN, "margin": 0}, {"rule": Rule.MARGIN, "margin": 2**16 - 1},
         {"rule": Rule.ROW_THRESHOLD, "rho": -255}, {"rule": Rule.ROW_THRESHOLD, "rho": 255},
     ):  # fmt: skip
@@ -167,6 +168,7 @@ async def all_heads_pruned(dut):
 # -- stalls and resets ---------------------------------------------------------------------------------------------
 @cocotb.test()
 async def random_stalls(dut):
+    """Every stream stalls at random."""
     await start(dut)
     await check_heads(dut, PARAMS, mixed_jobs(np.random.default_rng(cocotb.RANDOM_SEED)), RANDOM_STALLS)
 

