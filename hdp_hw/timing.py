@@ -73,8 +73,8 @@ def core_latencies(params):
     return CoreLatencies(
         score=OPERAND_LATENCY + 1 + 4 + tree_latency(params.slice_width) + 2,
         context=OPERAND_LATENCY + 1 + 4 + tree_latency(params.tile) + 1,
-        row_max=levels + 1,
-        softmax=2 + exp2 + tree_latency(params.tile) + 1,
+        row_max=1 + levels + 1,
+        softmax=3 + exp2 + tree_latency(params.tile) + 1,
         drain=1 + max(2, denominator - offset) + offset + requantizer,
         means=2 + params.tile + reciprocal + product_latency(params.row_sum_width - 1, r_width) + 2,
     )

@@ -238,7 +238,7 @@ class _Schedule:
         self.array_free = self.softmax_free = self.drain_free = 0
         self.maxima = self.finished = self.sums = self.waiting = 0
         self.stores = 2
-        self.draining, self.ends_under_way, self.reported = None, deque(), -1
+        self.draining, self.ends_under_way, self.reported, self.unreported = None, deque(), -1, None
         self.done, self.operations = [None] * len(plans), []
 
     def at(self, delay, action):
@@ -490,13 +490,20 @@ class _Schedule:
 
     # -- drain ------------------------------------------------------------------------------------------------------
     def _drain_row(self):
-        if self.ends_under_way and self.ends_under_way[0][0] == self.now:
-            if self.reported == self.now - 1:  # the last head's status is still there: the pipeline stands still
-                self.ends_under_way = deque((cycle + 1, head) for cycle, head in self.ends_under_way)
-                self.drain_free += self.now <= self.drain_free
+        if self.unreported:  # behind the head that waits, the pipeline stands still for this cycle
+            self.ends_under_way = deque((cycle + 1, head) for cycle, head in self.ends_under_way)
+            self.drain_free += self.now <= self.drain_free
+            for cycle in (self.drain_free, *(cycle for cycle, _ in self.ends_under_way)):
+                self.at(max(0, cycle - self.now), lambda: None)
+            self._report(self.unreported)
+            self.unreported = None
+        elif self.ends_under_way and self.ends_under_way[0][0] == self.now:
+            head = self.ends_under_way.popleft()[1]
+            if self.reported == self.now - 1:  # the last head's status is still there
+                self.unreported = head
                 self.at(1, lambda: None)
             else:
-                self._report(self.ends_under_way.popleft()[1])
+                self._report(head)
         if self.draining and self.now == self.drain_free:
             if self.draining.n_tiles:
                 self.at(1, lambda: setattr(self, "stores", self.stores + 1))

@@ -63,8 +63,9 @@ class Drain(wiring.Component):
     ------
     A row can be taken when its sums, and all its slices if it has tiles, have come. Taken in clock cycle t, it has
     its first beat in cycle t + 1 + ``latency`` and one of ``out_lanes`` elements per clock cycle, and the next row can
-    be taken as many cycles after t as it has beats; a refused head's row counts as one. All stands still while a
-    beat is not taken or a head can't be reported.
+    be taken as many cycles after t as it has beats; a refused head's row counts as one. A beat that is not taken, or
+    a head that can't be reported, waits at ``o``, and all else stands still from the next clock cycle on until the
+    one in which it goes.
 
     Numerics
     --------
@@ -135,12 +136,11 @@ class Drain(wiring.Component):
         job, sums, shape = Signal(row_job_layout(params)), Signal(self.sums_layout), Signal(self.shape_layout)
         n_rows = Signal(range(tile + 1))
         row, slice_, part = Signal(range(tile)), Signal(slice_bits), Signal(range(n_parts + 1))
-        last_part, last_slice, last, takes = Signal(), Signal(), Signal(), Signal()
+        last_part, last_slice, last, takes = Signal(), Signal(), Signal(), Signal()  # last_slice is told a cycle ahead
         incoming = self.i.payload
         empty, ends = incoming.n_tiles == 0, Signal()
         m.d.comb += [
             last_part.eq(part == n_parts - 1),
-            last_slice.eq(slice_ + 1 == shape.slices),
             last.eq(job.error | (last_part & last_slice & (row + 1 == n_rows))),
             ends.eq(active & advance & last),
             takes.eq((~active | ends) & self.i.valid & self.i_sums.valid & (empty | (waiting != 0))),
@@ -155,9 +155,9 @@ class Drain(wiring.Component):
         with m.If(active & advance):
             m.d.sync += part.eq(part + 1)
             with m.If(last_part):
-                m.d.sync += [part.eq(0), slice_.eq(slice_ + 1)]
+                m.d.sync += [part.eq(0), slice_.eq(slice_ + 1), last_slice.eq(slice_ + 2 == shape.slices)]
                 with m.If(last_slice):
-                    m.d.sync += [slice_.eq(0), row.eq(row + 1)]
+                    m.d.sync += [slice_.eq(0), last_slice.eq(shape.slices == 1), row.eq(row + 1)]
         with m.If(~active | ends):
             m.d.sync += [active.eq(takes), row.eq(0), slice_.eq(0), part.eq(0)]
         next_shape = data.View(self.shape_layout, Signal(self.shape_layout.size, name="next_shape"))
@@ -165,14 +165,14 @@ class Drain(wiring.Component):
             for head in range(3):
                 with m.Case(head):
                     m.d.comb += next_shape.eq(self.i_shapes[head])
-        rows_left = Signal(signed(params.seq_width + 1))
-        m.d.comb += rows_left.eq(next_shape.n_q - (incoming.row << (tile - 1).bit_length()))
+        partial = next_shape.n_q[: (tile - 1).bit_length()]  # rows of the head's last block row, unless it is whole
         with m.If(takes):
             m.d.sync += [
                 job.eq(incoming),
                 sums.eq(self.i_sums.payload),
                 shape.eq(next_shape),
-                n_rows.eq(Mux(rows_left > tile, tile, rows_left)),
+                last_slice.eq(next_shape.slices == 1),
+                n_rows.eq(Mux(incoming.last & (partial != 0), partial, tile)),
             ]
 
         # What the beat needs; the memories answer in the next cycle, like the registers beside them.
@@ -215,12 +215,26 @@ class Drain(wiring.Component):
         self._part(m, pipeline.i_kept, read_value.data, part_then)
         m.d.comb += pipeline.i_without_tiles.eq(without_tiles)
 
+        # What leaves the pipeline and is not taken waits in a register of its own: all enables come from one bit.
+        leaving = Signal(data.StructLayout({"beat": 1, "ends": 1, "y": self.beat_layout["data"].shape}))
+        kept, waits, passes = Signal(leaving.shape()), Signal(), Signal()
+        with m.If(waits):
+            m.d.comb += leaving.eq(kept)
+        with m.Else():
+            m.d.comb += [
+                leaving.beat.eq(pipeline.o_beat),
+                leaving.ends.eq(pipeline.o_ends),
+                leaving.y.eq(pipeline.o_y),
+            ]
+            m.d.sync += kept.eq(leaving)
+        m.d.sync += waits.eq(~passes)
         m.d.comb += [
-            self.o.valid.eq(pipeline.o_beat & (~pipeline.o_ends | self.i_report_free)),
-            self.o.payload.data.eq(pipeline.o_y),
-            self.o.payload.last.eq(pipeline.o_ends),
-            advance.eq((~pipeline.o_beat | (self.o.valid & self.o.ready)) & (~pipeline.o_ends | self.i_report_free)),
-            self.o_report.eq(pipeline.o_ends & advance),
+            self.o.valid.eq(leaving.beat & (~leaving.ends | self.i_report_free)),
+            self.o.payload.data.eq(leaving.y),
+            self.o.payload.last.eq(leaving.ends),
+            passes.eq((~leaving.beat | self.o.ready) & (~leaving.ends | self.i_report_free)),
+            advance.eq(~waits),
+            self.o_report.eq(leaving.ends & passes),
         ]
         return m
 

@@ -105,13 +105,14 @@ class SoftmaxUnit(wiring.Component):
 
     @property
     def max_latency(self):
-        """Clock cycles from a row's last tile to its maxima: one a comparator level, then the running maximum."""
-        return (self.params.tile - 1).bit_length() + 1
+        """Clock cycles from a row's last tile to its maxima: valid elements, comparator levels, the running maximum."""
+        return 1 + (self.params.tile - 1).bit_length() + 1
 
     @property
     def latency(self):
-        """Clock cycles from a row's last step to ``o_finished``: memory, exponential, sum of a tile, accumulator."""
-        return 2 + self.lanes[0].latency + adder_tree_latency(self.params.tile) + 1
+        """Clock cycles from a row's last step to ``o_finished``: memory, choice of the operands, exponential, sum of a
+        tile, accumulator."""
+        return 3 + self.lanes[0].latency + adder_tree_latency(self.params.tile) + 1
 
     def elaborate(self, platform):
         m = Module()
@@ -125,17 +126,22 @@ class SoftmaxUnit(wiring.Component):
         row_max = Signal(row_layout(signed(params.s_width), params))
         scale = Signal(self.scale_layout)
         tile_index, step = Signal(params.n_blocks_width), Signal(range(n_steps + 1))
-        stand_in, last_step, last, free = Signal(), Signal(), Signal(), Signal()
-        m.d.comb += [
-            stand_in.eq(job.stand_in & (tile_index == job.n_tiles)),
-            last_step.eq(step == n_steps - 1),
-            last.eq(stand_in | ((tile_index + 1 >= job.n_tiles) & (last_step & ~job.stand_in | (job.n_tiles == 0)))),
-            free.eq(~active | last),
-        ]
+        # What the step is, told a cycle ahead, for the last one decides whether a row is taken.
+        first, last_tile, stand_in, last = Signal(), Signal(), Signal(), Signal()
+        last_step, free = Signal(), Signal()
+        m.d.comb += [last_step.eq(step == n_steps - 1), free.eq(~active | last)]
+        next_is_last_tile = tile_index + 2 == job.n_tiles
+        m.d.sync += first.eq(0)
         with m.If(active):
-            m.d.sync += step.eq(step + 1)
+            m.d.sync += [step.eq(step + 1), last.eq(last_tile & ~job.stand_in & (step + 2 == n_steps))]
             with m.If(last_step):
-                m.d.sync += [step.eq(0), tile_index.eq(tile_index + 1)]
+                m.d.sync += [
+                    step.eq(0),
+                    tile_index.eq(tile_index + 1),
+                    last_tile.eq(next_is_last_tile),
+                    stand_in.eq(last_tile),
+                    last.eq(last_tile | (next_is_last_tile & ~job.stand_in & (n_steps == 1))),
+                ]
         takes = Signal()
         empty = self.i.payload.n_tiles == 0
         m.d.comb += [
@@ -144,16 +150,23 @@ class SoftmaxUnit(wiring.Component):
             maxima.r_en.eq(takes & ~empty),
         ]
         with m.If(free):
-            m.d.sync += [active.eq(takes), step.eq(0), tile_index.eq(0)]
+            m.d.sync += [active.eq(takes), step.eq(0), tile_index.eq(0), stand_in.eq(0)]
         with m.If(takes):
             m.d.sync += [
                 job.eq(self.i.payload),
-                row_max.eq(maxima.r_data),
-                scale.eq(Array([self.i_scales[head] for head in range(3)])[self.i.payload.head]),
+                first.eq(1),
+                last_tile.eq(self.i.payload.n_tiles == 1),
+                last.eq(empty | ((self.i.payload.n_tiles == 1) & ~self.i.payload.stand_in & (n_steps == 1))),
             ]
+        # Maxima and scale are known from a step's second cycle on.
+        maxima_then = delay(m, maxima.r_data, 1, "maxima")
+        with m.If(first):
+            m.d.sync += row_max.eq(maxima_then)
+        m.d.sync += scale.eq(Array([self.i_scales[head] for head in range(3)])[job.head])
 
-        # The scores, two cycles later, against the row's maximum; then their exponentials.
+        # The scores, two cycles later, against the row's maximum, then the differences; then their exponentials.
         read_latency = 2
+        at_lanes = read_latency + 1
         slot = Signal(params.score_slot_width)
         m.d.comb += slot.eq(job.base + tile_index)
         m.d.comb += [
@@ -165,9 +178,9 @@ class SoftmaxUnit(wiring.Component):
         mean = delay(m, self.i_mean, 1, "mean")
         stored = [delay(m, port.data, 1, "stored") for port in scores]
         stored_elements = delay(m, elements.data, 1, "stored_elements")
-        max_then = delay(m, row_max, read_latency, "max")
-        scale_then = delay(m, scale, read_latency, "scale")
-        stand_in_then = delay(m, stand_in & active & (job.n_tiles != 0), read_latency, "stand_in")
+        max_then = delay(m, row_max, read_latency - 1, "max")
+        scale_then = delay(m, scale, at_lanes - 1, "scale")
+        stands_in = delay(m, stand_in & active & (job.n_tiles != 0), read_latency, "stand_in")
         step_then = delay(m, step, read_latency, "step")
         computes = delay(m, active & ~stand_in & (job.n_tiles != 0), read_latency, "computes")
         lane_valid = []
@@ -179,19 +192,20 @@ class SoftmaxUnit(wiring.Component):
                 maximum = Array([max_then[r] for r in turns])[step_then]
                 difference = Signal(signed(params.s_width + 1), name=f"difference_{k}_{c}")
                 if k == 0:  # and the stand-in of query row c
-                    score = Mux(stand_in_then, mean.mean[c], score)
-                    maximum = Mux(stand_in_then, max_then[c], maximum)
+                    score = Mux(stands_in, mean.mean[c], score)
+                    maximum = Mux(stands_in, max_then[c], maximum)
+                score, maximum = delay(m, score, 1, f"score_{k}_{c}"), delay(m, maximum, 1, f"maximum_{k}_{c}")
                 m.d.comb += [
                     difference.eq(maximum - score),
-                    lane.i_valid.eq(computes | stand_in_then),
-                    lane.i_difference.eq(Mux(stand_in_then & (difference < 0), 0, difference)),
+                    lane.i_valid.eq(delay(m, computes | stands_in, 1, "lane_valid")),
+                    lane.i_difference.eq(Mux(delay(m, stands_in, 1, "stand_in") & (difference < 0), 0, difference)),
                     lane.i_mult.eq(scale_then.mult),
                     lane.i_shift.eq(scale_then.shift),
                 ]
                 lane_valid.append(Array([stored_elements[r][c] for r in turns])[step_then] & computes)
 
         # Weights to their slots, and their sums.
-        at_weights = self.lanes[0].latency
+        at_weights = at_lanes - read_latency + self.lanes[0].latency
         valid = delay(m, Cat(lane_valid), at_weights, "valid")
         writes = delay(m, computes, at_weights, "writes")
         step_of_weights = delay(m, step_then, at_weights, "step_of_weights")
@@ -202,13 +216,13 @@ class SoftmaxUnit(wiring.Component):
         tree = adder_tree_latency(tile)
         added = [adder_tree(m, weights[k * tile : (k + 1) * tile], name=f"row_sum_{k}") for k in range(rows)]
         at_sum = read_latency + at_weights + tree
-        first_then = delay(m, active & (tile_index == 0) & (step == 0), at_sum, "first")
+        first_then = delay(m, first, at_sum, "first")
         last_then = delay(m, active & last, at_sum, "last")
         adds = delay(m, writes, tree, "adds")
         step_of_sum = delay(m, step_of_weights, tree, "step_of_sum")
         job_then = delay(m, Cat(job.stand_in, job.n_tiles == 0), at_sum, "job")
         mean_then = delay(m, mean.n_pruned, at_weights + tree, "n_pruned")
-        n_k_then = delay(m, scale.n_k, at_sum, "n_k")
+        n_k_then = delay(m, scale.n_k, at_sum - 1, "n_k")
         sums = self.o_sums
         for r in range(tile):
             mine = adds & (step_of_sum == r // rows)
@@ -231,6 +245,7 @@ class SoftmaxUnit(wiring.Component):
         running = Signal(row_layout(signed(params.s_width), params))
         for r in range(tile):
             terms = [Mux(self.i_elements[r][c], self.i_scores[r][c], lowest) for c in range(tile)]
+            terms = [delay(m, term, 1, f"term_{r}") for term in terms]
             for level in range(levels):
                 pairs = zip(terms[::2], terms[1::2], strict=True)
                 terms = []
@@ -238,10 +253,10 @@ class SoftmaxUnit(wiring.Component):
                     larger = Signal(signed(params.s_width), name=f"larger_{r}_{level}_{index}")
                     m.d.sync += larger.eq(Mux(a > b, a, b))
                     terms.append(larger)
-            valid, first = (delay(m, x, levels, "tile") for x in (self.i_tile_valid, self.i_first_tile))
+            valid, first = (delay(m, x, 1 + levels, "tile") for x in (self.i_tile_valid, self.i_first_tile))
             with m.If(valid & (first | (terms[0] > running[r]))):
                 m.d.sync += running[r].eq(terms[0])
-        complete = delay(m, self.i_tile_valid & self.i_last_tile, levels + 1, "complete")
+        complete = delay(m, self.i_tile_valid & self.i_last_tile, self.max_latency, "complete")
         m.submodules.maxima = maxima = fifo.SyncFIFO(width=len(running.as_value()), depth=8)
         m.d.comb += [maxima.w_data.eq(running), maxima.w_en.eq(complete)]
         return maxima

@@ -1,7 +1,8 @@
 """What a back end is: the job that it takes, the run that it returns, and the bus below those that program registers.
 
-There are two levels. A *Backend* runs whole jobs; the driver knows nothing else. :class:`hdp_hw.driver.bus_backend.BusBackend`
-is one that programs registers through a *Bus*, whatever that is: memory-mapped, a simulation, a serial line.
+There are two levels. A *Backend* runs whole jobs; the driver knows nothing else. One of them,
+:class:`hdp_hw.driver.bus_backend.BusBackend`, programs registers through a *Bus*, whatever that is: memory-mapped, a
+simulation, a serial line.
 """
 
 from dataclasses import dataclass
@@ -55,8 +56,8 @@ class HeadRecord(NamedTuple):
 class LayerRun:
     """What a job produced.
 
-    output : int64 [n_heads, n_q, d], of 2w bits; heads : HeadRecord of each; counters : ``{name: count}`` of COUNTERS, of
-    this job alone, as far as the back end knows them.
+    output : int64 [n_heads, n_q, d], of 2w bits; heads : HeadRecord of each; counters : ``{name: count}`` of COUNTERS,
+    of this job alone, as far as the back end knows them.
     """
 
     output: np.ndarray

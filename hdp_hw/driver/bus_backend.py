@@ -8,8 +8,13 @@ from hdp_hw.driver.memory_layout import ENTRY, JobLayout, pack_job, table_entry,
 from hdp_hw.params import HdpParams, ParameterError
 from hdp_hw.register_map import BY_NAME, REGISTERS
 
-STOP_SECONDS = 1.0  #: how long an abort may take
-STRIDES = {"q": "q_integer", "k": "k_integer", "value": "value", "output": "output"}  #: registers, and whose strides they hold
+STOP_SECONDS = 5.0  #: how long an abort may take
+STRIDES = {
+    "q": "q_integer",
+    "k": "k_integer",
+    "value": "value",
+    "output": "output",
+}  #: registers, and whose strides they hold
 
 
 class BusBackend:
@@ -33,7 +38,7 @@ class BusBackend:
         self._job_id = 0
 
     def run(self, job):
-        """LayerRun of a LayerJob. Raises JobError, NoAnswer, HdpError, and ParameterError if the buffer does not suit it."""
+        """LayerRun of a LayerJob. Raises HdpError, and ParameterError if the buffer does not suit the job."""
         layout = JobLayout.of(job, self.params)
         self._check_buffer(layout)
         if self._read("STATUS")["busy"]:
@@ -135,7 +140,9 @@ def identify(bus):
     register = BY_NAME["ID"]
     found = bus.read32(register.address)
     if found != register.reset:
-        raise UnsupportedCore(f"register ID is {found:#010x}, not {register.reset:#010x}: no co-processor at this address")
+        raise UnsupportedCore(
+            f"register ID is {found:#010x}, not {register.reset:#010x}: no co-processor at this address"
+        )
     ours = BY_NAME["VERSION"].unpack(BY_NAME["VERSION"].reset)
     version = BY_NAME["VERSION"].unpack(bus.read32(BY_NAME["VERSION"].address))
     if version["major"] != ours["major"] or version["minor"] < ours["minor"]:

@@ -21,11 +21,12 @@ MAX_TIMEOUT = (1 << 32) - 1
 class Statistics:
     """What a layer did.
 
-    layer : its name; rule : what it ran under; verdicts, kept, visited, theta_heads : of each head, its Verdict, numbers of
-    blocks that were computed and that hold a valid element, and sum of absolute integer scores.
-    cycles : clock cycles of the job; busy : ``{mode: clock cycles}`` of all arrays; stalls : ``{cause: clock cycles}`` likewise,
-    empty where the back end does not know them. bytes_read, bytes_written : of the memory; bytes_unmasked : what would
-    have been read without a mask. saturations : ``{"q", "k", "v": operands at or beyond the largest magnitude}``.
+    layer : its name; rule : what it ran under; verdicts, kept, visited, theta_heads : of each head, its Verdict,
+    numbers of blocks that were computed and that hold a valid element, and sum of absolute integer scores.
+    cycles : clock cycles of the job; busy : ``{mode: clock cycles}`` of all arrays; stalls : ``{cause: clock cycles}``
+    likewise, empty where the back end does not know them. bytes_read, bytes_written : of the memory; bytes_unmasked :
+    what would have been read without a mask. saturations : ``{"q", "k", "v": operands at or beyond the largest
+    magnitude}``.
     """
 
     layer: str
@@ -80,9 +81,10 @@ class Statistics:
 
     def __str__(self):
         return (
-            f"{self.rule.name.lower()}: {self.kept_share:.1%} of {sum(self.visited)} blocks computed, {self.pruned_heads} of "
-            f"{len(self.verdicts)} heads pruned, {self.fallbacks} fell back; {self.cycles} clock cycles; {self.bytes_read} bytes "
-            f"read of {self.bytes_unmasked}, {self.bytes_written} written"
+            f"{self.rule.name.lower()}: {self.kept_share:.1%} of {sum(self.visited)} blocks computed, "
+            f"{self.pruned_heads} of {len(self.verdicts)} heads pruned, {self.fallbacks} fell back; "
+            f"{self.cycles} clock cycles; {self.bytes_read} bytes read of {self.bytes_unmasked}, "
+            f"{self.bytes_written} written"
         )
 
 
@@ -169,7 +171,9 @@ def _check(operands):
         raise ParameterError("dtype", found, "all three of float types, or all three of integer types")
     for name, x in operands.items():
         if x.ndim != 3 or 0 in x.shape:
-            raise ParameterError(f"{name}.shape", x.shape, f"[{'n_heads, n_q' if name == 'q' else 'n_kv_heads, n_k'}, d], none of them 0")
+            raise ParameterError(
+                f"{name}.shape", x.shape, f"[{'n_heads, n_q' if name == 'q' else 'n_kv_heads, n_k'}, d], none of them 0"
+            )
     q, k, v = operands.values()
     if k.shape[2] != q.shape[2]:
         raise ParameterError("k.shape", k.shape, f"a last axis of {q.shape[2]}, as q has")

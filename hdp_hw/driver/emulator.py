@@ -12,8 +12,8 @@ from hdp_hw.settings import Verdict
 class Emulator:
     """Gives the co-processor's output, bit for bit, its counts and its bytes.
 
-    ``cycles`` are those of the cores with a memory that never lets them wait: see :func:`golden.shell.job.cycles`. Stalls it
-    does not know.
+    ``cycles`` are those of the cores with a memory that never lets them wait: see :func:`golden.shell.job.cycles`. It
+    does not know stalls.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ import numpy as np
 from golden.calibration import head_settings
 from golden.shell.job import kv_head
 from hdp_hw.params import ParameterError
-from hdp_hw.settings import HeadSettings, Rule
+from hdp_hw.settings import Rule
 
 FORMAT = 1  #: of the settings file
 PER_HEAD = ("threshold", "tau_head", "min_keep")  #: a number, or one for each query head
@@ -45,7 +45,7 @@ class Bounds:
 
     @classmethod
     def of(cls, statistics, slack=0.05):
-        """Bounds of a layer's runs, :class:`hdp_hw.driver.driver.Statistics` of each; shares are widened by ``slack``."""
+        """Bounds of a layer's runs, of each its :class:`hdp_hw.driver.driver.Statistics`; ``slack`` widens shares."""
 
         def share(values):
             return max(0.0, min(values) - slack), min(1.0, max(values) + slack)
@@ -133,7 +133,7 @@ class LayerSettings:
     @classmethod
     def fit(cls, q, k, v, **more):
         """Settings whose scales are the largest magnitudes of these tensors; ``more`` are further fields."""
-        return cls(*(float(np.abs(x).max()) or 1.0 for x in (q, k, v)), **more)
+        return cls(*(float(np.abs(np.asarray(x, np.float64)).max()) or 1.0 for x in (q, k, v)), **more)
 
     def dense(self):
         """The layer without pruning: the fail-safe."""
@@ -161,7 +161,9 @@ class LayerSettings:
         if threshold is None:
             field_name = THRESHOLD_FIELD[self.rule]
             if field_name not in self.raw:
-                raise ParameterError("threshold", None, f"a number for rule {self.rule.name.lower()}, or raw.{field_name}")
+                raise ParameterError(
+                    "threshold", None, f"a number for rule {self.rule.name.lower()}, or raw.{field_name}"
+                )
             return 1.0 if self.rule == Rule.MASS else 0.0
         if self.rule != Rule.MASS:
             return threshold

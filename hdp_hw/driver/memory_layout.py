@@ -1,7 +1,7 @@
 """Where a job's matrices lie in the buffer, and how they are packed there.
 
-A row of a Q or K plane is words of ``lanes`` digits, digit i at bits [w*i +: w]; a row of V is words of ``lanes / 2`` operands; what
-lies beyond the head dimension is zero. Each row, of O too, is padded to whole bus words.
+A row of a Q or K plane is words of ``lanes`` digits, digit i at bits [w*i +: w]; a row of V is words of ``lanes / 2``
+operands; what lies beyond the head dimension is zero. Each row, of O too, is padded to whole bus words.
 """
 
 from dataclasses import dataclass
@@ -77,7 +77,10 @@ def row_bytes(head_dim, params):
     """Bytes of a row of digits, of V and of O."""
     slices = params.slices(head_dim)
     beats = row_beats(ceil_div(slices, 4), params), row_beats(ceil_div(slices, 2), params)
-    return (*(n * params.bus_bytes for n in beats), ceil_div(head_dim * params.operand_width, params.bus_width) * params.bus_bytes)
+    return (
+        *(n * params.bus_bytes for n in beats),
+        ceil_div(head_dim * params.operand_width, params.bus_width) * params.bus_bytes,
+    )
 
 
 # -- into the buffer --------------------------------------------------------------------------------------------------
@@ -129,7 +132,9 @@ def unpack_records(content):
     records = np.ascontiguousarray(content).view(RECORD)
     for head, record in enumerate(records):
         if record["head"] != head or record["verdict"] not in list(Verdict):
-            raise HdpError(f"the co-processor has not written the record of head {head}: {record.tobytes().hex(' ', 4)}")
+            raise HdpError(
+                f"the co-processor has not written the record of head {head}: {record.tobytes().hex(' ', 4)}"
+            )
     return tuple(
         HeadRecord(Verdict(int(r["verdict"])), int(r["n_visited"]), int(r["n_kept"]), int(r["theta_head"]))
         for r in records

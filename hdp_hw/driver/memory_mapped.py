@@ -37,7 +37,9 @@ class ArrayMemory:
     @classmethod
     def pynq(cls, buffer):
         """Of a ``pynq.allocate(n_bytes, "u1")``."""
-        return cls(np.asarray(buffer).reshape(-1).view(np.uint8), buffer.device_address, buffer.flush, buffer.invalidate)
+        return cls(
+            np.asarray(buffer).reshape(-1).view(np.uint8), buffer.device_address, buffer.flush, buffer.invalidate
+        )
 
     @classmethod
     def u_dma_buf(cls, name="udmabuf0", sysfs=SYSFS, dev="/dev"):

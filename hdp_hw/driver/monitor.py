@@ -32,9 +32,9 @@ class Monitor:
 
     - ``warn``: a DriftWarning, in each such run;
     - ``raise``: a DriftError;
-    - ``dense``: the next ``hold`` runs are dense. Dense runs say nothing of the bounds, so after them comes a trial under
-      the layer's own rule. One trial out of bounds and the layer is dense for another ``hold`` runs; one within, and it is
-      as if nothing had been.
+    - ``dense``: the next ``hold`` runs are dense. Dense runs say nothing of the bounds, so after them comes a trial
+      under the layer's own rule. One trial out of bounds and the layer is dense for another ``hold`` runs; one within,
+      and it is as if nothing had been.
 
     Parameters
     ----------
@@ -116,7 +116,9 @@ def excesses(statistics, bounds):
 
     compare("kept share", statistics.kept_share, *bounds.kept_share)
     if bounds.head_shares and len(bounds.head_shares) != len(statistics.kept):
-        raise ParameterError("bounds.head_shares", f"{len(bounds.head_shares)} pairs", f"one for each of {len(statistics.kept)} heads")
+        raise ParameterError(
+            "bounds.head_shares", f"{len(bounds.head_shares)} pairs", f"one for each of {len(statistics.kept)} heads"
+        )
     for head, limits in enumerate(bounds.head_shares):
         if statistics.verdicts[head] != Verdict.FALLBACK:  # which is counted below
             compare(f"kept share of head {head}", statistics.kept_shares[head], *limits)

@@ -1,6 +1,6 @@
 """Pipelined arithmetic that several blocks of this folder use."""
 
-from amaranth.hdl import C, Cat, Mux, Signal
+from amaranth.hdl import Cat, Mux, Signal
 
 from hdp_hw.common.pipeline import adder_tree, delay
 
@@ -49,9 +49,10 @@ def first_one(word):
 
     Combinational. By groups of four bits, which is faster than a carry chain through the whole word.
     """
-    groups = [word[low : low + 4] for low in range(0, len(word), 4)]
+    lows = range(0, len(word), 4)
+    groups = [word[low : low + 4] for low in lows]
     exists = Cat(group.any() for group in groups)
-    index = _first([Cat(_first(range(len(group)), group), group_index) for group_index, group in enumerate(groups)], exists)
+    index = _first([_first(range(low, low + len(group)), group) for low, group in zip(lows, groups)], exists)
     return index, Cat(_several(bits) for bits in (*groups, exists)).any()
 
 

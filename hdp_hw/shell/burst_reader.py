@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from hdp_hw.params import bits_for
 from hdp_hw.shell.axi import MAX_BURST_BEATS, Response, read_request_layout, read_signature
 
-FIFO_WORDS = 128  #: bus words asked for and not yet delivered: at one a clock cycle they hide a latency of 80 clock cycles
+FIFO_WORDS = 128  #: bus words asked for and not yet delivered: enough to hide a latency of 80 clock cycles
 N_BEATS_WIDTH = 17  #: bits of a region's length: 1024 rows of the widest operands on the narrowest bus are 2**16 words
 
 
@@ -36,7 +36,7 @@ class BurstReader(wiring.Component):
     Timing
     ------
     A burst a clock cycle, so one bus word per clock cycle while the memory keeps up and ``o`` is ready. For a region
-    taken in clock cycle t the first burst is offered in t + 2, and a bus word leaves ``latency`` = 2 clock cycles after
+    taken in clock cycle t the first burst is offered in t + 2, and a bus word leaves ``latency`` = 3 clock cycles after
     the memory sent it. ``o_error`` follows its bus word by one clock cycle.
 
     Numerics
@@ -44,7 +44,7 @@ class BurstReader(wiring.Component):
     Golden twin ``golden.shell.burst_reader``.
     """
 
-    latency = 2
+    latency = 3
 
     def __init__(self, params):
         self.params = params
@@ -66,20 +66,20 @@ class BurstReader(wiring.Component):
         params, region, response = self.params, self.i.payload, self.memory.r.payload
         byte_bits, place_bits = bits_for(params.bus_bytes - 1), bits_for(MAX_BURST_BEATS - 1)
 
-        # Two requests, so that cutting the next burst does not wait for the memory's ready within a clock cycle. Words:
-        # one in the FIFO's output register, the others in a block RAM.
+        # Two requests, so that cutting the next burst does not wait for the memory's ready within a clock cycle.
+        # One word more than FIFO_WORDS, for the block RAM to have a power of two.
         request_layout = read_request_layout(params)
         m.submodules.requests = requests = fifo.SyncFIFO(width=request_layout.size, depth=2)
         m.submodules.words = words = fifo.SyncFIFOBuffered(width=params.bus_width, depth=FIFO_WORDS + 1)
 
-        # The rest of a region: bus words from `place` of a line of MAX_BURST_BEATS to `last_place` of the one `left` lines
-        # on. Its first burst is what lies in the first of these lines.
+        # The rest of a region: bus words from `place` of a line of MAX_BURST_BEATS to `last_place` of the line that is
+        # `left` lines on. Its next burst is what lies in the first of these lines.
         active, ends, issue = Signal(), Signal(), Signal()
         place, line = Signal(place_bits), Signal(params.address_width - byte_bits - place_bits)
         last_place, left = Signal(place_bits), Signal(N_BEATS_WIDTH + 1 - place_bits)
         length = Signal(place_bits)  # beats less one
-        # Words of the FIFO that no burst was promised, but for what was promised or read in the clock cycle before: that is
-        # one burst at most, for which there must be room, too.
+        # Words of the FIFO that no burst was promised, but for what was promised or read in the clock cycle before:
+        # that is one burst at most, for which there must be room, too.
         free, promised, delivered = Signal(range(FIFO_WORDS + 1), init=FIFO_WORDS), Signal(place_bits + 1), Signal()
         first_place = region.address[byte_bits:][:place_bits]
         m.d.comb += [
@@ -111,14 +111,14 @@ class BurstReader(wiring.Component):
             self.memory.r.ready.eq(1),
             words.w_en.eq(self.memory.r.valid),
             words.w_data.eq(response.data),
-            self.o.valid.eq(words.r_rdy),
-            self.o.payload.data.eq(words.r_data),
-            words.r_en.eq(self.o.ready),
+            words.r_en.eq(~self.o.valid | self.o.ready),
         ]
+        with m.If(words.r_en):  # a block RAM is slow: nothing but a register behind it
+            m.d.sync += [self.o.valid.eq(words.r_rdy), self.o.payload.data.eq(words.r_data)]
         m.d.sync += [
             self.o_error.eq(self.memory.r.valid & (response.resp != Response.OKAY)),
             promised.eq(Mux(issue, length + 1, 0)),
-            delivered.eq(self.o.valid & self.o.ready),
+            delivered.eq(words.r_rdy & words.r_en),
             free.eq(free - promised + delivered),
         ]
         return m

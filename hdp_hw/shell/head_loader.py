@@ -104,7 +104,6 @@ class HeadLoader(wiring.Component):
         m.d.comb += [
             self.o_settings.payload.eq(head.settings),
             followers.w_data.eq(self.i.payload),
-            segments.payload.words.eq(words),
         ]
         with m.FSM(name="integer_planes"):
             with m.State("HEAD"):
@@ -126,6 +125,7 @@ class HeadLoader(wiring.Component):
                         segments.payload.address.eq(plane.address),
                         segments.payload.row_stride.eq(plane.row_stride),
                         segments.payload.n_rows.eq(n_rows),
+                        segments.payload.words.eq(words),
                         segments.payload.key.eq(key),
                         segments.payload.last.eq(key),
                     ]

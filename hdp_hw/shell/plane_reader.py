@@ -15,9 +15,9 @@ MAX_SEGMENTS = 32  #: whose words are asked for before the first of them is deli
 class PlaneReader(wiring.Component):
     """Delivers segments: rows that are read, and rows of zeros that cost no access.
 
-    A row begins at a bus word, and what is left of its last bus word is dropped. Rows that lie without a gap are read as
-    one region, others row by row. The lowest bits of a bus word are the first word; of a word that is wider than the
-    bus, the lowest bits come first.
+    A row begins at a bus word, and what is left of its last bus word is dropped. Rows that lie without a gap are read
+    as one region, others row by row. The lowest bits of a bus word are the first word; of a word that is wider than
+    the bus, the lowest bits come first.
 
     Parameters
     ----------
@@ -40,8 +40,8 @@ class PlaneReader(wiring.Component):
     ------
     A segment every other clock cycle, and up to ``MAX_SEGMENTS`` ahead of ``o``. A word per clock cycle if the bus is
     as wide as a word, else a bus word per clock cycle, and zeros always a word per clock cycle; no clock cycle is lost
-    between rows or segments. For a segment taken in clock cycle t while the reader is idle, the first burst is offered in
-    t + 5, zeros begin in t + 4, and a word leaves ``latency`` = 3 clock cycles after the memory sent the last of it.
+    between rows or segments. For a segment taken in clock cycle t while the reader is idle, the first burst is offered
+    in t + 5, zeros begin in t + 4, and a word leaves ``latency`` = 4 clock cycles after the memory sent the last of it.
 
     Numerics
     --------

@@ -36,8 +36,8 @@ class ReadArbiter(wiring.Component):
     i_stop : In(unsigned(1))
         Nothing is granted; a burst that is on offer to the memory already stays there until it is accepted.
     o_outstanding : Out(unsigned(bits_for(self.max_outstanding)))
-        Bursts of this epoch that were granted (which is one clock cycle before they are on offer to the memory) and
-        whose last beat has not come.
+        Bursts of this epoch that, in the clock cycle before, were or had been on offer to the memory, and whose last
+        beat had not reached its reader.
     o_idle : Out(unsigned(1))
         There are none, and none of an earlier epoch is on offer.
 
@@ -85,13 +85,23 @@ class ReadArbiter(wiring.Component):
         m.d.comb += ended.eq(self._respond(m, awaited, epoch_ends))
 
         # Bursts of each reader, and of all.
+        begins, ends = Signal(), Signal()
         for k in range(self.n):
             count = Signal(range(MAX_OUTSTANDING + 1), name=f"count_{k}")
-            m.d.sync += count.eq(Mux(epoch_ends, 0, count + granted[k] - ended[k]))
-            # One more may be granted before the count of this one shows.
-            m.d.comb += [awaited[k].eq(count != 0), full[k].eq(count >= MAX_OUTSTANDING - 1)]
-        outstanding = self.o_outstanding + granted.any() - ended.any()
-        m.d.sync += self.o_outstanding.eq(Mux(epoch_ends, 0, outstanding))
+            m.d.sync += [
+                count.eq(count + granted[k] - ended[k]),
+                awaited[k].eq(granted[k] | (awaited[k] & ~(ended[k] & (count == 1)))),
+                full[k].eq(count >= MAX_OUTSTANDING - 2),  # two more may be granted before one shows here
+            ]
+            with m.If(epoch_ends):
+                m.d.sync += [count.eq(0), awaited[k].eq(0)]
+        m.d.sync += [
+            begins.eq(granted.any()),
+            ends.eq(ended.any()),
+            self.o_outstanding.eq(self.o_outstanding + begins - ends),
+        ]
+        with m.If(epoch_ends):
+            m.d.sync += [begins.eq(0), ends.eq(0), self.o_outstanding.eq(0)]
         m.d.comb += self.o_idle.eq((self.o_outstanding == 0) & ~self.memory.ar.valid)
         return m
 
@@ -111,11 +121,15 @@ class ReadArbiter(wiring.Component):
             stays.eq((turn & asks).any() & ~granted.any()),
         ]
         candidates = asks & ~full
-        first = Signal(self.n)
-        m.d.comb += first.eq(Mux((candidates & after).any(), candidates & after, candidates))
-        up_to = first ^ (first - 1)[: self.n]  # the lowest candidate and all below it
+        (first, first_and_below, _), (later, later_and_below, none_later) = (
+            self._lowest(m, "first", candidates),
+            self._lowest(m, "later", candidates & after),
+        )
         with m.If(~stays):
-            m.d.sync += [turn.eq(first & up_to), after.eq(~up_to)]
+            m.d.sync += [
+                turn.eq(Mux(none_later, first, later)),
+                after.eq(~Mux(none_later, first_and_below, later_and_below)),
+            ]
 
         m.d.comb += [port.ar.ready.eq(granted[k]) for k, port in enumerate(self.i)]
         chosen = Signal(ar.payload.shape())
@@ -129,6 +143,12 @@ class ReadArbiter(wiring.Component):
         with m.If(~ar.valid | ar.ready):
             m.d.sync += [ar.valid.eq(granted.any()), ar.payload.eq(chosen)]
         return granted
+
+    def _lowest(self, m, name, bits):
+        """The lowest 1 of ``bits``; it and all below it, all if there is none; whether there is none."""
+        less_one, and_below = Signal(self.n + 1, name=f"{name}_less_one"), Signal(self.n, name=f"{name}_and_below")
+        m.d.comb += [less_one.eq(bits - 1), and_below.eq(bits ^ less_one)]
+        return bits & and_below, and_below, less_one[-1]
 
     def _respond(self, m, awaited, epoch_ends):
         """Passes responses on; returns the reader whose burst ends, one-hot, or 0."""

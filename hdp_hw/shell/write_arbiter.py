@@ -57,8 +57,8 @@ class WriteArbiter(wiring.Component):
     A request every second clock cycle at most, and a word per clock cycle: bursts of two words or more follow one
     another without a gap, as long as ``o`` keeps up. From an idle arbiter, a request is taken one clock cycle after it
     is offered, and is on offer in ``latency`` = 2 more; its first word is taken two clock cycles after it, and takes
-    as long to come out. Words may be offered before their request is accepted. A response reaches its requester in one
-    clock cycle; one is accepted every second clock cycle at most. ``o_outstanding`` and ``o_idle`` follow by one.
+    as long to come out. Words may be offered before their request is accepted. A response reaches its requester in two
+    clock cycles; one is accepted every second clock cycle at most. ``o_outstanding`` and ``o_idle`` follow by one.
 
     Raises
     ------
@@ -87,7 +87,7 @@ class WriteArbiter(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         epoch, last_epoch, searches = Signal(2), Signal(2), Signal()  # searches: for the number of a new epoch
-        changes, taken, answered, word_leaves, slot_free = Signal(), Signal(), Signal(), Signal(), Signal()
+        changes, taken, word_leaves, slot_free = Signal(), Signal(), Signal(), Signal()
         due = Array(Signal(range(MAX_OUTSTANDING + 1), name=f"due_{number}") for number in range(N_EPOCHS))
         of_epoch = Signal(range(MAX_OUTSTANDING + 1))
         m.d.comb += [
@@ -104,17 +104,18 @@ class WriteArbiter(wiring.Component):
         with m.Elif(searches):
             m.d.sync += epoch.eq(epoch + 1)
 
-        words_due = Signal(range(HELD_WORDS + 1))
-        room = (words_due <= HELD_WORDS - MAX_BURST_BEATS) & (of_epoch != MAX_OUTSTANDING) & slot_free
-        request, chosen = self._requests(m, epoch, changes, room & ~(self.i_stop | changes | searches), taken)
+        # Two requests are never taken in a row, so room may be told one clock cycle late.
+        words_due, room = Signal(range(HELD_WORDS + 1)), Signal()
+        has_room = (words_due <= HELD_WORDS - MAX_BURST_BEATS) & (of_epoch != MAX_OUTSTANDING)
+        m.d.sync += room.eq(has_room & ~(changes | searches))
+        request, chosen = self._requests(m, epoch, changes, room & slot_free & ~(self.i_stop | changes), taken)
         self._words(m, chosen, request.len, changes, taken, slot_free, word_leaves)
-        epoch_answered = self._responses(m, epoch, ~searches & (of_epoch != 0), answered)
+        answered = self._responses(m, epoch, due, changes | searches)
 
         words_taken = Mux(taken, request.len[: bits_for(MAX_BURST_BEATS - 1)] + 1, 0)
         m.d.sync += words_due.eq(words_due + words_taken - word_leaves)
         for number, count in enumerate(due):
-            more, less = taken & (epoch == number), answered & (epoch_answered == number) & (count != 0)
-            m.d.sync += count.eq(count + more - less)
+            m.d.sync += count.eq(count + (taken & (epoch == number)) - answered[number])
         return m
 
     def _requests(self, m, epoch, changes, may_take, taken):
@@ -155,9 +156,10 @@ class WriteArbiter(wiring.Component):
         offered = Cat(port.w.valid for port in self.i)
         source, left, lost = Signal(self.n), Signal(8), Signal()  # one-hot or 0; words less one; it was reset
         next_source, next_left, next_lost = Signal(self.n), Signal(8), Signal()
+        slot_full = Signal()
         word, given, moves = Signal(layout), Signal(), Signal()
         m.d.comb += [
-            slot_free.eq(~next_source.any()),
+            slot_free.eq(~slot_full),
             *(port.w.ready.eq(source[k] & ~lost) for k, port in enumerate(self.i)),
             given.eq((source & offered).any() | (source.any() & lost)),
             moves.eq(~source.any() | (given & (left == 0))),
@@ -175,31 +177,45 @@ class WriteArbiter(wiring.Component):
         with m.If(given):
             m.d.sync += left.eq(left - 1)
         with m.If(moves):
-            m.d.sync += [source.eq(next_source), left.eq(next_left), next_source.eq(0)]
+            m.d.sync += [source.eq(next_source), left.eq(next_left), next_source.eq(0), slot_full.eq(0)]
         with m.If(taken):
-            m.d.sync += [next_source.eq(chosen), next_left.eq(length)]
+            m.d.sync += [next_source.eq(chosen), next_left.eq(length), slot_full.eq(1)]
         m.d.sync += [
             lost.eq(changes | Mux(moves, next_lost, lost)),
             next_lost.eq(changes | (next_lost & ~moves & ~taken)),
         ]
 
-    def _responses(self, m, epoch, expected, answered):
-        """Gives a response to its requester or drops it; returns its epoch."""
+    def _responses(self, m, epoch, due, drop):
+        """Gives a response to its requester or drops it; returns the epoch whose response is taken, one-hot, or 0.
+
+        In a first register it waits while the one before is in the second and may change what is due.
+        """
         held, response, waits = Signal(), Signal(write_response_layout(self.params)), Signal()
         index, of_epoch = response.id[: self.index_width], response.id[self.index_width :]
-        wanted = held & (of_epoch == epoch) & expected
+        passes, addressee, ends, result = Signal(), Signal(self.n), Signal(N_EPOCHS), Signal(2)  # the second register
         for k, port in enumerate(self.i):
-            m.d.comb += [port.b.valid.eq(wanted & (index == k)), port.b.payload.resp.eq(response.resp)]
+            m.d.comb += [port.b.valid.eq(addressee[k]), port.b.payload.resp.eq(result)]
         m.d.comb += [
             self.o.b.ready.eq(~held),
-            waits.eq(Cat(port.b.valid & ~port.b.ready for port in self.i).any()),
-            answered.eq(held & ~waits),
+            waits.eq((addressee & ~Cat(port.b.ready for port in self.i)).any()),
         ]
+        wanted = (due[of_epoch] != 0) & (of_epoch == epoch) & ~drop
         with m.If(~held):
             m.d.sync += [held.eq(self.o.b.valid), response.eq(self.o.b.payload)]
-        with m.Elif(answered):
-            m.d.sync += held.eq(0)
-        return of_epoch
+        with m.If(~passes):
+            m.d.sync += [
+                passes.eq(held),
+                addressee.eq(Mux(held & wanted, Cat(index == k for k in range(self.n)), 0)),
+                ends.eq(Mux(due[of_epoch] != 0, Cat(of_epoch == number for number in range(N_EPOCHS)), 0)),
+                result.eq(response.resp),
+            ]
+            with m.If(held):
+                m.d.sync += held.eq(0)
+        with m.Elif(~waits):
+            m.d.sync += [passes.eq(0), addressee.eq(0)]
+        with m.Elif(drop):
+            m.d.sync += addressee.eq(0)
+        return Mux(passes & ~waits, ends, 0)
 
 
 def _selected(one_hot, values):

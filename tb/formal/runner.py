@@ -26,7 +26,8 @@ timeout {timeout}
 smtbmc z3
 [script]
 read_rtlil design.il
-prep -top {name}
+prep -flatten -top {name}
+{cut}
 [files]
 design.il
 """
@@ -36,7 +37,7 @@ class NotProved(AssertionError):
     """A property that does not hold, was not reached, or was not decided in time."""
 
 
-def prove(component, properties, name, depth, mode="prove", timeout=300):
+def prove(component, properties, name, depth, mode="prove", cut=(), timeout=300):
     """Check all that ``properties`` asserts, or covers.
 
     Parameters
@@ -51,6 +52,9 @@ def prove(component, properties, name, depth, mode="prove", timeout=300):
     mode : str
         ``prove``: for ever, by induction over ``depth`` clock cycles; ``bmc``: in the first ``depth`` after the reset;
         ``cover``: every ``Cover`` happens in the first ``depth``.
+    cut : sequence
+        Types of cells, such as ``$mul``, whose results may be anything: what is proved holds all the more, and what is
+        covered must not depend on them.
     timeout : int
         Seconds.
 
@@ -61,7 +65,8 @@ def prove(component, properties, name, depth, mode="prove", timeout=300):
     """
     folder = BUILD / f"{name}-{mode}"
     _write(folder, _design(component, properties, name), name)
-    (folder / "task.sby").write_text(TASK.format(mode=mode, depth=depth, timeout=timeout, name=name))
+    cuts = f"cutpoint {' '.join(f't:{cell}' for cell in cut)}" if cut else ""
+    (folder / "task.sby").write_text(TASK.format(mode=mode, depth=depth, timeout=timeout, name=name, cut=cuts))
     tools = [f"--{tool.rpartition('-')[2]}={tool}" for tool in TOOLS[1:4]]
     result = _run([TOOLS[0], *tools, "-f", "task.sby"], folder)
     if result.returncode:

@@ -23,7 +23,9 @@ class Memory:
 
     def peek(self, address, n_bytes):
         """The bytes, with no access counted."""
-        assert self.base <= address <= address + n_bytes <= self.base + len(self.data), f"{n_bytes} bytes at {address:#x}"
+        assert self.base <= address <= address + n_bytes <= self.base + len(self.data), (
+            f"{n_bytes} bytes at {address:#x}"
+        )
         return bytes(self.data[address - self.base : address - self.base + n_bytes])
 
     def poke(self, address, new):

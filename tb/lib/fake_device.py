@@ -1,7 +1,8 @@
-"""A co-processor of plain Python: the register map and a memory in front of the emulator, and the device files of one."""
+"""A co-processor of plain Python: register map and memory in front of the emulator; and the device files of one."""
 
 import threading
 import time
+from contextlib import suppress
 
 import numpy as np
 
@@ -23,8 +24,8 @@ UNTOUCHED = 1 << 31  #: of IRQ_STATUS in the file: gone when someone has written
 class FakeCoprocessor:
     """A Bus; jobs run at once when they are started.
 
-    ``faults`` are bits of IRQ_STATUS that the coming jobs end with, one each, None for a job that goes well, ``hang`` for
-    one that takes an abort to stop, ``dead`` for one that takes a reset, ``silent`` for one that writes no records.
+    ``faults`` are bits of IRQ_STATUS that the coming jobs end with, one each, None for a job that goes well, ``hang``
+    for one that takes an abort to stop, ``dead`` for one that takes a reset, ``silent`` for one that writes no records.
     """
 
     def __init__(self, params, size=1 << 20, base=0x1000_0000):
@@ -242,10 +243,8 @@ class FakeDevice(threading.Thread):
     def _interrupt(self):
         if self.interrupt is None:
             return
-        try:
+        with suppress(BlockingIOError):
             self.armed |= self.interrupt.recv(4) == (1).to_bytes(4, "little")
-        except BlockingIOError:
-            pass
         status, enable = (self.coprocessor.read32(BY_NAME[name].address) for name in ("IRQ_STATUS", "IRQ_ENABLE"))
         if self.armed and status & enable:
             self.armed, self.n_interrupts = False, self.n_interrupts + 1

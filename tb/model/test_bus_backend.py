@@ -101,7 +101,9 @@ def test_failed_job(bit):
 def test_several_bits():
     error = JobError("read_error", "aborted", job=7, head=3)
     assert error.bits == ("read_error", "aborted")
-    assert str(error).startswith("IRQ_STATUS.read_error in job 7, head 3 (also set: aborted): The memory answered a read")
+    assert str(error).startswith(
+        "IRQ_STATUS.read_error in job 7, head 3 (also set: aborted): The memory answered a read"
+    )
 
 
 def test_full_queue():
@@ -126,7 +128,9 @@ def test_no_interrupt(fault, done, monkeypatch):
     coprocessor = FakeCoprocessor(TINY)
     coprocessor.faults = [fault]
     driver = HdpDriver(BusBackend(coprocessor, seconds=0.05))
-    with pytest.raises(NoAnswer, match=f"no interrupt within 0.05 s of a job of 3 heads; {done}. Cure: check clock, reset"):
+    with pytest.raises(
+        NoAnswer, match=f"no interrupt within 0.05 s of a job of 3 heads; {done}. Cure: check clock, reset"
+    ):
         driver.attend(Q, K, V, LAYER)
     driver.backend.seconds = 60
     same(driver.attend(Q, K, V, LAYER), HdpDriver(Emulator(TINY)).attend(Q, K, V, LAYER))
@@ -224,6 +228,7 @@ def test_mapped_and_polled(device):
 
 
 def test_mapped_faults(device, monkeypatch):
+    monkeypatch.setattr("hdp_hw.driver.bus_backend.STOP_SECONDS", 0.5)
     driver = HdpDriver(BusBackend(mapped(device), seconds=5))
     device.coprocessor.faults = ["write_error", None, "hang", None, "dead"]
     with pytest.raises(JobError, match=r"IRQ_STATUS\.write_error in job 1, head 1"):

@@ -26,11 +26,13 @@ def generate(folder, seed):
 def test_generate(tmp_path):
     files = generate(tmp_path / "one", "1")
     assert files == generate(tmp_path / "two", "2")
-    assert set(files) == {"hdp_core.v", "manifest.json"}
+    assert set(files) == {"hdp_core.v", "hdp_top.v", "hdp_registers.h", "manifest.json"}
     assert str(ROOT).encode() not in files["hdp_core.v"]
 
     facts = json.loads(files["manifest.json"])
     assert facts["parameters"] == vars_of(CONFIGS["tiny"])
     assert facts["derived"]["multipliers"] == CONFIGS["tiny"].multipliers
-    assert facts["sha256"] == hashlib.sha256(files["hdp_core.v"]).hexdigest()
-    assert ["aclk", "input", 1] in facts["ports"]
+    digests = {name: hashlib.sha256(text).hexdigest() for name, text in files.items() if name != "manifest.json"}
+    assert facts["sha256"] == digests
+    assert ["aclk", "input", 1] in facts["ports"]["hdp_core"]
+    assert ["m_axi_araddr", "output", 40] in facts["ports"]["hdp_top"]

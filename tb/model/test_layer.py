@@ -28,13 +28,13 @@ def test_head_settings(rule, threshold):
     layer = LayerSettings(3.0, 4.0, 5.0, rule, threshold, compensate=True, tau_head=2.5, min_keep=0.1)
     expected = head_settings(30, 40, 32, 3.0, 4.0, PARAMS, rule, threshold, compensate=True, tau_head=2.5, min_keep=0.1)
     assert settings_of(layer) == (expected,) * 4
-    assert settings_of(layer.dense())[0] == replace(
-        expected, rule=Rule.DENSE, rho=0, margin=0, log_mass=0
-    )
+    assert settings_of(layer.dense())[0] == replace(expected, rule=Rule.DENSE, rho=0, margin=0, log_mass=0)
 
 
 def test_values_of_heads():
-    layer = LayerSettings((1, 2, 3, 4), (5, 6), 1, "margin", [1, 2, 3, 4], tau_head=np.array([0, 1, 2, 3]), min_keep=0.5)
+    layer = LayerSettings(
+        (1, 2, 3, 4), (5, 6), 1, "margin", [1, 2, 3, 4], tau_head=np.array([0, 1, 2, 3]), min_keep=0.5
+    )
     assert layer.rule is Rule.MARGIN and layer.tau_head == (0, 1, 2, 3)
     for head, settings in enumerate(settings_of(layer)):
         scales = head + 1, 5 + head // 2
@@ -53,7 +53,15 @@ def test_raw():
     layer = LayerSettings(1, 1, 1, "margin", raw={"margin": [1, 2, 3, 4], "mult": 200, "min_keep": 256})
     assert [(s.margin, s.mult, s.min_keep) for s in settings_of(layer)] == [(i, 200, 256) for i in (1, 2, 3, 4)]
     assert settings_of(LayerSettings(1, 1, 1, "mass", raw={"log_mass": 70}))[0].log_mass == 70
-    of_head = set(vars(HeadSettings(1, 1, 16))) - {"n_q", "n_k", "head_dim", "rule", "causal", "compensate", "mean_output"}
+    of_head = set(vars(HeadSettings(1, 1, 16))) - {
+        "n_q",
+        "n_k",
+        "head_dim",
+        "rule",
+        "causal",
+        "compensate",
+        "mean_output",
+    }
     assert set(RAW) == of_head
 
 
@@ -61,6 +69,7 @@ def test_fit():
     q, k, v = np.full((2, 3, 4), -2.0), np.zeros((2, 3, 4)), np.ones((2, 3, 4))
     layer = LayerSettings.fit(q, k, v, rule="dense")
     assert (layer.q_absmax, layer.k_absmax, layer.v_absmax) == (2.0, 1.0, 1.0)
+    assert LayerSettings.fit(*[np.full((1, 1, 4), -128, np.int8)] * 3).q_absmax == 128
 
 
 # -- what is refused --------------------------------------------------------------------------------------------------
@@ -77,8 +86,8 @@ def test_fit():
         ({"rule": "mass", "threshold": 0.0}, "parameter threshold = 0.0 is not legal; legal: above 0 for rule mass"),
         ({"rule": "margin", "threshold": -1.0}, "parameter margin = -"),
         ({"rule": "row_threshold", "threshold": 1.0}, "parameter rho = 256 is not legal; legal: -255 to 255"),
-        ({"tau_head": (1.0, 2.0)}, "parameter tau_head = '2 values' is not legal; legal: one, or one for each of 4 heads"),
-        ({"k_absmax": (1.0,) * 4}, "parameter k_absmax = '4 values' is not legal; legal: one, or one for each of 2 heads"),
+        ({"tau_head": (1.0, 2.0)}, "parameter tau_head = '2 values' is not legal; legal: one, or one for each of 4"),
+        ({"k_absmax": (1.0,) * 4}, "parameter k_absmax = '4 values' is not legal; legal: one, or one for each of 2"),
         ({"raw": {"mult": (1, 2)}}, "parameter raw.mult = '2 values'"),
         ({"raw": {"mult": 256}}, "parameter mult = 256 is not legal; legal: 0 to 255"),
         ({"min_keep": 1.5}, "parameter min_keep = 384 is not legal; legal: 0 to 256"),
@@ -112,7 +121,9 @@ def test_file(tmp_path, kind):
     path = tmp_path / f"layers.{kind}"
     save_layers(path, LAYERS)
     assert load_layers(path) == LAYERS
-    assert {name for layer in LAYERS.values() for name in vars(layer)} == {field.name for field in fields(LayerSettings)}
+    assert {name for layer in LAYERS.values() for name in vars(layer)} == {
+        field.name for field in fields(LayerSettings)
+    }
 
 
 def test_file_holds_what_is_not_default(tmp_path):
@@ -127,9 +138,15 @@ def test_file_holds_what_is_not_default(tmp_path):
     [
         ("format = ", "a sound .toml file (Invalid value"),
         ("format = 2", "parameter format = 2 is not legal; legal: 1"),
-        ('format = 1\n[layers.a]\nrul = "mass"', "parameter layers.a.rul = 'mass' is not legal; legal: one of q_absmax,"),
+        (
+            'format = 1\n[layers.a]\nrul = "mass"',
+            "parameter layers.a.rul = 'mass' is not legal; legal: one of q_absmax,",
+        ),
         ("format = 1\n[layers.a]\nq_absmax = 1\nv_absmax = 1", "parameter layers.a.k_absmax = None"),
-        ("format = 1\n[layers.a.bounds]\nshare = 1", "parameter layers.a.bounds.share = 1 is not legal; legal: one of kept_"),
+        (
+            "format = 1\n[layers.a.bounds]\nshare = 1",
+            "parameter layers.a.bounds.share = 1 is not legal; legal: one of kept_",
+        ),
     ],
 )
 def test_bad_file(tmp_path, text, message):

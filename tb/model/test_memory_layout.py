@@ -23,9 +23,7 @@ PARAMS = [
     *(HdpParams(lanes=lanes, bus_width=bus) for lanes in (4, 64) for bus in (32, 128)),
     *(HdpParams(lanes=lanes, digit_width=8, bus_width=bus) for lanes in (4, 16, 64) for bus in (32, 64, 128)),
 ]
-each_params = pytest.mark.parametrize(
-    "params", PARAMS, ids=lambda p: f"{p.lanes}x{p.digit_width}bits-bus{p.bus_width}"
-)
+each_params = pytest.mark.parametrize("params", PARAMS, ids=lambda p: f"{p.lanes}x{p.digit_width}bits-bus{p.bus_width}")
 
 
 def random_job(params, n_heads=3, n_kv_heads=2, n_q=5, n_k=7, d=None):
@@ -120,7 +118,9 @@ def test_records():
 def test_formats_are_those_of_the_hardware():
     layout = commands.head_record_layout()
     fields = memory_layout.RECORD.fields
-    assert {name: 8 * offset for name, (_, offset) in fields.items()} == {name: layout[name].offset for name, _ in layout}
+    assert {name: 8 * offset for name, (_, offset) in fields.items()} == {
+        name: layout[name].offset for name, _ in layout
+    }
     assert memory_layout.RECORD.itemsize == commands.RECORD_BYTES == RECORD_BYTES
     assert 4 * memory_layout.ENTRY_WORDS == job_engine.ENTRY_BYTES == ENTRY_BYTES
     assert memory_layout.ENTRY == hdp_top.THRESHOLD_REGISTERS
@@ -129,8 +129,17 @@ def test_formats_are_those_of_the_hardware():
 
 def test_table_entry():
     settings = HeadSettings(
-        *(1, 1, 16), rho=-3, margin=0x1234, log_mass=0x101, kappa=0x21, kappa_shift=31, mult=0x87, shift=63, tau_head=0xABCDE,
-        min_keep=256,
+        *(1, 1, 16), rho=-3, margin=0x1234, log_mass=0x101, kappa=0x21, kappa_shift=31, mult=0x87, shift=63,
+        tau_head=0xABCDE, min_keep=256,
     )  # fmt: skip
-    assert table_entry(settings) == [0x1FD << 16 | 63 << 8 | 0x87, 0x1234, 0x101 << 16 | 31 << 8 | 0x21, 0xABCDE, 256, 0, 0, 0]
+    assert table_entry(settings) == [
+        0x1FD << 16 | 63 << 8 | 0x87,
+        0x1234,
+        0x101 << 16 | 31 << 8 | 0x21,
+        0xABCDE,
+        256,
+        0,
+        0,
+        0,
+    ]
     assert table_entry(dataclasses.replace(settings, rho=255))[0] >> 16 == 255

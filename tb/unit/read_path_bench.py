@@ -14,7 +14,6 @@ from tb.lib.simulation import SIMULATORS, simulate
 
 #: (lanes, digit_width) by the width of a word
 WORDS = {16: (4, 4), 64: (16, 4), 512: (64, 8)}
-WIDTHS = [(16, 64), (64, 32), (64, 64), (64, 128), (512, 32), (512, 128)]  #: (word_width, bus_width)
 
 
 def params_of(word_width, bus_width):
@@ -34,10 +33,11 @@ TIMINGS = {
 }
 
 
-def on_widths(widths):
-    """Parametrizes a test by ``simulator`` and ``widths``, of a word and of the bus."""
-    runs = [pytest.param(simulator, pair, id=f"{simulator}-{pair[0]}-{pair[1]}") for pair in widths for simulator in SIMULATORS]
-    return pytest.mark.parametrize("simulator, widths", runs)
+def on_widths(*widths, more=()):
+    """Parametrizes a test by ``simulator`` and ``widths``, of a word and of the bus; ``more`` are for Icarus alone."""
+    runs = [(simulator, pair) for pair in widths for simulator in SIMULATORS] + [("icarus", pair) for pair in more]
+    ids = [f"{simulator}-{word}-{bus}" for simulator, (word, bus) in runs]
+    return pytest.mark.parametrize("simulator, widths", runs, ids=ids)
 
 
 def run(component, test_module, simulator, widths):
@@ -104,7 +104,9 @@ class Sink:
         signals = {name: getattr(dut, f"{prefix}_{name}") for name in self.fields}
         held, refuse = None, 0
         while True:
-            refuse = refuse - 1 if refuse else (300 if self.busy and rng.random() < 0.002 else 0)  # now and then for long
+            refuse = (
+                refuse - 1 if refuse else (300 if self.busy and rng.random() < 0.002 else 0)
+            )  # now and then for long
             takes = not refuse and rng.random() >= self.busy
             ready.value = int(takes)
             await RisingEdge(dut.aclk)

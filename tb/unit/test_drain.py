@@ -89,12 +89,13 @@ class Schedule:
         self.valid = {"i_valid": False, "i_sums_valid": False}
         self.beats, self.row = deque(), None  # what the row that leaves still has
         self.pipeline = deque([None] * self.block.latency)  # (beat, does a head end)
+        self.kept = None  # what has left the pipeline and was not taken
         self.shapes = [{"slices": 0, "n_q": 0}] * 3
         self.held, self.values, self.slice_beats = {}, {}, {}
         names = "i_ready i_sums_ready o_free o_valid o_report o_total_read"
         self.expected = {name: {} for name in names.split()}
         self.cycle = 0
-        while self.waiting or self.beats or any(self.pipeline):
+        while self.waiting or self.beats or any(self.pipeline) or self.kept:
             self._cycle()
             self.cycle += 1
 
@@ -108,17 +109,20 @@ class Schedule:
         ready, report_free = (int(self.rng.random() >= self.busy) for _ in range(2))
         inputs |= {"o_ready": ready, "i_report_free": report_free}
 
-        # The end of the pipeline decides whether all of it moves.
-        beat, ends = self.pipeline[-1] or (None, False)
+        # What was not taken holds up the pipeline in the next cycle.
+        moves = not self.kept
+        if moves:
+            self.expected["o_total_read"][cycle] = {}
+            self.kept = self.pipeline.pop()
+            self.pipeline.appendleft(self._step())
+        beat, ends = self.kept or (None, False)
         blocked = ends and not report_free
         if beat and not blocked:
             self.expected["o_valid"][cycle] = beat
         if not blocked and (not beat or ready):
-            self.expected["o_total_read"][cycle] = {}
+            self.kept = None
             if ends:
                 self.expected["o_report"][cycle] = {}
-            self.pipeline.pop()
-            self.pipeline.appendleft(self._step())
         if not self.beats:
             self._next_row()
         self.complete += completes

@@ -7,6 +7,7 @@ import pytest
 from hdp_hw.core.attention_core import AttentionCore
 from hdp_hw.generate import to_verilog
 from hdp_hw.params import LEGAL_DIGIT_WIDTHS, LEGAL_LANES, LEGAL_TILES, HdpParams
+from hdp_hw.shell.hdp_top import HdpTop
 from tb.lib.simulation import verilator_lint
 
 QUICK = 64  #: multipliers of the largest array that the regression takes
@@ -23,6 +24,13 @@ def arrays():
 def test_lint(params, tmp_path):
     path = tmp_path / "hdp_core.v"
     path.write_text(to_verilog(AttentionCore(params), "hdp_core"))
+    verilator_lint(path)
+
+
+@pytest.mark.parametrize("bus_width, n_cores", [(64, 1), (32, 2), (128, 3)])
+def test_lint_of_the_top(bus_width, n_cores, tmp_path):
+    path = tmp_path / "hdp_top.v"
+    path.write_text(to_verilog(HdpTop(HdpParams(bus_width=bus_width, n_cores=n_cores)), "hdp_top"))
     verilator_lint(path)
 
 

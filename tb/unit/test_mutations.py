@@ -126,6 +126,14 @@ MUTATIONS = [
         "used + row.n_blocks < params.score_slots",
         "tb.unit.test_survivor_list",
     ),
+    ("hdp_hw/shell/burst_reader.py", "(free >= 2 * MAX_BURST_BEATS)", "(free >= 1)", "tb.unit.test_burst_reader"),
+    ("hdp_hw/shell/plane_reader.py", "Mux(take, 0, part + 1)", "part + 1", "tb.unit.test_plane_reader"),
+    (
+        "hdp_hw/shell/read_arbiter.py",
+        "r.valid & (identity.epoch == self.i_epoch)",
+        "r.valid",
+        "tb.unit.test_read_arbiter",
+    ),
 ]
 
 

@@ -14,7 +14,6 @@ from tb.lib.lockstep import start
 from tb.unit.read_path_bench import (
     PARAMS,
     TIMINGS,
-    WIDTHS,
     Sink,
     Source,
     Total,
@@ -87,7 +86,7 @@ class Bench:
 @cocotb.parametrize(timing=["slow", "erratic"], stalls=[0.0, 0.4])
 async def random_planes(dut, timing, stalls):
     rng = bench_rng()
-    segments = random_segments(rng, 60)
+    segments = random_segments(rng, 40)
     assert bytes_skipped(segments, PARAMS) > 0
     await Bench(dut, TIMINGS[timing], rng, stalls).read(segments, stalls)
 
@@ -154,6 +153,6 @@ async def runs_ahead(dut):
     await reading
 
 
-@on_widths(WIDTHS)
+@on_widths((16, 64), (64, 64), (512, 32), more=[(64, 32), (64, 128), (512, 128)])
 def test_plane_reader(simulator, widths):
     run(PlaneReader(params_of(*widths)), __name__, simulator, widths)

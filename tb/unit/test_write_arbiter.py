@@ -101,7 +101,8 @@ class Bench:
             deque(),
         )  # bursts in the order of their requests; those whose words are not all given
         self.stop, self.epoch, self.epoch_ends, self.cycle = False, 0, False, 0
-        self.number, self.searching, self.due, self.response = 0, False, [0] * N_EPOCHS, None
+        self.number, self.searching, self.due = 0, False, [0] * N_EPOCHS
+        self.response = self.passing = None
         self.n_skipped = 0
 
     async def start(self):
@@ -162,11 +163,11 @@ class Bench:
         assert read(dut.o_outstanding, "o_outstanding") == due_of_epoch
         assert read(dut.o_idle, "o_idle") == (sum(self.due) == 0)
         may_take = not (self.stop or epoch_ends or self.searching)
-        answered = self._responses(due_of_epoch)
+        ended = self._responses()
         self._words()
         self._requests(may_take)
-        if answered is not None and self.due[answered]:
-            self.due[answered] -= 1
+        if ended is not None:
+            self.due[ended] -= 1
         if epoch_ends:
             self.number, self.searching, self.epoch_ends = self.epoch, True, False
             for burst in self.open:
@@ -217,30 +218,34 @@ class Bench:
             if burst.given == len(burst.words):
                 self.open.popleft()
 
-    def _responses(self, due_of_epoch):
-        """Passes the response that is held on; returns its epoch if it leaves."""
-        dut, answered, addressee = self.dut, None, None
-        if self.response:
-            identity, resp = self.response
-            answered, index = identity >> INDEX_WIDTH, identity % (1 << INDEX_WIDTH)
-            if answered == self.number and due_of_epoch and index < N:
-                addressee = self.requesters[index]
-        for requester in self.requesters:
+    def _responses(self):
+        """Passes responses on; returns the epoch of one that leaves, if it was due."""
+        dut, number, ended = self.dut, self.number, None
+        passing, self.passing = self.passing, None
+        requester = passing[0] if passing else None
+        for other in self.requesters:
+            assert read(other.ports["b"]["valid"], "b_valid") == (other is requester)
+        if requester:
             ports = requester.ports["b"]
-            assert read(ports["valid"], "b_valid") == (requester is addressee)
-            if requester is addressee:
-                assert read(ports["resp"], "b_resp") == resp and read(ports["id"], "b_id") == 0
-                if not requester.takes:
-                    answered = None
-                elif not self.epoch_ends:
-                    requester.expected.popleft()
-        free = self.response is None
-        assert read(dut.o_b_ready, "o_b_ready") == free
-        if free and dut.o_b_valid.value == 1:
+            assert (read(ports["id"], "b_id"), read(ports["resp"], "b_resp")) == (0, passing[2])
+        if passing and requester and not requester.takes:
+            self.passing = (None if self.epoch_ends else requester, *passing[1:])
+        elif passing:
+            ended = passing[1]
+            if requester:
+                assert requester.expected.popleft().id == passing[3]
+        held = self.response
+        assert read(dut.o_b_ready, "o_b_ready") == (held is None)
+        if held is None and dut.o_b_valid.value == 1:
             self.response = int(dut.o_b_id.value), int(dut.o_b_resp.value)
-        elif answered is not None:
+        elif held and not passing:
+            identity, resp = held
+            of_epoch, index = identity >> INDEX_WIDTH, identity % (1 << INDEX_WIDTH)
+            is_due = self.due[of_epoch] > 0
+            wanted = is_due and of_epoch == number and index < N and not self.searching and not self.epoch_ends
+            self.passing = (self.requesters[index] if wanted else None, of_epoch if is_due else None, resp, identity)
             self.response = None
-        return answered
+        return ended
 
     def new_epoch(self):
         """In the clock cycle that begins, the epoch changes and the requesters are in reset."""

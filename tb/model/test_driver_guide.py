@@ -1,0 +1,102 @@
+"""docs/driver.md: its code runs, and its tables are what the sources say."""
+
+import inspect
+import re
+from dataclasses import MISSING, fields
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hdp_hw.configs import CONFIGS
+from hdp_hw.driver import Bounds, LayerSettings, MemoryMapped, trace
+from hdp_hw.driver.faults import CURES
+from hdp_hw.driver.memory_mapped import ArrayMemory
+from hdp_hw.register_map import BY_NAME
+from tb.lib.docs import code, markdown, part_of
+from tb.lib.fake_device import FakeCoprocessor
+
+ROOT = Path(__file__).resolve().parents[2]
+GUIDE = ROOT / "docs" / "driver.md"
+
+
+def python_blocks(path):
+    """The fenced blocks of Python in a page."""
+    return re.findall(r"^```python\n(.*?)^```", path.read_text(), re.M | re.S)
+
+
+def test_example_of_the_readme():
+    """Five lines."""
+    (block,) = python_blocks(ROOT / "README.md")
+    space = {}
+    exec(block, space)
+    assert len(block.strip().splitlines()) == 5
+    assert space["output"].shape == space["q"].shape and 0.2 < space["statistics"].kept_share < 0.5
+
+
+def test_guide(tmp_path, monkeypatch):
+    """Its blocks one after the other, on a co-processor of plain Python where the text has a device."""
+    coprocessor, pictures = FakeCoprocessor(CONFIGS["tiny"]), []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(ArrayMemory, "u_dma_buf", lambda name: {"udmabuf0": coprocessor.memory}[name])
+    monkeypatch.setattr(MemoryMapped, "uio", lambda device, memory: {"/dev/uio0": coprocessor}[device])
+    if find_spec("matplotlib") is None:
+        monkeypatch.setattr(trace, "draw_masks", lambda results, path, title: pictures.append((path, len(results))))
+    space = {}
+    for block in python_blocks(GUIDE):
+        exec(block, space)
+    np.testing.assert_array_equal(space["same"], space["output"])
+    assert len((tmp_path / "layers.jsonl").read_text().splitlines()) == 1
+    assert pictures == [("masks.png", 12)] or (tmp_path / "masks.png").stat().st_size > 10_000
+
+
+# -- tables -----------------------------------------------------------------------------------------------------------
+def fields_table(kind):
+    """Fields of a dataclass, their defaults, and what its docstring says of them."""
+    lines = inspect.getdoc(kind).splitlines()
+    lines = lines[lines.index("Parameters") + 2 :]
+    meaning, names = {}, []
+    for line in lines[: next((i for i, line in enumerate(lines) if line == "Raises"), len(lines))]:
+        if heading := re.fullmatch(r"([\w, ]+) : .*", line):
+            names = heading[1].split(", ")
+        elif line.strip():
+            meaning |= {name: f"{meaning.get(name, '')} {line.strip()}".strip() for name in names}
+    rows = []
+    for field in fields(kind):
+        default = {} if field.default_factory is not MISSING else field.default
+        shown = default.name.lower() if field.name == "rule" else default
+        rows.append(
+            [code(field.name), "" if shown is MISSING else code(str(shown)), meaning.pop(field.name).replace("``", "`")]
+        )
+    assert not meaning, f"{kind.__name__} has no fields {', '.join(meaning)}"
+    return markdown(["field", "default", "meaning"], rows)
+
+
+def cures_table():
+    """Bits of IRQ_STATUS that fail a job."""
+    meaning = {field.name: field.desc for field in BY_NAME["IRQ_STATUS"].fields}
+    return markdown(["bit", "what happened", "cure"], [[code(bit), meaning[bit], cure] for bit, cure in CURES.items()])
+
+
+TABLES = {"layer": lambda: fields_table(LayerSettings), "bounds": lambda: fields_table(Bounds), "cures": cures_table}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_table(name):
+    _, written, _ = part_of(GUIDE.read_text(), name)
+    expected = TABLES[name]()
+    assert written == expected, "the table should be:\n" + "\n".join(expected)
+
+
+def test_bus_is_what_the_guide_says():
+    from hdp_hw.driver.backend import Bus, Memory
+
+    methods = {
+        name
+        for kind in (Bus, Memory)
+        for name in vars(kind)
+        if not name.startswith("_") and callable(getattr(kind, name))
+    }
+    assert methods == {"read32", "write32", "wait", "read", "write"}
+    assert set(Bus.__annotations__) | set(Memory.__annotations__) == {"memory", "address", "size"}
