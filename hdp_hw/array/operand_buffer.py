@@ -1,10 +1,11 @@
 """Banked memory of one operand plane."""
 
 from amaranth.hdl import Cat, Module, unsigned
-from amaranth.lib import memory, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hdp_hw.common.layouts import row_layout
+from hdp_hw.common.storage import separate_memory
 from hdp_hw.params import bits_for
 
 
@@ -70,7 +71,7 @@ class OperandBuffer(wiring.Component):
         # Power-of-two strides, so that an address is a concatenation; only the number of heads is exact.
         depth = self.n_heads << (self.params.block_width + self.index_width)
         for bank in range(self.params.tile):
-            m.submodules[f"bank_{bank}"] = store = memory.Memory(shape=unsigned(self.word_width), depth=depth, init=[])
+            m.submodules[f"bank_{bank}"] = store = separate_memory(unsigned(self.word_width), depth)
             write, read = store.write_port(), store.read_port()
             m.d.comb += [
                 write.addr.eq(Cat(self.i_write_word, self.i_write_block, self.i_write_head)),

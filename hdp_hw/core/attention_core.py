@@ -1,7 +1,7 @@
 """The core: heads of attention in, their pruned outputs out."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
-from amaranth.lib import data, fifo, memory, stream, wiring
+from amaranth.lib import data, fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hdp_hw.array.digit_splitter import DigitSplitter
@@ -9,6 +9,7 @@ from hdp_hw.array.operand_buffer import OperandBuffer
 from hdp_hw.array.tile_array import TileArray
 from hdp_hw.common.layouts import settings_layout
 from hdp_hw.common.pipeline import delay
+from hdp_hw.common.storage import separate_memory
 from hdp_hw.core.drain import Drain
 from hdp_hw.core.head_table import N_HEADS, HeadTable, entry_error
 from hdp_hw.core.jobs import row_job_layout
@@ -397,9 +398,7 @@ class AttentionCore(wiring.Component):
         """A micro-operation looks up its column, then its words, then enters the array."""
         params, array = self.params, self.array
         op, valid = sequencer.o_op, sequencer.o_valid
-        m.submodules.columns = columns = memory.Memory(
-            shape=unsigned(params.block_width), depth=params.score_slots, init=[]
-        )
+        m.submodules.columns = columns = separate_memory(unsigned(params.block_width), params.score_slots)
         write, read = columns.write_port(), columns.read_port()
         column = Signal(params.block_width)
         lookup, self.op_with_column = delay(m, op, 1, "op_a"), delay(m, op, 2, "op_b")

@@ -1,7 +1,7 @@
 """Context sums of a row to output elements."""
 
 from amaranth.hdl import Cat, EnableInserter, Module, Mux, Signal, signed, unsigned
-from amaranth.lib import data, memory, stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hdp_hw.approximation.multiply import multiply, multiply_latency
@@ -9,6 +9,7 @@ from hdp_hw.approximation.normaliser import Normaliser
 from hdp_hw.approximation.reciprocal import Reciprocal
 from hdp_hw.common.layouts import row_layout
 from hdp_hw.common.pipeline import delay
+from hdp_hw.common.storage import separate_memory
 from hdp_hw.core.jobs import row_job_layout
 from hdp_hw.params import bits_for
 from hdp_hw.tables import guard, normalised_width
@@ -116,10 +117,8 @@ class Drain(wiring.Component):
         n_parts = params.slice_width // params.out_lanes  # beats of one query row's slice
 
         # Two stores of a row's slices, all T query rows in one word.
-        m.submodules.contexts = contexts = memory.Memory(
-            shape=row_layout(self.context_slice, params), depth=2 << slice_bits, init=[]
-        )
-        m.submodules.values = values = memory.Memory(shape=self.value_slice, depth=2 << slice_bits, init=[])
+        m.submodules.contexts = contexts = separate_memory(row_layout(self.context_slice, params), 2 << slice_bits)
+        m.submodules.values = values = separate_memory(self.value_slice, 2 << slice_bits)
         write_store, read_store, waiting = Signal(), Signal(), Signal(2)
         for store, value in ((contexts, self.i_context), (values, self.i_value_sum)):
             write = store.write_port()

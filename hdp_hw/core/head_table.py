@@ -163,7 +163,7 @@ class HeadTable(wiring.Component):
                     entry.n_visited.eq(entry.n_visited + Mux(self.i_row_blocks == 0, 1, self.i_row_blocks)),
                     entry.n_kept.eq(entry.n_kept + self.i_row_tiles),
                 ]
-            with m.If(self.o_retired[head]):
+            with m.If(oldest[head] & ~self.o_status.valid):  # the report, which comes late, decides on valid alone
                 error = entry_error(entry)
                 m.d.sync += [
                     self.o_status.payload.error.eq(error),

@@ -98,12 +98,12 @@ class PlaneLoader(wiring.Component):
         failed = Signal()
         error = Signal(HeadError)
 
-        row_ends, matrix_ends, accepted = Signal(), Signal(), Signal()
+        row_ends, last_row = Signal(), Signal()  # of the beat that is due, told a cycle ahead
+        matrix_ends, accepted = Signal(), Signal()
         m.d.comb += [
             self.i.ready.eq(self.o_busy),
             accepted.eq(self.i.valid & self.i.ready),
-            row_ends.eq(word + 1 == self.i_words),
-            matrix_ends.eq(row_ends & (row + 1 == Mux(key, self.i_n_k, self.i_n_q))),
+            matrix_ends.eq(row_ends & last_row),
         ]
         plane_ends = matrix_ends & key
         with m.If(failed):
@@ -127,11 +127,14 @@ class PlaneLoader(wiring.Component):
                 self.o_error.eq(error),
                 failed.eq(failed | (error != HeadError.NONE)),
                 word.eq(word + 1),
+                row_ends.eq(word + 2 == self.i_words),
             ]
             with m.If(row_ends):
-                m.d.sync += [word.eq(0), row.eq(row + 1), bank.eq(bank.rotate_left(1))]
+                m.d.sync += [word.eq(0), row_ends.eq(self.i_words == 1)]
+                m.d.sync += [row.eq(row + 1), last_row.eq(row + 2 == Mux(key, self.i_n_k, self.i_n_q))]
+                m.d.sync += bank.eq(bank.rotate_left(1))
             with m.If(matrix_ends):
-                m.d.sync += [row.eq(0), bank.eq(1), key.eq(1)]
+                m.d.sync += [row.eq(0), last_row.eq(self.i_n_k == 1), bank.eq(1), key.eq(1)]
             with m.If(beat.last):
                 m.d.sync += [self.o_busy.eq(0), self.o_done.eq(1)]
         with m.If(self.i_start):
@@ -141,7 +144,9 @@ class PlaneLoader(wiring.Component):
                 failed.eq(self.i_discard),
                 key.eq(not self.keyed),
                 row.eq(0),
+                last_row.eq((self.i_n_q if self.keyed else self.i_n_k) == 1),
                 word.eq(0),
+                row_ends.eq(self.i_words == 1),
                 bank.eq(1),
             ]
         return m

@@ -1,13 +1,14 @@
 """Mean scores of the pruned keys, kept for three heads until their rows are executed."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
-from amaranth.lib import memory, wiring
+from amaranth.lib import wiring
 from amaranth.lib.data import StructLayout
 from amaranth.lib.wiring import In, Out
 
 from hdp_hw.approximation.compensator import Compensator
 from hdp_hw.common.layouts import row_layout
 from hdp_hw.common.pipeline import delay
+from hdp_hw.common.storage import separate_memory
 
 
 class PrunedMeans(wiring.Component):
@@ -114,7 +115,7 @@ class PrunedMeans(wiring.Component):
         stores = [(signed(params.s_width), compensator.o_mean, self.o_mean.mean[r], done[r]) for r in range(tile)]
         stores.append((unsigned(params.seq_width), write_n, self.o_mean.n_pruned, done[0]))
         for index, (shape, value, output, enable) in enumerate(stores):
-            m.submodules[f"store_{index}"] = store = memory.Memory(shape=shape, depth=depth, init=[])
+            m.submodules[f"store_{index}"] = store = separate_memory(shape, depth)
             write, read = store.write_port(), store.read_port()
             m.d.comb += [
                 write.addr.eq(write_address),

@@ -1,12 +1,13 @@
 """Scores of a row to weights: the part of softmax between the two products."""
 
 from amaranth.hdl import Array, Cat, Module, Mux, Signal, signed, unsigned
-from amaranth.lib import data, fifo, memory, stream, wiring
+from amaranth.lib import data, fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hdp_hw.approximation.exp2 import Exp2
 from hdp_hw.common.layouts import row_layout, tile_layout
 from hdp_hw.common.pipeline import adder_tree, adder_tree_latency, delay
+from hdp_hw.common.storage import separate_memory
 from hdp_hw.core.jobs import row_job_layout
 from hdp_hw.params import bits_for
 from hdp_hw.tables import exp2_coefficients
@@ -266,7 +267,7 @@ class SoftmaxUnit(wiring.Component):
         params, ports = self.params, []
         row, elements = row_layout(signed(params.s_width), params), tile_layout(unsigned(1), params)
         for r in range(params.tile):
-            m.submodules[f"scores_{r}"] = store = memory.Memory(shape=row, depth=params.score_slots, init=[])
+            m.submodules[f"scores_{r}"] = store = separate_memory(row, params.score_slots)
             write, read = store.write_port(), store.read_port()
             m.d.comb += [
                 write.addr.eq(self.i_slot),
@@ -275,7 +276,7 @@ class SoftmaxUnit(wiring.Component):
                 read.en.eq(1),
             ]
             ports.append(read)
-        m.submodules.elements = store = memory.Memory(shape=elements, depth=params.score_slots, init=[])
+        m.submodules.elements = store = separate_memory(elements, params.score_slots)
         write, read = store.write_port(), store.read_port()
         m.d.comb += [
             write.addr.eq(self.i_slot),
@@ -292,7 +293,7 @@ class SoftmaxUnit(wiring.Component):
         enables = delay(m, Cat(writes & (step == s) for s in range(tile // rows)), 1, "write")
         address = delay(m, slot, 1, "address")
         for r in range(tile):
-            m.submodules[f"weights_{r}"] = store = memory.Memory(shape=digits, depth=params.score_slots, init=[])
+            m.submodules[f"weights_{r}"] = store = separate_memory(digits, params.score_slots)
             write, read = store.write_port(), store.read_port()
             for c in range(tile):
                 weight = weights[(r % rows) * tile + c]

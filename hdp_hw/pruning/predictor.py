@@ -2,11 +2,11 @@
 
 from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from hdp_hw.common.layouts import row_layout, settings_layout, tile_layout
 from hdp_hw.common.pipeline import adder_tree, adder_tree_latency, delay
+from hdp_hw.common.storage import separate_memory
 from hdp_hw.params import bits_for
 from hdp_hw.pruning.arithmetic import log2
 from hdp_hw.pruning.block_distance import BlockDistance
@@ -176,9 +176,9 @@ class Predictor(wiring.Component):
         params = self.params
         m.submodules.row_statistics = row_statistics = RowStatistics(params)
         depth = _depth(params, PREDICTOR_ROWS)
-        m.submodules.scores = scores = Memory(shape=_scores_layout(params), depth=depth, init=[])
-        m.submodules.thetas = thetas = Memory(shape=params.theta_width, depth=depth, init=[])
-        m.submodules.statistics = statistics = Memory(shape=_statistics_layout(params), depth=PREDICTOR_ROWS, init=[])
+        m.submodules.scores = scores = separate_memory(_scores_layout(params), depth)
+        m.submodules.thetas = thetas = separate_memory(params.theta_width, depth)
+        m.submodules.statistics = statistics = separate_memory(_statistics_layout(params), PREDICTOR_ROWS)
 
         # What is written is written when it is known: the scores at once, importances and statistics later. The last
         # tile describes its row.
@@ -250,8 +250,8 @@ class Predictor(wiring.Component):
         # PREDICTOR_LATENCY_B later; row b + 2 overwrites it a turn and READ_LATENCY later, or more.
         assert ROW_CYCLES_MIN + READ_LATENCY > PREDICTOR_LATENCY_B
         depth = _depth(params, 2)
-        m.submodules.findings = findings = Memory(shape=_findings_layout(params), depth=depth, init=[])
-        m.submodules.score_sums = score_sums = Memory(shape=_score_sums_layout(params), depth=depth, init=[])
+        m.submodules.findings = findings = separate_memory(_findings_layout(params), depth)
+        m.submodules.score_sums = score_sums = separate_memory(_score_sums_layout(params), depth)
 
         # Read the tile and its row's statistics.
         tile = _position(m, pacer_b, READ_LATENCY, "b")

@@ -1,9 +1,10 @@
 """The mask of a head, and the list of blocks that it lets through."""
 
 from amaranth.hdl import Cat, Module, Signal, unsigned
-from amaranth.lib import data, memory, stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from hdp_hw.common.storage import separate_memory
 from hdp_hw.params import bits_for
 from hdp_hw.pruning.arithmetic import first_one
 from hdp_hw.pruning.block_rows import BlockRows
@@ -108,7 +109,7 @@ class SurvivorList(wiring.Component):
         params = self.params
         index_width = bits_for(params.mask_words - 1)
         depth = 3 << (params.block_width + index_width)
-        m.submodules.masks = masks = memory.Memory(shape=unsigned(params.mask_word), depth=depth, init=[])
+        m.submodules.masks = masks = separate_memory(unsigned(params.mask_word), depth)
         write, read = masks.write_port(), masks.read_port()
         m.submodules.rows = rows = BlockRows(params)
 

@@ -1,13 +1,13 @@
 """Brings a head's operands from memory to the core: I planes at once, F planes and V as far as they are needed."""
 
-from amaranth.hdl import Module, Mux, Signal, unsigned
+from amaranth.hdl import C, Cat, Module, Mux, Signal, unsigned
 from amaranth.lib import data, fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hdp_hw.common.layouts import settings_layout
 from hdp_hw.settings import Verdict
 from hdp_hw.shell.axi import read_signature
-from hdp_hw.shell.commands import head_command_layout
+from hdp_hw.shell.commands import head_command_layout, plane_layout
 from hdp_hw.shell.mask_union import MaskUnion
 from hdp_hw.shell.plane_reader import PlaneReader
 from hdp_hw.shell.segment_generator import Fetch, SegmentGenerator
@@ -105,7 +105,7 @@ class HeadLoader(wiring.Component):
             self.o_settings.payload.eq(head.settings),
             followers.w_data.eq(self.i.payload),
         ]
-        with m.FSM(name="integer_planes"):
+        with m.FSM(name="integer_planes") as loading:
             with m.State("HEAD"):
                 m.d.comb += [self.i.ready.eq(followers.w_rdy), followers.w_en.eq(self.i.valid)]
                 m.d.sync += head.eq(self.i.payload)
@@ -115,22 +115,18 @@ class HeadLoader(wiring.Component):
                 m.d.comb += self.o_settings.valid.eq(1)
                 with m.If(self.o_settings.ready):
                     m.next = "QUERIES"
-            for state, plane, n_rows, key, following in (
-                ("QUERIES", head.q_integer, head.settings.n_q, 0, "KEYS"),
-                ("KEYS", head.k_integer, head.settings.n_k, 1, "HEAD"),
-            ):
+            for state, following in (("QUERIES", "KEYS"), ("KEYS", "HEAD")):
                 with m.State(state):
-                    m.d.comb += [
-                        segments.valid.eq(1),
-                        segments.payload.address.eq(plane.address),
-                        segments.payload.row_stride.eq(plane.row_stride),
-                        segments.payload.n_rows.eq(n_rows),
-                        segments.payload.words.eq(words),
-                        segments.payload.key.eq(key),
-                        segments.payload.last.eq(key),
-                    ]
+                    m.d.comb += segments.valid.eq(1)
                     with m.If(segments.ready):
                         m.next = following
+        # One assignment, in the layout's order: Verilog's `always @*` does not run for a field that is constant.
+        keys = loading.ongoing("KEYS")
+        plane, n_rows = Signal(plane_layout(params)), Mux(keys, head.settings.n_k, head.settings.n_q)
+        m.d.comb += plane.eq(Mux(keys, head.k_integer.as_value(), head.q_integer.as_value()))
+        n_rows, n_words = n_rows[: params.seq_width], words[: params.slice_index_width]
+        n_words = Cat(n_words, C(0, params.slice_index_width - len(n_words)))
+        m.d.comb += segments.payload.eq(Cat(plane.address, plane.row_stride, n_rows, n_words, C(0, 1), keys, keys))
         return followers
 
     def _other_planes(self, m, followers):

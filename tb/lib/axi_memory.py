@@ -21,11 +21,12 @@ class Memory:
         self.faults = dict(faults or {})
         self.bytes_read = self.bytes_written = 0
 
+    def _holds(self, address, n_bytes):
+        return self.base <= address <= address + n_bytes <= self.base + len(self.data)
+
     def peek(self, address, n_bytes):
         """The bytes, with no access counted."""
-        assert self.base <= address <= address + n_bytes <= self.base + len(self.data), (
-            f"{n_bytes} bytes at {address:#x}"
-        )
+        assert self._holds(address, n_bytes), f"{n_bytes} bytes at {address:#x}"
         return bytes(self.data[address - self.base : address - self.base + n_bytes])
 
     def poke(self, address, new):
@@ -35,7 +36,7 @@ class Memory:
 
     def response(self, address, n_bytes):
         """Response to an access."""
-        if not self.base <= address <= address + n_bytes <= self.base + len(self.data):
+        if not self._holds(address, n_bytes):
             return Response.DECERR
         places = range(address, address + n_bytes) if self.faults else ()
         return next((self.faults[place] for place in places if place in self.faults), Response.OKAY)
@@ -43,8 +44,8 @@ class Memory:
     def read(self, address, n_bytes):
         """``(bytes, Response)``; where the response is DECERR for want of memory the bytes are zeros."""
         self.bytes_read += n_bytes
-        inside = self.base <= address <= address + n_bytes <= self.base + len(self.data)
-        return self.peek(address, n_bytes) if inside else bytes(n_bytes), self.response(address, n_bytes)
+        data = self.peek(address, n_bytes) if self._holds(address, n_bytes) else bytes(n_bytes)
+        return data, self.response(address, n_bytes)
 
     def write(self, address, new, enabled):
         """Write the bytes of ``new`` whose ``enabled`` is true; returns the Response."""
@@ -61,9 +62,10 @@ class Memory:
 class ReadTiming:
     """How a memory answers reads.
 
-    ``latency`` clock cycles pass from a burst's acceptance to its first beat, or between the two numbers of a pair, drawn
-    for each burst. In the others the channels stand still: with these probabilities AR is not ready and R not valid.
-    ``reorder``: bursts of different IDs are answered in any order; ``interleave``: their beats mix, too.
+    ``latency`` clock cycles pass from a burst's acceptance to its first beat, or as many as are drawn for each burst
+    between the two numbers of a pair. AR is not ready, and a further beat of R does not come, with the probabilities
+    ``ar_stall`` and ``r_stall`` in each clock cycle. ``reorder``: bursts of different IDs are answered in any order;
+    ``interleave``: their beats mix, too.
     """
 
     latency: int | tuple = 1
@@ -102,9 +104,9 @@ class ReadModel:
         return [burst.id for _, burst, _ in self._queue]
 
     def step(self, accepted, taken):
-        """End a clock cycle, in which the burst ``accepted`` = (id, addr, len) or None, and the beat on offer was ``taken``.
+        """End a clock cycle in which the burst ``accepted``, (id, addr, len) or None, came and the beat was ``taken``.
 
-        Returns ``(ar_ready, beat)`` for the next one, the beat being ``(id, data, resp, last)`` or None.
+        Returns ``(ar_ready, beat)`` for the next clock cycle, the beat being ``(id, data, resp, last)`` or None.
         """
         timing, rng = self.timing, self.rng
         if taken:
@@ -179,7 +181,7 @@ class ReadChecker:
 
 
 def axi_signal(dut, prefix, channel, name):
-    """A channel's signal, by the name of a component's port (``memory_ar_valid``) or of the top's (``m_axi_arvalid``)."""
+    """A channel's signal, named as a component's port (``memory_ar_valid``) or as the top's (``m_axi_arvalid``)."""
     separator = "_" if hasattr(dut, f"{prefix}_{channel}_valid") else ""
     return getattr(dut, f"{prefix}_{channel}{separator}{name}")
 

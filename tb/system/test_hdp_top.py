@@ -272,9 +272,8 @@ async def real_layer(dut):
 JOBS = ["every_rule", "slow_memory", "real_layer"]
 FAULTS = ["bus_errors", "illegal_registers", "queue", "abort_and_reset", "memory_that_does_not_answer"]
 OTHERS = (
-    "tiny n_cores=2",
+    "tiny n_cores=2 bus_width=128",
     "tiny n_cores=4 bus_width=32",
-    "tiny bus_width=128",
     "tiny tile=4 lanes=8 digit_width=8 bus_width=32 n_cores=2 max_seq_len=64",
 )
 

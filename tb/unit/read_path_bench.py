@@ -104,9 +104,10 @@ class Sink:
         signals = {name: getattr(dut, f"{prefix}_{name}") for name in self.fields}
         held, refuse = None, 0
         while True:
-            refuse = (
-                refuse - 1 if refuse else (300 if self.busy and rng.random() < 0.002 else 0)
-            )  # now and then for long
+            if refuse:
+                refuse -= 1
+            elif self.busy and rng.random() < 0.002:  # now and then for long
+                refuse = 300
             takes = not refuse and rng.random() >= self.busy
             ready.value = int(takes)
             await RisingEdge(dut.aclk)

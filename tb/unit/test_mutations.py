@@ -113,8 +113,8 @@ MUTATIONS = [
     ),
     (
         "hdp_hw/core/softmax_unit.py",
-        "Mux(stand_in_then & (difference < 0), 0, difference)",
-        "difference",
+        "(difference < 0), 0, difference",
+        "(difference < 0), difference, difference",
         "tb.unit.test_softmax_unit",
     ),
     ("hdp_hw/core/value_totals.py", "transparent_for=(write,)", "", "tb.unit.test_value_totals"),
@@ -134,6 +134,13 @@ MUTATIONS = [
         "r.valid",
         "tb.unit.test_read_arbiter",
     ),
+    (
+        "hdp_hw/shell/row_writer.py",
+        "strobes.eq((1 << min(held, params.bus_bytes)) - 1)",
+        "strobes.eq((1 << params.bus_bytes) - 1)",
+        "tb.unit.test_row_writer",
+    ),
+    ("hdp_hw/shell/write_arbiter.py", "word.strb.eq(0)", "word.strb.eq(-1)", "tb.unit.test_write_arbiter"),
 ]
 
 

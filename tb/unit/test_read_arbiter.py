@@ -56,8 +56,11 @@ class Reader:
 
 
 class Bench:
-    """Readers, the arbiter and a memory. ``grants`` lists (cycle, ID, address, beats), ``delivered`` the cycles of beats;
-    ``outstanding`` is what o_outstanding has to be in this clock cycle and the next."""
+    """Readers, the arbiter and a memory.
+
+    ``grants`` lists (cycle, ID, address, beats), ``delivered`` the cycles of beats; ``outstanding`` is what
+    o_outstanding has to be in this clock cycle and the next.
+    """
 
     def __init__(self, dut, timing, rng, idle=0.0, busy=0.0):
         self.dut, self.rng, self.idle, self.busy = dut, rng, idle, busy
@@ -122,9 +125,7 @@ class Bench:
                 assert reader.held is None, f"a response to reader {k} was withdrawn"
                 continue
             beat = tuple(read(signal, "r") for signal in reader.response)
-            assert reader.expected and beat == reader.expected[0], (
-                f"reader {k} got {beat} and expects {reader.expected}"
-            )
+            assert reader.expected and beat == reader.expected[0], f"reader {k} got {beat}, not {reader.expected}"
             reader.held = None if reader.takes else beat
             if reader.takes:
                 reader.expected.popleft()
