@@ -17,8 +17,8 @@ STANDARD_HEAD = {"n": 128, "head_dim": 64}  #: cut to what the core takes
 def manifest(label, params, modules, files):
     """Everything worth knowing of what was built from ``params``.
 
-    modules : ``{name: component}``; files : ``{name: text}`` of all that is written, the modules' Verilog as ``<name>.v``
-    among them.
+    modules : ``{name: component}``; files : ``{name: text}`` of all that is written, the modules' Verilog among them as
+    ``<name>.v``.
     """
     return {
         "configuration": label,

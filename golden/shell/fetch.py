@@ -31,7 +31,7 @@ def runs(how, n_rows, union, tile):
 
 
 def head_segments(result, settings, places, params):
-    """``{plane: [Segment]}`` of a head with the HeadResult ``result``; ``places`` are ``{plane: (address, stride)}``."""
+    """``{plane: [Segment]}`` of a head with the HeadResult ``result``; ``places``: ``{plane: (address, stride)}``."""
     union = result.mask.any(0)[: ceil_div(settings.n_k, params.tile)]
     slices, segments = params.slices(settings.head_dim), {}
     for plane, how in fetch_plan(result.verdict, settings).items():

@@ -53,10 +53,10 @@ class AttentionCore(wiring.Component):
     o_verdict : Out(self.verdict_layout)
     o_counters : Out(self.counter_layout)
 
-    ``o_busy`` marks the clock cycles in which the array is given work, in ``o_mode`` (ArrayMode); ``o_mask`` traces the masks as the predictor
-    decides them (a word of one row's blocks, no back-pressure) and ``o_verdict`` each head's verdict, behind its mask;
-    both are in the order of the heads, and a dense head has a verdict only. ``o_counters`` counts clock cycles in which a head was
-    inside and those that the array spent in each mode, since reset.
+    ``o_busy`` marks the clock cycles in which the array is given work, in ``o_mode`` (ArrayMode); ``o_mask`` traces the
+    masks as the predictor decides them (a word of one row's blocks, no back-pressure) and ``o_verdict`` each head's
+    verdict, behind its mask; both are in the order of the heads, and a dense head has a verdict only. ``o_counters``
+    counts clock cycles in which a head was inside and those that the array spent in each mode, since reset.
 
     Timing
     ------

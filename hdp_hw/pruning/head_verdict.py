@@ -44,8 +44,8 @@ class HeadVerdict(wiring.Component):
 
     Timing
     ------
-    Latency ``latency`` = 2 clock cycles from ``i_valid``, which has to come ``totals_latency`` = 21 clock cycles (29 for
-    w = 8) after ``i_totals_valid`` or later: the products are computed one bit of the threshold a clock cycle.
+    Latency ``latency`` = 2 clock cycles from ``i_valid``, which has to come ``totals_latency`` = 21 clock cycles (29
+    for w = 8) after ``i_totals_valid`` or later: the products are computed one bit of the threshold a clock cycle.
 
     Numerics
     --------

@@ -1,7 +1,7 @@
 """Proves properties of a component with SymbiYosys and z3.
 
-A property is a function ``properties(m, component)`` that adds ``Assert``, ``Assume`` and ``Cover`` to ``m.d.comb``. The
-component starts as after a reset and is not reset again; its inputs are free but for what is assumed.
+A property is a function ``properties(m, component)`` that adds ``Assert``, ``Assume`` and ``Cover`` to ``m.d.comb``.
+The component starts as after a reset and is not reset again; its inputs are free but for what is assumed.
 """
 
 import os

@@ -78,7 +78,7 @@ ARITHMETIC = (
     "$mul",
     "$shl",
     "$shr",
-)  #: no handshake depends on it, and the covers of a deep pipeline take long with it
+)  #: no handshake depends on it, and covers of a deep pipeline take long with it
 STREAMS = {  # component, properties, clock cycles of the induction, of the covers
     "block_rows": (BlockRows(PARAMS), block_rows, 5, 12),
     "survivor_list": (SurvivorList(PARAMS), survivor_list, 3, 16),
