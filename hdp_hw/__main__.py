@@ -37,6 +37,13 @@ def main(argv=None):
     command.add_argument("--readme", metavar="FILE", type=Path, help="rewrite the table between this file's markers")
     command.set_defaults(run=bench)
 
+    command = commands.add_parser("synth", help="synthesise, place and route a core for an ECP5")
+    add_config(command)
+    command.add_argument("--device", default="LFE5U-85F", help="default: LFE5U-85F")
+    command.add_argument("--speed", type=int, default=6, help="speed grade, 6 to 8 (default: 6, the slowest)")
+    command.add_argument("--seeds", type=int, nargs="+", default=[1], help="of place and route (default: 1)")
+    command.set_defaults(run=synth)
+
     command = commands.add_parser("registers", help="write what is made from hdp_hw/registers.rdl")
     command.add_argument("--check", action="store_true", help="write nothing; fail if a file is not up to date")
     command.set_defaults(run=registers)
@@ -119,6 +126,19 @@ def bench(arguments):
         bench.bench(configs, arguments.quick, arguments.jobs, arguments.readme)
     except DriverError as error:
         print(f"hdp-hw bench: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def synth(arguments):
+    """hdp-hw synth: see hdp_hw.synth."""
+    from hdp_hw.synth import SynthesisError, synthesise
+
+    label, params = config_of(arguments)
+    try:
+        synthesise(label, params, arguments.device, arguments.speed, arguments.seeds)
+    except SynthesisError as error:
+        print(f"hdp-hw synth: {error}", file=sys.stderr)
         return 1
     return 0
 

@@ -1,6 +1,6 @@
-"""Registers: delay lines and pipelined adder trees."""
+"""Registers: delay lines, counters, pipelined adder trees."""
 
-from amaranth.hdl import Cat, ShapeCastable, Signal, Value
+from amaranth.hdl import C, Cat, ShapeCastable, Signal, Value
 
 
 def delay(m, value, cycles, name="delayed"):
@@ -21,6 +21,19 @@ def _as_shape(bits, shape):
     if isinstance(shape, ShapeCastable):
         return shape(bits)
     return bits.as_signed() if shape.signed else bits
+
+
+def unary_counter(m, limit, up, down, init=0, name="count"):
+    """A count from 0 to ``limit``, bit k of which says that it is above k; ``up`` and ``down`` move it by one.
+
+    So a comparison with 0 or ``limit`` takes no logic.
+    """
+    count = Signal(limit, init=(1 << init) - 1, name=name)
+    with m.If(up & ~down):
+        m.d.sync += count.eq(Cat(C(1, 1), count))
+    with m.If(down & ~up):
+        m.d.sync += count.eq(count[1:])
+    return count
 
 
 def adder_tree_latency(n_terms, levels_per_stage=2):

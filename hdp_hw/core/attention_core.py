@@ -8,10 +8,10 @@ from hdp_hw.array.digit_splitter import DigitSplitter
 from hdp_hw.array.operand_buffer import OperandBuffer
 from hdp_hw.array.tile_array import TileArray
 from hdp_hw.common.layouts import settings_layout
-from hdp_hw.common.pipeline import delay
+from hdp_hw.common.pipeline import delay, unary_counter
 from hdp_hw.common.storage import separate_memory
 from hdp_hw.core.drain import Drain
-from hdp_hw.core.head_table import N_HEADS, HeadTable, entry_error
+from hdp_hw.core.head_table import N_HEADS, HeadTable
 from hdp_hw.core.jobs import row_job_layout
 from hdp_hw.core.plane_loader import PlaneLoader
 from hdp_hw.core.pruned_means import PrunedMeans
@@ -24,7 +24,7 @@ from hdp_hw.pruning.block_rows import BlockRows
 from hdp_hw.pruning.geometry import Geometry
 from hdp_hw.pruning.predictor import Predictor
 from hdp_hw.pruning.survivor_list import SurvivorList
-from hdp_hw.settings import HeadError, Rule, Verdict
+from hdp_hw.settings import Verdict
 from hdp_hw.timing import OPERAND_LATENCY, PREDICTOR_ROWS, QUEUE_DEPTH
 
 
@@ -230,13 +230,9 @@ class AttentionCore(wiring.Component):
         settings = delay(m, self._entry(m, head, "predicted").settings, 1, "predicted_settings")
         starts, skips = Signal(), Signal()
         waiting = (self.loaded["integer"] & ~taken).bit_select(head, 1) & ~busy
-        skip = Cat(
-            entry.settings_error | (entry.errors[0] != HeadError.NONE) | (entry.settings.rule == Rule.DENSE)
-            for entry in (table.o_entries[index] for index in range(N_HEADS))
-        )
         m.d.comb += [
-            skips.eq(waiting & skip.bit_select(head, 1)),
-            starts.eq(waiting & ~skip.bit_select(head, 1)),
+            skips.eq(waiting & table.o_unpredicted.bit_select(head, 1)),
+            starts.eq(waiting & ~table.o_unpredicted.bit_select(head, 1)),
             rows.i_start.eq(starts),
             rows.i_n_q.eq(settings.n_q),
             rows.i_n_k.eq(settings.n_k),
@@ -286,8 +282,10 @@ class AttentionCore(wiring.Component):
         layout = row_job_layout(self.params)
 
         # Rows to predict, as long as the predictor has room for them.
-        in_flight = Signal(range(PREDICTOR_ROWS + 1))
-        room = in_flight != PREDICTOR_ROWS
+        in_flight = unary_counter(
+            m, PREDICTOR_ROWS, rows.o.valid & rows.o.ready, predictor.o_row_done, name="in_flight"
+        )
+        room = ~in_flight[-1]
         job = sequencer.i_predict.payload
         m.d.comb += [
             sequencer.i_predict.valid.eq(rows.o.valid & room),
@@ -297,14 +295,12 @@ class AttentionCore(wiring.Component):
             job.n_tiles.eq(Mux(rows.o.payload.n_blocks == 0, 1, rows.o.payload.n_blocks)),
             job.last.eq(rows.o.payload.last),
         ]
-        m.d.sync += in_flight.eq(in_flight + (rows.o.valid & rows.o.ready) - predictor.o_row_done)
 
         # Rows to execute. A refused head is a single row without tiles.
         head, taken = Signal(2), Signal(N_HEADS)
         entry = delay(m, self._entry(m, head, "executed"), 1, "executed")  # one cycle late, like the predicted one
         settings = entry.settings
-        failed = Cat(entry_error(table.o_entries[index]) != HeadError.NONE for index in range(N_HEADS))
-        error = failed.bit_select(head, 1)
+        error = table.o_failed.bit_select(head, 1)
         ready = self.predicted & self.loaded["fraction"] & self.loaded["value"] & self.loaded["integer"] & ~taken
         waiting = ready.bit_select(head, 1) & ~survivors.o_busy
         full = (entry.verdict == Verdict.DENSE) | (entry.verdict == Verdict.FALLBACK)
@@ -330,6 +326,7 @@ class AttentionCore(wiring.Component):
             survivors.o.ready.eq(score_queue.i.ready),
             queue.head.eq(head),
             queue.half.eq(entry.half),
+            queue.empty.eq((row.n_tiles == 0) | error),
             queue.full.eq(full),
             queue.stand_in.eq(Mux(pruned, settings.mean_output, settings.compensate & ~full)),
             score_queue.i.payload.eq(queue),
@@ -348,9 +345,14 @@ class AttentionCore(wiring.Component):
         m.d.comb += [
             score_queue.i.valid.eq(write),
             ends.eq(written & queue.last),
-            table.i_row_head.eq(Mux(written & ~queue.error, 1 << head, 0)),
-            table.i_row_blocks.eq(row.n_blocks),
-            table.i_row_tiles.eq(row.n_tiles),
+        ]
+        # The counts are not looked at before the row has left.
+        listed = Signal(N_HEADS)
+        m.d.comb += listed.eq(Mux(written & ~queue.error, 1 << head, 0))
+        m.d.comb += [
+            table.i_row_head.eq(delay(m, listed, 1, "listed")),
+            table.i_row_blocks.eq(delay(m, row.n_blocks, 1, "listed_blocks")),
+            table.i_row_tiles.eq(delay(m, row.n_tiles, 1, "listed_tiles")),
         ]
         m.d.sync += taken.eq((taken | Mux(ends, 1 << head, 0)) & ~table.o_retired)
         with m.If(ends):
@@ -373,10 +375,10 @@ class AttentionCore(wiring.Component):
             context_queue.i.payload.eq(softmax.i.payload),
             context_queue.i.valid.eq(softmax.i.valid & softmax.i.ready),
         ]
-        finished = Signal(range(2 * QUEUE_DEPTH))  # rows of the context queue whose weights are complete
         context = sequencer.i_context
-        _connect_while(m, finished != 0, context_queue.o, context)
-        m.d.sync += finished.eq(finished + softmax.o_finished - (context.valid & context.ready))
+        # Rows of the context queue whose weights are complete.
+        finished = unary_counter(m, QUEUE_DEPTH, softmax.o_finished, context.valid & context.ready, name="finished")
+        _connect_while(m, finished[0], context_queue.o, context)
         wiring.connect(m, sequencer.o_context, drain_queue.i)
         wiring.connect(m, drain_queue.o, drain.i)
         m.d.comb += [
@@ -387,10 +389,9 @@ class AttentionCore(wiring.Component):
             sums.r_en.eq(drain.i_sums.ready),
         ]
 
-        stores = Signal(2, init=2)  # of the drain that are free
-        begins = sequencer.o_context.valid & sequencer.o_context.ready & (sequencer.o_context.payload.n_tiles != 0)
-        m.d.comb += sequencer.i_context_free.eq(stores != 0)
-        m.d.sync += stores.eq(stores + drain.o_free - begins)
+        begins = sequencer.o_context.valid & sequencer.o_context.ready & ~sequencer.o_context.payload.empty
+        stores = unary_counter(m, 2, drain.o_free, begins, init=2, name="stores")  # of the drain that are free
+        m.d.comb += sequencer.i_context_free.eq(stores[0])
         wiring.connect(m, drain.o, wiring.flipped(self.o))
         m.d.comb += [drain.i_report_free.eq(self.table.o_report_free), self.table.i_report.eq(drain.o_report)]
 

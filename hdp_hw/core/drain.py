@@ -8,7 +8,7 @@ from hdp_hw.approximation.multiply import multiply, multiply_latency
 from hdp_hw.approximation.normaliser import Normaliser
 from hdp_hw.approximation.reciprocal import Reciprocal
 from hdp_hw.common.layouts import row_layout
-from hdp_hw.common.pipeline import delay
+from hdp_hw.common.pipeline import delay, unary_counter
 from hdp_hw.common.storage import separate_memory
 from hdp_hw.core.jobs import row_job_layout
 from hdp_hw.params import bits_for
@@ -119,7 +119,7 @@ class Drain(wiring.Component):
         # Two stores of a row's slices, all T query rows in one word.
         m.submodules.contexts = contexts = separate_memory(row_layout(self.context_slice, params), 2 << slice_bits)
         m.submodules.values = values = separate_memory(self.value_slice, 2 << slice_bits)
-        write_store, read_store, waiting = Signal(), Signal(), Signal(2)
+        write_store, read_store = Signal(), Signal()
         for store, value in ((contexts, self.i_context), (values, self.i_value_sum)):
             write = store.write_port()
             m.d.comb += [
@@ -131,32 +131,32 @@ class Drain(wiring.Component):
         m.d.sync += write_store.eq(write_store ^ complete)
 
         # One beat a cycle: part of a slice of a query row.
-        active, advance = Signal(), Signal()
+        active, advance = Signal(), Signal(init=1)
         job, sums, shape = Signal(row_job_layout(params)), Signal(self.sums_layout), Signal(self.shape_layout)
         n_rows = Signal(range(tile + 1))
         row, slice_, part = Signal(range(tile)), Signal(slice_bits), Signal(range(n_parts + 1))
-        last_part, last_slice, last, takes = Signal(), Signal(), Signal(), Signal()  # last_slice is told a cycle ahead
+        last_part, last, takes = Signal(), Signal(), Signal()
+        last_slice, last_row = Signal(), Signal()  # told a cycle ahead, for the last beat decides what is taken
         incoming = self.i.payload
-        empty, ends = incoming.n_tiles == 0, Signal()
+        empty, ends, waiting = incoming.empty, Signal(), Signal()
         m.d.comb += [
             last_part.eq(part == n_parts - 1),
-            last.eq(job.error | (last_part & last_slice & (row + 1 == n_rows))),
+            last.eq(job.error | (last_part & last_slice & last_row)),
             ends.eq(active & advance & last),
-            takes.eq((~active | ends) & self.i.valid & self.i_sums.valid & (empty | (waiting != 0))),
+            takes.eq((~active | ends) & self.i.valid & self.i_sums.valid & (empty | waiting)),
             self.i.ready.eq(takes),
             self.i_sums.ready.eq(takes),
-            self.o_free.eq(ends & (job.n_tiles != 0)),
+            self.o_free.eq(ends & ~job.empty),
         ]
-        m.d.sync += [
-            waiting.eq(waiting + complete - (takes & ~empty)),
-            read_store.eq(read_store ^ self.o_free),
-        ]
+        m.d.comb += waiting.eq(unary_counter(m, 2, complete, takes & ~empty, name="stores_waiting")[0])
+        m.d.sync += read_store.eq(read_store ^ self.o_free)
         with m.If(active & advance):
             m.d.sync += part.eq(part + 1)
             with m.If(last_part):
                 m.d.sync += [part.eq(0), slice_.eq(slice_ + 1), last_slice.eq(slice_ + 2 == shape.slices)]
                 with m.If(last_slice):
-                    m.d.sync += [slice_.eq(0), last_slice.eq(shape.slices == 1), row.eq(row + 1)]
+                    m.d.sync += [slice_.eq(0), last_slice.eq(shape.slices == 1)]
+                    m.d.sync += [row.eq(row + 1), last_row.eq(row + 2 == n_rows)]
         with m.If(~active | ends):
             m.d.sync += [active.eq(takes), row.eq(0), slice_.eq(0), part.eq(0)]
         next_shape = data.View(self.shape_layout, Signal(self.shape_layout.size, name="next_shape"))
@@ -172,6 +172,7 @@ class Drain(wiring.Component):
                 shape.eq(next_shape),
                 last_slice.eq(next_shape.slices == 1),
                 n_rows.eq(Mux(incoming.last & (partial != 0), partial, tile)),
+                last_row.eq(incoming.last & (partial == 1)),
             ]
 
         # What the beat needs; the memories answer in the next cycle, like the registers beside them.
@@ -191,7 +192,7 @@ class Drain(wiring.Component):
                 row_then.eq(row),
                 part_then.eq(part),
                 upper.eq(slice_[0]),
-                without_tiles.eq(job.n_tiles == 0),
+                without_tiles.eq(job.empty),
                 pipeline.i_beat.eq(active & ~job.error),
                 pipeline.i_ends.eq(active & last & job.last),
                 pipeline.i_n_pruned.eq(sums.n_pruned),
@@ -226,13 +227,12 @@ class Drain(wiring.Component):
                 leaving.y.eq(pipeline.o_y),
             ]
             m.d.sync += kept.eq(leaving)
-        m.d.sync += waits.eq(~passes)
+        m.d.sync += [waits.eq(~passes), advance.eq(passes)]
         m.d.comb += [
             self.o.valid.eq(leaving.beat & (~leaving.ends | self.i_report_free)),
             self.o.payload.data.eq(leaving.y),
             self.o.payload.last.eq(leaving.ends),
             passes.eq((~leaving.beat | self.o.ready) & (~leaving.ends | self.i_report_free)),
-            advance.eq(~waits),
             self.o_report.eq(leaving.ends & passes),
         ]
         return m

@@ -8,7 +8,7 @@ from hdp_hw.common.layouts import settings_layout
 from hdp_hw.core.jobs import head_shape_layout
 from hdp_hw.core.settings_check import SettingsCheck
 from hdp_hw.params import bits_for
-from hdp_hw.settings import HeadError, Verdict
+from hdp_hw.settings import HeadError, Rule, Verdict
 
 N_HEADS = 3  #: heads inside the core: one executing, one predicted, one loading
 
@@ -44,7 +44,11 @@ class HeadTable(wiring.Component):
         The oldest head ends; only while ``o_report_free``, and after all that is known of it.
     o_entries : Out(data.ArrayLayout(self.entry_layout, N_HEADS))
     o_used : Out(unsigned(N_HEADS))
-        A bit an entry.
+        A bit an entry, as the next two.
+    o_unpredicted : Out(unsigned(N_HEADS))
+        The head needs no prediction: the dense rule, or an error of its settings or I plane.
+    o_failed : Out(unsigned(N_HEADS))
+        The head has an error.
     o_status : Out(stream.Signature(self.status_layout))
     o_report_free : Out(unsigned(1))
         No status waits.
@@ -105,6 +109,8 @@ class HeadTable(wiring.Component):
                 "i_report": In(unsigned(1)),
                 "o_entries": Out(data.ArrayLayout(self.entry_layout, N_HEADS)),
                 "o_used": Out(unsigned(N_HEADS)),
+                "o_unpredicted": Out(unsigned(N_HEADS)),
+                "o_failed": Out(unsigned(N_HEADS)),
                 "o_status": Out(stream.Signature(self.status_layout)),
                 "o_report_free": Out(unsigned(1)),
                 "o_retired": Out(unsigned(N_HEADS)),
@@ -152,10 +158,16 @@ class HeadTable(wiring.Component):
                     entry.theta_head.eq(0),
                     entry.n_visited.eq(0),
                     entry.n_kept.eq(0),
+                    self.o_unpredicted[head].eq(~check.o_legal | (settings.rule == Rule.DENSE)),
+                    self.o_failed[head].eq(~check.o_legal),
                 ]
             for plane in range(3):
                 with m.If(self.i_loaded[plane][head]):
                     m.d.sync += entry.errors[plane].eq(self.i_errors[plane])
+                    with m.If(self.i_errors[plane] != HeadError.NONE):
+                        m.d.sync += self.o_failed[head].eq(1)
+                        if plane == 0:
+                            m.d.sync += self.o_unpredicted[head].eq(1)
             with m.If(self.i_predicted[head]):
                 m.d.sync += [entry.verdict.eq(self.i_verdict), entry.theta_head.eq(self.i_theta_head)]
             with m.If(self.i_row_head[head]):

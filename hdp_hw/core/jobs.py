@@ -10,8 +10,8 @@ def row_job_layout(params):
     """A block row on its way from the survivor list to the drain.
 
     head, half : the head's place among the three in the table, and among the two in the F and V buffers; row : block
-    row; base, n_tiles : its score slots; full : FULL scores; stand_in : compensated; last : of its head; error : the
-    head gives no output.
+    row; base, n_tiles : its score slots; empty : it has none; full : FULL scores; stand_in : compensated; last : of its
+    head; error : the head gives no output.
     """
     return data.StructLayout(
         {
@@ -20,6 +20,7 @@ def row_job_layout(params):
             "row": unsigned(params.block_width),
             "base": unsigned(params.score_slot_width),
             "n_tiles": unsigned(params.n_blocks_width),
+            "empty": unsigned(1),
             "full": unsigned(1),
             "stand_in": unsigned(1),
             "last": unsigned(1),

@@ -95,9 +95,9 @@ class Sequencer(wiring.Component):
             with m.Default():
                 m.d.comb += limit.eq(shape.slices)
         is_context = mode == ArrayMode.CONTEXT
-        goes_cross = (mode == ArrayMode.INTEGER) & ~predict
         # Ends are told a cycle ahead: the last cycle of an operation decides what begins in the next.
         last_tile, last_cycle = Signal(), Signal()
+        goes_cross = Signal()  # the tile's CROSS cycles are still to come
         first_tile, ends = Signal(), Signal()
         m.d.comb += [first_tile.eq(tile == 0), ends.eq(last_tile & last_cycle & ~goes_cross)]
 
@@ -113,11 +113,12 @@ class Sequencer(wiring.Component):
                 with m.If(last_cycle):
                     m.d.sync += [cycle.eq(0), last_cycle.eq(limit == 1)]
                     with m.If(goes_cross):
-                        m.d.sync += [mode.eq(ArrayMode.CROSS), last_cycle.eq(shape.cross == 1)]
+                        m.d.sync += [mode.eq(ArrayMode.CROSS), last_cycle.eq(shape.cross == 1), goes_cross.eq(0)]
                     with m.Else():
                         m.d.sync += [tile.eq(tile + 1), last_tile.eq(tile + 2 == job.n_tiles)]
                         with m.If(mode == ArrayMode.CROSS):
                             m.d.sync += [mode.eq(ArrayMode.INTEGER), last_cycle.eq(shape.integer == 1)]
+                            m.d.sync += goes_cross.eq(1)
         m.d.comb += [
             op.mode.eq(mode),
             op.predict.eq(predict),
@@ -147,8 +148,8 @@ class Sequencer(wiring.Component):
         for name, condition in (("context", self.i_context_free), ("score", 1)):
             source, sink = getattr(self, f"i_{name}"), getattr(self, f"o_{name}")
             begins[name] = Signal(name=f"{name}_begins")
-            passes = source.valid & (source.payload.n_tiles == 0)
-            wanted = source.valid & (source.payload.n_tiles != 0) & condition & sink.ready & free
+            passes = source.valid & source.payload.empty
+            wanted = source.valid & ~source.payload.empty & condition & sink.ready & free
             before = self.i_predict.valid | (begins["context"] if name == "score" else 0)
             m.d.comb += [
                 begins[name].eq(wanted & ~before),
@@ -161,6 +162,7 @@ class Sequencer(wiring.Component):
             m.d.sync += [
                 active.eq(self.i_predict.valid | begins["context"] | begins["score"]),
                 predict.eq(self.i_predict.valid),
+                goes_cross.eq(0),
                 cycle.eq(0),
                 tile.eq(0),
             ]
@@ -172,10 +174,10 @@ class Sequencer(wiring.Component):
                 m.d.sync += mode.eq(ArrayMode.CONTEXT)
             with m.Else():
                 self._load(m, job, shape, self.i_score.payload, last_tile, last_cycle, "integer")
-                m.d.sync += mode.eq(ArrayMode.INTEGER)
+                m.d.sync += [mode.eq(ArrayMode.INTEGER), goes_cross.eq(1)]
                 with m.If(self.i_score.payload.full):
                     self._load(m, job, shape, self.i_score.payload, last_tile, last_cycle, "slices")
-                    m.d.sync += mode.eq(ArrayMode.FULL)
+                    m.d.sync += [mode.eq(ArrayMode.FULL), goes_cross.eq(0)]
         return m
 
     def _load(self, m, job, shape, source, last_tile, last_cycle, limit):

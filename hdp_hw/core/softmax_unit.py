@@ -144,7 +144,7 @@ class SoftmaxUnit(wiring.Component):
                     last.eq(last_tile | (next_is_last_tile & ~job.stand_in & (n_steps == 1))),
                 ]
         takes = Signal()
-        empty = self.i.payload.n_tiles == 0
+        empty = self.i.payload.empty
         m.d.comb += [
             takes.eq(free & self.i.valid & (empty | maxima.r_rdy)),
             self.i.ready.eq(takes),
@@ -181,9 +181,9 @@ class SoftmaxUnit(wiring.Component):
         stored_elements = delay(m, elements.data, 1, "stored_elements")
         max_then = delay(m, row_max, read_latency - 1, "max")
         scale_then = delay(m, scale, at_lanes - 1, "scale")
-        stands_in = delay(m, stand_in & active & (job.n_tiles != 0), read_latency, "stand_in")
+        stands_in = delay(m, stand_in & active & ~job.empty, read_latency, "stand_in")
         step_then = delay(m, step, read_latency, "step")
-        computes = delay(m, active & ~stand_in & (job.n_tiles != 0), read_latency, "computes")
+        computes = delay(m, active & ~stand_in & ~job.empty, read_latency, "computes")
         lane_valid = []
         for k in range(rows):
             for c in range(tile):
@@ -221,7 +221,7 @@ class SoftmaxUnit(wiring.Component):
         last_then = delay(m, active & last, at_sum, "last")
         adds = delay(m, writes, tree, "adds")
         step_of_sum = delay(m, step_of_weights, tree, "step_of_sum")
-        job_then = delay(m, Cat(job.stand_in, job.n_tiles == 0), at_sum, "job")
+        job_then = delay(m, Cat(job.stand_in, job.empty), at_sum, "job")
         mean_then = delay(m, mean.n_pruned, at_weights + tree, "n_pruned")
         n_k_then = delay(m, scale.n_k, at_sum - 1, "n_k")
         sums = self.o_sums

@@ -69,9 +69,11 @@ class CoarseLogit(wiring.Component):
                 shifted = Signal(scaled.shape(), name=f"shifted_{r}_{c}")
                 logit = Signal(scaled.shape(), name=f"logit_{r}_{c}")
                 m.d.comb += logit.eq(shifted >> Cat(C(0, 3), coarse_shift))
+                # Only the lowest bit tells DISTANCE_MAX from what is one above.
+                above, low = logit[DISTANCE_WIDTH:].any(), logit[:DISTANCE_WIDTH]
                 m.d.sync += [
                     shifted.eq(scaled >> shift[:3]),
-                    self.o_logit[r][c].eq(Mux(logit > DISTANCE_MAX, DISTANCE_MAX, logit)),
+                    self.o_logit[r][c].eq(Mux(above, DISTANCE_MAX, Cat(low[0] & ~low[1:].all(), low[1:]))),
                 ]
         m.d.comb += self.o_valid.eq(delay(m, self.i_valid, self.latency, "valid"))
         return m

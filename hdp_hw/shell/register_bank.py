@@ -89,6 +89,10 @@ class RegisterBank(wiring.Component):
     def __init__(self, params):
         self.params = params
         self.job_reset = {name: field.reset for name, field in job_fields().items()}
+        # Registers without an output of their own; the proofs in tb/formal refer to them.
+        self.enabled = Signal(BY_NAME["IRQ_ENABLE"].fields[0].width)
+        self.pending = Signal(event_layout())
+        self.high_words = {name: Signal(32, name=f"{name}_high") for name, _ in counter_layout()}
         super().__init__(
             {
                 "registers": In(register_port()),
@@ -104,9 +108,7 @@ class RegisterBank(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         port = self.registers
-        enabled = Signal(BY_NAME["IRQ_ENABLE"].fields[0].width)
-        pending, cleared = Signal(event_layout()), Signal(event_layout())
-        high_words = {name: Signal(32, name=f"{name}_high") for name, _ in self.i_counters.shape()}
+        enabled, pending, cleared = self.enabled, self.pending, Signal(event_layout())
 
         # What software writes: {field: register, or pulse}. The default is first, the write in between, reset last.
         stored = {name: self.o_job[name] for name in self.job_reset}
@@ -144,14 +146,14 @@ class RegisterBank(wiring.Component):
                     if register.group != "counters":
                         for name, field in register.members.items():
                             if "r" in field.access:
-                                value = self._value(register, name, field, stored, pending)
+                                value = self._value(register, name, field, stored)
                                 m.d.sync += port.read_data[field.low : field.low + field.width].eq(value)
                     elif half == "low":
                         m.d.sync += port.read_data.eq(self.i_counters[counter][:32])
                         with m.If(port.read):
-                            m.d.sync += high_words[counter].eq(self.i_counters[counter][32:])
+                            m.d.sync += self.high_words[counter].eq(self.i_counters[counter][32:])
                     else:
-                        m.d.sync += port.read_data.eq(high_words[counter])
+                        m.d.sync += port.read_data.eq(self.high_words[counter])
 
         with m.If(self.o_control.reset):
             m.d.sync += [
@@ -159,16 +161,16 @@ class RegisterBank(wiring.Component):
                 self.o_job.eq(self.o_job.shape().const(self.job_reset)),
                 enabled.eq(0),
                 pending.eq(0),
-                *(high.eq(0) for high in high_words.values()),
+                *(high.eq(0) for high in self.high_words.values()),
             ]
         return m
 
-    def _value(self, register, name, field, stored, pending):
+    def _value(self, register, name, field, stored):
         """What a field reads as."""
         if register.group == "parameters":
             return Const(getattr(self.params, name), field.width)
         if field.w1c:
-            return pending[field.name]
+            return self.pending[field.name]
         if "w" in field.access:
             return stored[name]
         return self.i_status[name] if field.reset is None else Const(field.reset, field.width)

@@ -36,9 +36,9 @@ def past(m, value, cycles=1):
 
 
 def holds(m, stream):
-    """1 unless a beat that was not taken in the clock cycle before has changed or gone."""
+    """Of a Stream or an interface: 1 unless a beat that was not taken in the clock cycle before has changed or gone."""
     stalled = past(m, stream.valid & ~stream.ready)
-    return ~stalled | (stream.valid & (stream.payload == past(m, stream.payload)))
+    return ~stalled | (stream.valid & (Value.cast(stream.payload) == past(m, Value.cast(stream.payload))))
 
 
 def held(m, value, condition):

@@ -1,25 +1,30 @@
 """Proofs: the stream contract, the bounded response of the register port, the register bank against its description."""
 
 import pytest
-from amaranth.hdl import Assert, Assume, Cat, Const, Cover, Mux, Signal, Value
+from amaranth.hdl import Assert, Assume, Cat, Const, Cover, Module, Mux, Signal, Value, unsigned
+from amaranth.lib import stream
+from amaranth.lib.wiring import Component, In, Out
 
 from hdp_hw.core.drain import Drain
 from hdp_hw.core.head_table import HeadTable
+from hdp_hw.core.jobs import head_shape_layout, row_job_layout
 from hdp_hw.core.plane_loader import PlaneLoader
+from hdp_hw.core.sequencer import Sequencer
 from hdp_hw.core.softmax_unit import SoftmaxUnit
-from hdp_hw.params import HdpParams
+from hdp_hw.params import ArrayMode, HdpParams
 from hdp_hw.pruning.block_rows import BlockRows
 from hdp_hw.pruning.survivor_list import SurvivorList
-from hdp_hw.register_map import BY_NAME, REGISTERS
+from hdp_hw.register_map import REGISTERS
 from hdp_hw.shell.axi import Response
 from hdp_hw.shell.axi_lite import AxiLite
 from hdp_hw.shell.register_bank import RegisterBank
-from tb.formal.contract import held, not_from_ready, past, stream_contract
-from tb.formal.runner import assert_independent, prove
+from tb.formal.contract import held, holds, not_from_ready, past, stream_contract
+from tb.formal.runner import NotProved, assert_independent, prove
 
 pytestmark = [pytest.mark.slow, pytest.mark.formal]
 
 PARAMS = HdpParams(tile=2, lanes=4, digit_width=4, max_head_dim=16, max_seq_len=16)
+FEW_BLOCKS = HdpParams(tile=4, lanes=4, digit_width=4, max_head_dim=16, max_seq_len=16)
 
 
 # -- streams of the core ----------------------------------------------------------------------------------------------
@@ -103,6 +108,124 @@ def test_valid_does_not_wait_for_ready(name):
     assert_independent(component, f"{name}_streams", not_from_ready(component))
 
 
+# -- the schedule -----------------------------------------------------------------------------------------------------
+def sequencer(m, sequencer):
+    """Every tile of every row that is taken has its micro-operations, once and in order, and nothing else has any."""
+    op, head_shapes = sequencer.o_op, sequencer.i_shapes
+    rows = {name: getattr(sequencer, f"i_{name}") for name in ("predict", "score", "context")}
+    row, shape = Signal(row_job_layout(PARAMS)), Signal(head_shape_layout(PARAMS))
+    kinds = Signal(len(rows))  # which of rows begins, or none
+    for bit, (name, source) in enumerate(rows.items()):
+        begins = source.valid & source.ready & ~source.payload.empty
+        m.d.comb += Assume(source.payload.empty == (source.payload.n_tiles == 0))
+        m.d.comb += [kinds[bit].eq(begins), Assert(~begins | (kinds == 1 << bit))]
+        with m.If(begins):
+            m.d.comb += row.eq(source.payload)
+        m.d.comb += [Assume(source.payload.head < 3), Assume(source.payload.n_tiles <= 3), Assume(holds(m, source))]
+        if name != "predict":
+            sink = getattr(sequencer, f"o_{name}")
+            m.d.comb += Assert((sink.valid & sink.ready) == (source.valid & source.ready))  # a row is passed on once
+            m.d.comb += Assert(~sink.valid | (sink.payload == source.payload))
+    m.d.comb += Assume(~rows["predict"].valid | ~rows["predict"].payload.empty)
+    for head in range(3):
+        with m.If(row.head == head):
+            m.d.comb += shape.eq(head_shapes[head])
+        for cycles in (head_shapes[head].integer, head_shapes[head].cross, head_shapes[head].slices):
+            m.d.comb += Assume((cycles > 0) & (cycles <= 2))
+
+    # The operation of this clock cycle, by counting: tiles, and steps of a tile; for the context, tiles of a slice.
+    latency = sequencer.latency
+    begins, running = past(m, kinds.any(), latency), Signal()
+    held = {"row": Signal(row.shape()), "shape": Signal(shape.shape()), "kinds": Signal(len(kinds))}
+    now = {"row": past(m, row, latency), "shape": past(m, shape, latency), "kinds": past(m, kinds, latency)}
+    row, shape, kinds = (Signal(signal.shape(), name=f"{name}_now") for name, signal in held.items())
+    for name, target in (("row", row), ("shape", shape), ("kinds", kinds)):
+        m.d.comb += Value.cast(target).eq(Mux(begins, now[name], held[name]))
+        m.d.sync += Value.cast(held[name]).eq(target)
+    predict, context = kinds[0], kinds[2]
+    tile_then, step_then = Signal(4), Signal(4)
+    tile, step = Mux(begins, 0, tile_then), Mux(begins, 0, step_then)
+    whole = Mux(predict, shape.integer, Mux(row.full, shape.slices, shape.integer + shape.cross))
+    last_tile, last_step = tile + 1 == row.n_tiles, step + 1 == Mux(context, shape.slices, whole)
+    inner = Mux(context, last_tile, last_step)
+    m.d.sync += [
+        running.eq((begins | running) & ~(last_tile & last_step)),
+        tile_then.eq(Mux(context, Mux(last_tile, 0, tile + 1), tile + last_step)),
+        step_then.eq(Mux(context, step + last_tile, Mux(last_step, 0, step + 1))),
+    ]
+    crosses = ~predict & ~row.full & (step >= shape.integer)
+    mode = Mux(crosses, ArrayMode.CROSS, Mux(row.full & ~predict, ArrayMode.FULL, ArrayMode.INTEGER))
+    expected = {
+        "mode": Mux(context, ArrayMode.CONTEXT, mode),
+        "predict": predict,
+        "head": row.head,
+        "row": row.row,
+        "cycle": Mux(context, step, Mux(crosses, step - shape.integer, step)),
+        "first": Mux(context, tile == 0, step == 0),
+        "last": inner,
+    }
+    m.d.comb += [
+        Assert(~(begins & running)),
+        Assert(sequencer.o_valid == (begins | running)),
+        *(Assert(~sequencer.o_valid | (op[name] == value)) for name, value in expected.items()),
+        Assert(~sequencer.o_valid | Mux(predict, op.column == tile, op.slot == (row.base + tile)[: len(op.slot)])),
+        *(Cover(kinds[bit] & running & last_tile & last_step) for bit in range(3)),
+        Cover(crosses & running & last_tile & last_step),
+    ]
+
+
+@pytest.mark.parametrize(("mode", "depth"), [("bmc", 12), ("cover", 16)])
+def test_sequencer(mode, depth):
+    prove(Sequencer(PARAMS), sequencer, "sequencer", depth, mode)
+
+
+# -- the list of survivors --------------------------------------------------------------------------------------------
+def survivors(m, listing):
+    """Of each row, exactly the blocks of its mask are listed, once and in order, in slots that follow one another."""
+    n_rows, row, longest = listing.params.max_blocks, listing.o.payload, listing.params.max_seq_len
+    shape = Cat(listing.i_head, listing.i_n_q, listing.i_n_k, listing.i_causal, listing.i_all, listing.i_none)
+    busy = listing.i_start | listing.o_busy
+    m.d.comb += [Assume(~(listing.i_start & listing.o_busy)), Assume(held(m, shape, busy)), Assume(listing.i_head == 1)]
+    m.d.comb += [Assume((length > 0) & (length <= longest)) for length in (listing.i_n_q, listing.i_n_k)]
+    m.d.comb += Assume(listing.i_freed == 0)
+
+    # The masks of head 1, which must be there before the head begins; the memory starts with zeros.
+    masks = [Signal(n_rows, name=f"mask_{index}") for index in range(n_rows)]
+    mask, written = Signal(n_rows), listing.i_mask_valid & (listing.i_mask_head == 1)
+    m.d.comb += [Assume(~(written & busy)), Assume(listing.i_mask_index == 0)]  # rows of one word
+    for index, stored in enumerate(masks):
+        with m.If(written & (listing.i_mask_row == index)):
+            m.d.sync += stored.eq(listing.i_mask)
+        with m.If(row.row == index):
+            m.d.comb += mask.eq(stored)
+    # The blocks that a mask may have: of a row's keys.
+    beyond = Signal(n_rows)
+    m.d.comb += beyond.eq(~((1 << row.n_blocks) - 1))
+    m.d.comb += Assume(~listing.o.valid | listing.i_all | listing.i_none | ~(mask & beyond).any())
+
+    seen, last_slot = Signal(n_rows), Signal(listing.o_slot.shape(), init=-1)
+    column = (1 << listing.o_column)[:n_rows]
+    now = seen | Mux(listing.o_survivor_valid, column, 0)
+    slot = Mux(listing.o_survivor_valid, listing.o_slot, last_slot)
+    wanted = Mux(listing.i_none, 0, Mux(listing.i_all, ~beyond, mask))
+    m.d.sync += seen.eq(Mux(listing.o.valid & listing.o.ready, 0, now))
+    with m.If(listing.o_survivor_valid):
+        m.d.comb += Assert(column > seen)  # once, in order
+        m.d.comb += Assert(listing.o_slot == (last_slot + 1)[: len(last_slot)])
+    m.d.sync += last_slot.eq(slot)
+    n_tiles = sum(wanted[index] for index in range(n_rows))
+    m.d.comb += [
+        Assert(~listing.o.valid | ((now == wanted) & (row.n_tiles == n_tiles))),
+        Assert(~listing.o.valid | (row.base == (slot + 1 - n_tiles)[: len(row.base)])),
+        Cover(listing.o.valid & (n_tiles == 3) & ~listing.i_all),
+    ]
+
+
+@pytest.mark.parametrize(("mode", "depth"), [("bmc", 16), ("cover", 16)])
+def test_survivor_list(mode, depth):
+    prove(SurvivorList(FEW_BLOCKS), survivors, "survivor_list", depth, mode)
+
+
 # -- the register port ------------------------------------------------------------------------------------------------
 def axi_lite(m, bus):
     """Each request is passed on once, as it was sent, and answered once, with what the bank says, in bounded time."""
@@ -160,88 +283,105 @@ def test_axi_lite_has_no_combinational_path():
 
 
 # -- the register bank against the register map -----------------------------------------------------------------------
-def bits_of(word, field):
-    """A field's bits of a word."""
-    return word[field.low : field.low + field.width]
+def register_bank(m, bank):
+    """Every register of the bank is what the map says, whatever is written, read and happens.
 
+    One step of induction: all registers are compared with what they were, and nothing else is remembered.
+    """
+    port, reset, started = bank.registers, bank.o_control.reset, past(m, Const(1))
+    events, pending = bank.i_events.as_value(), bank.pending.as_value()
 
-def written(m, bank):
-    """What software writes is in the job registers until it writes again or resets; commands last one clock cycle."""
-    port, started = bank.registers, past(m, Const(1))
-    whole, mapped = port.write_strobe == 0xF, 0
+    def becomes(register, after_reset, following):
+        """``register`` is ``following`` of the clock cycle before, or else as after a reset."""
+        following = Mux(reset, after_reset, following)
+        m.d.comb += Assert(register == Mux(started, past(m, following), after_reset))
+
+    writable, readable, word = [], [], Signal(32)
     for register in REGISTERS:
-        hit = port.write_address == register.address // 4
+        chosen = port.write_address == register.address // 4
+        write = port.write & (port.write_strobe == 0xF) & chosen
+        read = port.read_address == register.address // 4
+        readable.append(read)
         if "w" in register.access:
-            mapped |= hit
+            writable.append(chosen)
+        counter, _, half = register.name.lower().rpartition("_")
+        shown = {}
         for name, field in register.members.items():
-            new = bits_of(port.write_data, field)
+            new = port.write_data[field.low : field.low + field.width]
             if field.singlepulse:
-                command = Mux(port.write & whole & hit & ~bank.o_control.reset, new, 0)
-                m.d.comb += Assert(bank.o_control[field.name] == past(m, command))
+                becomes(bank.o_control[field.name], 0, write & new)
+            elif register.name == "IRQ_STATUS":
+                cleared = write & new
+                shown[field] = bank.pending[field.name]
+                becomes(bank.pending[field.name], 0, (bank.pending[field.name] & ~cleared) | bank.i_events[field.name])
+            elif register.name == "IRQ_ENABLE":
+                shown[field] = bank.enabled
+                becomes(bank.enabled, 0, Mux(write, new, bank.enabled))
             elif register.group == "job":
-                now = bank.o_job[name].as_unsigned()
-                then = Mux(bank.o_control.reset, field.reset, Mux(port.write & whole & hit, new, now))
-                m.d.comb += Assert(now == Mux(started, past(m, then), field.reset))
-    m.d.comb += Assert(~past(m, port.write) | (port.write_error == past(m, ~(whole & mapped))))
+                shown[field] = bank.o_job[name].as_unsigned()
+                becomes(shown[field], field.reset, Mux(write, new, shown[field]))
+            elif register.group == "counters" and half == "low":
+                shown[field], high = bank.i_counters[counter][:32], bank.high_words[counter]
+                becomes(high, 0, Mux(port.read & read, bank.i_counters[counter][32:], high))
+            elif register.group == "counters":
+                shown[field] = bank.high_words[counter]
+            elif register.group == "parameters":
+                shown[field] = getattr(PARAMS, name)
+            else:
+                shown[field] = bank.i_status[name] if field.reset is None else field.reset
+        with m.If(read):
+            m.d.comb += [word[field.low : field.low + field.width].eq(value) for field, value in shown.items()]
+    refused = ~(Cat(writable).any() & (port.write_strobe == 0xF))
+    m.d.comb += [
+        Assert(bank.irq == past(m, (pending & bank.enabled).any())),
+        Assert(~past(m, port.write) | (port.write_error == past(m, refused))),
+        Assert(~past(m, port.read) | (port.read_error == past(m, ~Cat(readable).any()))),
+        Assert(~past(m, port.read) | (port.read_data == past(m, word))),
+        Cover(bank.irq & reset & events.any()),
+    ]
 
 
-def shown(m, bank):
-    """What software reads is what the map says of each field, interrupts and snapshots included."""
-    port, reset = bank.registers, bank.o_control.reset
-    write = port.write & (port.write_strobe == 0xF)
-    pending, enabled = Signal(len(bank.i_events.as_value())), Signal(len(bank.i_events.as_value()))
-    cleared = Mux(write & (port.write_address == BY_NAME["IRQ_STATUS"].address // 4), port.write_data, 0)
-    m.d.sync += pending.eq(Mux(reset, 0, (pending & ~cleared) | bank.i_events.as_value()))
-    with m.If(write & (port.write_address == BY_NAME["IRQ_ENABLE"].address // 4)):
-        m.d.sync += enabled.eq(port.write_data)
-    with m.If(reset):
-        m.d.sync += enabled.eq(0)
-    m.d.comb += Assert(bank.irq == past(m, (pending & enabled).any()))
-
-    word, mapped = Signal(32), Signal()
-    for register in REGISTERS:
-        name = register.name.lower()
-        hit = port.read_address == register.address // 4
-        if register.group == "counters" and name.endswith("_low"):
-            value = bank.i_counters[name.removesuffix("_low")]
-            high = Signal(32, name=f"{name}_high_word")
-            with m.If(port.read & hit):
-                m.d.sync += high.eq(value[32:])
-            with m.If(reset):
-                m.d.sync += high.eq(0)
-            fields = {name: value[:32]}
-        elif register.group == "counters":
-            fields = {name: high}  # of the register before
-        elif register.group == "parameters":
-            fields = {name: getattr(PARAMS, name)}
-        else:
-            sources = dict(bank.i_status.shape()), dict(bank.o_job.shape())
-            fields = {}
-            for member, field in register.members.items():
-                if member in sources[0]:
-                    fields[member] = bank.i_status[member]
-                elif member in sources[1]:
-                    fields[member] = bank.o_job[member]
-                elif register.name == "IRQ_STATUS":
-                    fields[member] = bits_of(pending, field)
-                elif register.name == "IRQ_ENABLE":
-                    fields[member] = enabled
-                else:
-                    fields[member] = 0 if field.access == "w" else field.reset
-        with m.If(hit):
-            m.d.comb += mapped.eq(1)
-            for member, field in register.members.items():
-                m.d.comb += bits_of(word, field).eq(fields[member])
-    answered = past(m, port.read)
-    m.d.comb += Assert(~answered | (port.read_error == past(m, ~mapped)))
-    m.d.comb += Assert(~answered | (port.read_data == past(m, word)))
-    m.d.comb += Cover(bank.irq & past(m, bank.irq) & reset)
+@pytest.mark.parametrize(("mode", "depth"), [("prove", 1), ("cover", 6)])
+def test_register_bank(mode, depth):
+    prove(RegisterBank(PARAMS), register_bank, "register_bank", depth, mode)
 
 
-def test_register_bank_holds_what_is_written():
-    prove(RegisterBank(PARAMS), written, "register_bank_written", 2)
+# -- what does not hold is noticed ------------------------------------------------------------------------------------
+class Wire(Component):
+    """A stream straight through; ``fault`` plants a fault."""
+
+    def __init__(self, fault):
+        self.fault = fault
+        byte = stream.Signature(8)
+        super().__init__({"i": In(byte), "i_other": In(unsigned(1)), "o": Out(byte)})
+
+    def elaborate(self, platform):
+        m = Module()
+        condition = {"valid falls": self.i_other, "waits for ready": self.o.ready}.get(self.fault, 1)
+        m.d.comb += [
+            self.o.valid.eq(self.i.valid & condition),
+            self.o.payload.eq(self.i.payload + (self.i_other if self.fault == "payload changes" else 0)),
+            self.i.ready.eq(self.o.valid & self.o.ready & (self.fault != "never ready")),
+        ]
+        return m
 
 
-@pytest.mark.parametrize("mode", ["bmc", "cover"])
-def test_register_bank_shows_what_the_map_says(mode):
-    prove(RegisterBank(PARAMS), shown, "register_bank_shown", 6, mode)
+@pytest.mark.parametrize("mode", ["prove", "bmc", "cover"])
+def test_contract_holds(mode):
+    prove(Wire(None), stream_contract, "wire", 4, mode)
+
+
+@pytest.mark.parametrize(
+    ("fault", "mode"), [("valid falls", "prove"), ("payload changes", "bmc"), ("never ready", "cover")]
+)
+def test_contract_does_not_hold(fault, mode):
+    with pytest.raises(NotProved, match=rf"{mode} in 4 clock cycles.*\n(.*\n)*.*contract\.py"):
+        prove(Wire(fault), stream_contract, "wire_" + fault.replace(" ", "_"), 4, mode)
+
+
+def test_combinational_path_is_noticed():
+    pairs = not_from_ready(Wire(None))
+    assert pairs == [("o_ready", "o_valid")]
+    assert_independent(Wire(None), "wire", pairs)
+    with pytest.raises(NotProved, match="an output depends on an input in the same clock cycle"):
+        assert_independent(Wire("waits for ready"), "wire_waits", pairs)

@@ -48,7 +48,7 @@ class Bench:
         self.sink = Sink(dut, "o", ("data",), rng, busy)
         self.errors = Total(dut, "o_error")
 
-    async def read(self, regions, idle=0.0, timeout=200_000):
+    async def read(self, regions, idle=0.0):
         """Read ``regions``; check words and bursts. Returns the Source."""
         await start(self.dut)
         items = [{"address": a + self.rng.randrange(BYTES), "n_beats": n} for a, n in regions]
@@ -58,7 +58,7 @@ class Bench:
         cocotb.start_soon(serve_reads(self.dut, self.model, self.checker))
         cocotb.start_soon(self.always_ready())
         words = [address + k * BYTES for address, n_beats in regions for k in range(n_beats)]
-        await self.sink.collect(len(words), timeout)
+        await self.sink.collect(len(words), timeout=8 * len(words) + 4000)
         expected = [int.from_bytes(self.memory.peek(word, BYTES), "little") for word in words]
         assert [data for (data,) in self.sink.beats] == expected
         expected = [burst for region in regions for burst in bursts(*region, MAX_BURST_BEATS, PARAMS)]

@@ -46,6 +46,7 @@ class Row:
         kept = kept[:0] if head.error else kept
         self.head, self.n_tiles = head, -(-len(kept) // TILE)
         self.job = {"head": head.place, "half": head.half, "row": row, "n_tiles": self.n_tiles}
+        self.job["empty"] = int(not self.n_tiles)
         self.job |= {"last": int(last), "error": int(head.error)}
         p = rng.integers(0, PARAMS.digit_max + 1, (TILE, len(kept)))
         p = np.full_like(p, PARAMS.digit_max) if rng.random() < 0.2 else p

@@ -7,7 +7,7 @@ import cocotb
 from golden.pruning.geometry import existing_blocks, visited_blocks
 from hdp_hw.core.head_table import N_HEADS, HeadTable
 from hdp_hw.params import ParameterError
-from hdp_hw.settings import HeadError, HeadSettings, Verdict, field_limits
+from hdp_hw.settings import HeadError, HeadSettings, Rule, Verdict, field_limits
 from tb.lib.play import play
 from tb.unit.block_bench import CORES, PARAMS, bench_rng, bits, on_cores, run
 
@@ -92,6 +92,7 @@ class Schedule:
                 "o_used": sum(1 << head.place for head in self.inside),
                 "o_report_free": int(self.status is None),
                 "o_entries": bits(self.layout, self.entries),
+                **self._summary(),
             }
             if self.status:
                 self.strobes["o_status_valid"][cycle] = self.status
@@ -101,6 +102,15 @@ class Schedule:
             # What changes from here on shows in the next cycle.
             self.held[cycle] = self._report(cycle) | self._progress() | self._settings(ready)
             cycle += 1
+
+    def _summary(self):
+        """``o_unpredicted`` and ``o_failed``; an entry that was never used is neither."""
+        unpredicted = failed = 0
+        for place, entry in enumerate(self.entries):
+            dense = entry["settings"].get("rule") == Rule.DENSE
+            unpredicted |= (dense or entry["settings_error"] or any(entry["errors"][:1])) << place
+            failed |= (entry["settings_error"] or any(entry["errors"])) << place
+        return {"o_unpredicted": unpredicted, "o_failed": failed}
 
     def happens(self):
         return self.rng.random() < self.haste

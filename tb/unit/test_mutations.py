@@ -43,8 +43,8 @@ MUTATIONS = [
     ("hdp_hw/pruning/coarse_log.py", "== 1, place, 0", ">= 1, place, 0", "tb.unit.test_coarse_log"),
     (
         "hdp_hw/pruning/coarse_logit.py",
-        "Mux(logit > DISTANCE_MAX, DISTANCE_MAX, logit)",
-        "logit",
+        "low[0] & ~low[1:].all()",
+        "low[0]",
         "tb.unit.test_coarse_logit",
     ),
     ("hdp_hw/pruning/head_verdict.py", "< least_theta", "<= least_theta", "tb.unit.test_head_verdict"),
@@ -104,6 +104,7 @@ MUTATIONS = [
         "tb.unit.test_plane_loader",
     ),
     ("hdp_hw/core/pruned_means.py", "self.i_last_kept & self.i_n_k", "self.i_n_k", "tb.unit.test_pruned_means"),
+    ("hdp_hw/core/row_queue.py", "leaves & ~after_used", "leaves & after_used", "tb.unit.test_row_queue"),
     ("hdp_hw/core/sequencer.py", "free.eq(~active | ends)", "free.eq(~active)", "tb.unit.test_sequencer"),
     (
         "hdp_hw/core/settings_check.py",
@@ -118,12 +119,12 @@ MUTATIONS = [
         "tb.unit.test_softmax_unit",
     ),
     ("hdp_hw/core/value_totals.py", "transparent_for=(write,)", "", "tb.unit.test_value_totals"),
-    ("hdp_hw/pruning/block_rows.py", "Mux(visible < 1, 0, blocks)", "blocks", "tb.unit.test_block_rows"),
+    ("hdp_hw/pruning/block_rows.py", "Mux(blocks < 0, 0, blocks)", "blocks", "tb.unit.test_block_rows"),
     ("hdp_hw/pruning/geometry.py", "diagonal >= c - r", "diagonal > c - r", "tb.unit.test_geometry"),
     (
         "hdp_hw/pruning/survivor_list.py",
-        "used + row.n_blocks <= params.score_slots",
-        "used + row.n_blocks < params.score_slots",
+        "row.n_blocks <= free",
+        "row.n_blocks < free",
         "tb.unit.test_survivor_list",
     ),
     ("hdp_hw/shell/burst_reader.py", "(free >= 2 * MAX_BURST_BEATS)", "(free >= 1)", "tb.unit.test_burst_reader"),
@@ -141,6 +142,18 @@ MUTATIONS = [
         "tb.unit.test_row_writer",
     ),
     ("hdp_hw/shell/write_arbiter.py", "word.strb.eq(0)", "word.strb.eq(-1)", "tb.unit.test_write_arbiter"),
+    (
+        "hdp_hw/shell/axi_lite.py",
+        "held[0] & held[-1] & ~answers",
+        "held[0] & ~answers",
+        "tb.unit.test_axi_lite",
+    ),
+    (
+        "hdp_hw/shell/register_bank.py",
+        "pending.as_value() & ~cleared.as_value() | self.i_events.as_value()",
+        "(pending.as_value() | self.i_events.as_value()) & ~cleared.as_value()",
+        "tb.unit.test_register_bank",
+    ),
 ]
 
 

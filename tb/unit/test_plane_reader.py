@@ -63,7 +63,7 @@ class Bench:
         self.sink = Sink(dut, "o", ("data", "key", "last"), rng, busy)
         self.bytes, self.errors = Total(dut, "o_bytes_read"), Total(dut, "o_error")
 
-    async def read(self, segments, idle=0.0, timeout=200_000):
+    async def read(self, segments, idle=0.0):
         """Deliver ``segments``; check words, bursts and counts."""
         await start(self.dut)
         self.source = Source(self.dut, "i", list(map(vars, segments)), self.rng, idle)
@@ -71,7 +71,7 @@ class Bench:
             cocotb.start_soon(task.run())
         cocotb.start_soon(serve_reads(self.dut, self.model, self.checker))
         expected = words(self.memory.peek, segments, PARAMS)
-        await self.sink.collect(len(expected), timeout)
+        await self.sink.collect(len(expected), timeout=8 * PER_WORD * len(expected) + 4000)
         assert self.sink.beats == expected
         read = [region for segment in segments for region in regions(segment, PARAMS)]
         asked = [burst for region in read for burst in bursts(*region, MAX_BURST_BEATS, PARAMS)]

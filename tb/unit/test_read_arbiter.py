@@ -157,7 +157,7 @@ class Bench:
     def busy_readers(self):
         return any(reader.to_read or reader.offer or reader.expected for reader in self.readers)
 
-    async def finish(self, timeout=100_000):
+    async def finish(self, timeout=20_000):
         """Until all has been read; what the memory saw must be what was granted, in that order."""
         for _ in range(timeout):
             if not self.busy_readers and not self.checker.pending and self.checker.n_bursts == len(self.grants):

@@ -14,12 +14,14 @@ KINDS = ("predict", "context", "score")  #: in the order in which they are prefe
 
 def random_job(rng, kind, empty):
     n_tiles = int(rng.choice([1, 2, rng.integers(1, 6), PARAMS.max_blocks if rng.random() < 0.05 else 3]))
+    n_tiles = n_tiles if kind == "predict" or rng.random() >= empty else 0
     return {
         "head": int(rng.integers(0, 3)),
         "half": int(rng.integers(0, 2)),
         "row": int(rng.integers(0, PARAMS.max_blocks)),
         "base": int(rng.integers(0, PARAMS.score_slots)),
-        "n_tiles": n_tiles if kind == "predict" or rng.random() >= empty else 0,
+        "n_tiles": n_tiles,
+        "empty": int(n_tiles == 0),
         "full": int(rng.integers(0, 2)) if kind == "score" else 0,
         "stand_in": int(rng.integers(0, 2)),
         "last": int(rng.integers(0, 2)),

@@ -88,7 +88,8 @@ class Schedule:
         self.offer += 1 + self.idle(30)
         complete = self.arrival + self.unit.max_latency + 1 if n_tiles else 0
         taken = max(self.offer, self.free, complete)
-        job = {"head": row.head, "row": row.row, "base": base, "n_tiles": n_tiles, "stand_in": row.stand_in}
+        job = {"head": row.head, "row": row.row, "base": base, "n_tiles": n_tiles, "empty": not n_tiles}
+        job |= {"stand_in": row.stand_in}
         offer = {f"i_{name}": value for name, value in job.items()} | {"i_valid": 1}
         self.held.setdefault(self.offer, {}).update(offer)
         self.held.setdefault(taken + 1, {})["i_valid"] = 0
