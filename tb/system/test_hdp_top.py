@@ -189,8 +189,8 @@ async def queue(dut):
     """Jobs that wait, one too many, and registers that change while a job runs."""
     bench, _ = await begin(dut)
     rng = np.random.default_rng(cocotb.RANDOM_SEED)
-    n = 3 * PARAMS.tile
-    jobs = [random_layer(rng, 2, n, n, job_id=index) for index in range(4)]
+    n = 10 * PARAMS.tile  # long enough to run while the registers are written again
+    jobs = [random_layer(rng, 4, n, n, rule=Rule.DENSE, job_id=index) for index in range(4)]
     places = [bench.place(job) for job in jobs]
     for job, place in zip(jobs[:3], places):
         await bench.program(job, place)
