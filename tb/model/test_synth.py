@@ -3,7 +3,17 @@
 import pytest
 
 from hdp_hw.params import HdpParams, ParameterError
-from hdp_hw.synth import area_by_block, block_of, count_cells, critical_path, fmax, harness, summary, synthesise
+from hdp_hw.synth import (
+    area_by_block,
+    block_of,
+    count_cells,
+    critical_path,
+    fmax,
+    harness,
+    slowest,
+    summary,
+    synthesise,
+)
 
 CELLS = {
     "core.core.array.unit_0_0.o_sum_TRELLIS_FF_Q": {"type": "TRELLIS_FF"},
@@ -35,6 +45,16 @@ REPORT = {
             ],
         },
     ],
+    "detailed_net_timings": [
+        {
+            "driver": "core.core.array.a",
+            "endpoints": [
+                {"cell": "core.core.predictor.b", "event": "posedge $glbnet$clk", "delay": [9.5, 10.25]},
+                {"cell": "core.core.array.c", "event": "posedge $glbnet$clk", "delay": [1.0, 1.5]},
+                {"cell": "so$tr_io", "event": "<async>", "delay": [20.0, 20.0]},
+            ],
+        }
+    ],
 }  # fmt: skip
 
 
@@ -43,9 +63,9 @@ def test_blocks():
 
 
 def test_counts():
-    assert count_cells(CELLS) == {"luts": 3, "ffs": 3, "dsps": 1, "brams": 1}
+    assert count_cells(CELLS) == {"luts": 3, "lutrams": 0, "ffs": 3, "dsps": 1, "brams": 1}
     areas = area_by_block(CELLS)
-    assert areas["array"] == {"luts": 2, "ffs": 1, "dsps": 0, "brams": 0}
+    assert areas["array"] == {"luts": 2, "lutrams": 0, "ffs": 1, "dsps": 0, "brams": 0}
     totals = {kind: sum(area[kind] for area in areas.values()) for kind in count_cells(CELLS)}
     assert totals == count_cells(CELLS)
 
@@ -55,9 +75,11 @@ def test_report():
     path = critical_path(REPORT)
     assert path["blocks"] == ["array", "predictor"]
     assert (path["logic_ns"], path["routing_ns"]) == (6.25, 4.0)
+    assert list(slowest(REPORT).items()) == [("predictor", 10.25), ("array", 1.5)]
     record = {"config": "tiny", "device": "LFE5U-85F", "speed": 6, **count_cells(CELLS), "fmax_mhz": {"1": 97.5}}
-    text = summary(record | {"critical_path": path, "area_by_block": area_by_block(CELLS)})
-    assert "97.5 MHz (seed 1)" in text and "array -> predictor" in text
+    record |= {"critical_path": path, "slowest": slowest(REPORT), "area_by_block": area_by_block(CELLS)}
+    text = summary(record)
+    assert "97.5 MHz (seed 1)" in text and "array -> predictor" in text and "10.25 ns" in text
 
 
 def test_harness_connects_every_port():
