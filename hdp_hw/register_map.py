@@ -91,8 +91,11 @@ REGISTERS = (
         "ERROR_INFO",
         0x018,
         "general",
-        "Of the first error since IRQ_STATUS had none.",
-        (Field("job", 0, 16, "r", None, "JOB_ID."), Field("head", 16, 16, "r", None, "Head.")),
+        "Of the last job that an error stopped.",
+        (
+            Field("job", 0, 16, "r", None, "JOB_ID."),
+            Field("head", 16, 16, "r", None, "The head in question, until the next job begins."),
+        ),
     ),
     Register(
         "LAST_JOB",

@@ -1,6 +1,6 @@
 """Which digits meet in which multiplier: the four modes of the array."""
 
-from amaranth.hdl import Array, Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import Array, C, Cat, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -77,17 +77,26 @@ class OperandSelect(wiring.Component):
         cross, full = ("IIFF", "IIFF") if self.side == "left" else ("FFII", "IFIF")
         m.d.sync += self.o_valid.eq(self.i_valid)
         for q in range(4):
+            place = Signal(2, name=f"place_{q}")  # the quarter of its word that quarter q takes
+            with m.Switch(self.i_mode):
+                with m.Case(ArrayMode.INTEGER):
+                    m.d.comb += place.eq(q)
+                with m.Case(ArrayMode.CROSS):
+                    m.d.comb += place.eq(Cat(C(q % 2, 1), self.i_phase[0]))
+                with m.Default():
+                    m.d.comb += place.eq(self.i_phase)
             for i in range(quarter):
-                half = [planes[cross[q]][h * 2 * quarter + (q % 2) * quarter + i] for h in range(2)]
-                quarters = [planes[full[q]][p * quarter + i] for p in range(4)]
+                chosen = {
+                    name: Array(plane[p * quarter + i] for p in range(4))[place] for name, plane in planes.items()
+                }
                 digit = Signal(signed(w), name=f"digit_{q}_{i}")
                 with m.Switch(self.i_mode):
                     with m.Case(ArrayMode.INTEGER):
-                        m.d.comb += digit.eq(self.i_integer[q * quarter + i])
+                        m.d.comb += digit.eq(chosen["I"])
                     with m.Case(ArrayMode.CROSS):
-                        m.d.comb += digit.eq(Mux(self.i_phase[0], half[1], half[0]))
+                        m.d.comb += digit.eq(chosen[cross[q]])
                     with m.Case(ArrayMode.FULL):
-                        m.d.comb += digit.eq(Array(quarters)[self.i_phase])
+                        m.d.comb += digit.eq(chosen[full[q]])
                     if self.side == "right":
                         with m.Case(ArrayMode.CONTEXT):
                             value = [self.i_value[h * quarter + i]["FI".index(full[q])] for h in range(2)]

@@ -247,14 +247,17 @@ class AttentionCore(wiring.Component):
         with m.If(ends):
             m.d.sync += head.eq(_next_head(head))
 
-        # A verdict counts when the last row's means are stored.
+        # A verdict counts when the last row's means are stored; a dense head's at once, though the table has it one
+        # cycle later, before a row can ask for it.
         self.predicted = predicted = Signal(N_HEADS)
+        verdict = Signal(Verdict)
         stored = delay(m, Mux(predictor.o_done, 1 << head, 0)[:N_HEADS], means.latency, "stored")
         m.d.sync += predicted.eq((predicted | stored | Mux(skips, 1 << head, 0)) & ~table.o_retired)
         m.d.comb += [
-            table.i_predicted.eq(Mux(ends, 1 << head, 0)),
-            table.i_verdict.eq(Mux(predictor.o_done, predictor.o_verdict, Verdict.DENSE)),
-            table.i_theta_head.eq(Mux(predictor.o_done, predictor.o_theta_head, 0)),
+            verdict.eq(Mux(predictor.o_done, predictor.o_verdict, Verdict.DENSE)),
+            table.i_predicted.eq(delay(m, Mux(ends, 1 << head, 0)[:N_HEADS], 1, "decided")),
+            table.i_verdict.eq(delay(m, verdict, 1, "decided_verdict")),
+            table.i_theta_head.eq(delay(m, Mux(predictor.o_done, predictor.o_theta_head, 0), 1, "decided_theta")),
             means.i_valid.eq(predictor.o_row_valid),
             means.i_head.eq(head),
             means.i_row.eq(predictor.o_row),
@@ -266,7 +269,7 @@ class AttentionCore(wiring.Component):
             means.i_read_row.eq(self.softmax.o_mean_row),
             self.softmax.i_mean.eq(means.o_mean),
             self.o_verdict.valid.eq(ends),
-            self.o_verdict.verdict.eq(table.i_verdict),
+            self.o_verdict.verdict.eq(verdict),
             self.o_mask.valid.eq(predictor.o_mask_valid),
             self.o_mask.row.eq(predictor.o_mask_row),
             self.o_mask.index.eq(predictor.o_mask_index),

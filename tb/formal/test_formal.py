@@ -1,4 +1,4 @@
-"""Proofs: the stream contract, the bounded response of the register port, the register bank against its description."""
+"""Proofs: handshakes, the schedule, the list of survivors, the register port and the registers."""
 
 import pytest
 from amaranth.hdl import Assert, Assume, Cat, Const, Cover, Module, Mux, Signal, Value, unsigned
@@ -17,8 +17,16 @@ from hdp_hw.pruning.survivor_list import SurvivorList
 from hdp_hw.register_map import REGISTERS
 from hdp_hw.shell.axi import Response
 from hdp_hw.shell.axi_lite import AxiLite
+from hdp_hw.shell.burst_reader import BurstReader
+from hdp_hw.shell.head_loader import HeadLoader
+from hdp_hw.shell.job_engine import JobEngine
+from hdp_hw.shell.plane_reader import PlaneReader
+from hdp_hw.shell.read_arbiter import ReadArbiter
 from hdp_hw.shell.register_bank import RegisterBank
-from tb.formal.contract import held, holds, not_from_ready, past, stream_contract
+from hdp_hw.shell.row_writer import RowWriter
+from hdp_hw.shell.segment_generator import SegmentGenerator
+from hdp_hw.shell.write_arbiter import WriteArbiter
+from tb.formal.contract import held, holds, not_from_ready, past, stream_contract, streams_of
 from tb.formal.runner import NotProved, assert_independent, prove
 
 pytestmark = [pytest.mark.slow, pytest.mark.formal]
@@ -27,7 +35,7 @@ PARAMS = HdpParams(tile=2, lanes=4, digit_width=4, max_head_dim=16, max_seq_len=
 FEW_BLOCKS = HdpParams(tile=4, lanes=4, digit_width=4, max_head_dim=16, max_seq_len=16)
 
 
-# -- streams of the core ----------------------------------------------------------------------------------------------
+# -- streams ----------------------------------------------------------------------------------------------------------
 def block_rows(m, rows):
     """A head begins when the one before is over; its shape holds meanwhile."""
     begins = rows.i_start | (rows.o.valid & rows.o.ready & ~rows.o.payload.last)
@@ -78,32 +86,53 @@ def plane_loader(m, loader):
     stream_contract(m, loader)
 
 
+def arbiter(m, arbiter):
+    """To the memory always; to readers and writers until a new epoch, with which they are reset."""
+    new_epoch = arbiter.i_epoch != past(m, arbiter.i_epoch)
+    for port in streams_of(arbiter):
+        dropped = past(m, new_epoch) if port.name.startswith("i_") else 0
+        m.d.comb += Assume(holds(m, port)) if port.consumed else Assert(holds(m, port) | dropped)
+        m.d.comb += Cover(past(m, port.valid & ~port.ready) & port.valid & port.ready)
+
+
 ARITHMETIC = (
     "$mul",
     "$shl",
     "$shr",
 )  #: no handshake depends on it, and the covers of a deep pipeline take long with it
-STREAMS = {  # what makes the component, properties, clock cycles of the induction, of the covers
-    "block_rows": (lambda: BlockRows(PARAMS), block_rows, 5, 12),
-    "survivor_list": (lambda: SurvivorList(PARAMS), survivor_list, 3, 16),
-    "head_table": (lambda: HeadTable(PARAMS), head_table, 3, 12),
-    "drain": (lambda: Drain(PARAMS, SoftmaxUnit(PARAMS).sums_layout), drain, 3, 40),
-    "plane_loader": (lambda: PlaneLoader(PARAMS, PARAMS.max_words, 8, keyed=True), plane_loader, 3, 12),
-    "axi_lite": (lambda: AxiLite(PARAMS), stream_contract, 3, 8),
+STREAMS = {  # what makes the component, properties, how they are checked and in how many clock cycles, those of covers
+    "block_rows": (lambda: BlockRows(PARAMS), block_rows, "prove", 5, 12),
+    "survivor_list": (lambda: SurvivorList(PARAMS), survivor_list, "prove", 3, 16),
+    "head_table": (lambda: HeadTable(PARAMS), head_table, "prove", 3, 12),
+    "drain": (lambda: Drain(PARAMS, SoftmaxUnit(PARAMS).sums_layout), drain, "prove", 3, 40),
+    "plane_loader": (lambda: PlaneLoader(PARAMS, PARAMS.max_words, 8, keyed=True), plane_loader, "prove", 3, 12),
+    "axi_lite": (lambda: AxiLite(PARAMS), stream_contract, "prove", 3, 8),
+    "segment_generator": (lambda: SegmentGenerator(PARAMS), stream_contract, "prove", 4, 16),
+    "read_arbiter": (lambda: ReadArbiter(PARAMS, 2), arbiter, "prove", 4, 12),
+    "write_arbiter": (lambda: WriteArbiter(PARAMS, 2), arbiter, "bmc", 7, 12),  # a FIFO's memory is not inductive
+    "row_writer": (lambda: RowWriter(PARAMS), stream_contract, "bmc", 8, 16),
+}
+PATHS = {name: build for name, (build, *_) in STREAMS.items() if name != "plane_loader"} | {
+    "burst_reader": lambda: BurstReader(PARAMS),
+    "head_loader": lambda: HeadLoader(PARAMS),
+    "job_engine": lambda: JobEngine(PARAMS),
+    "plane_reader": lambda: PlaneReader(PARAMS),
 }
 
 
-@pytest.mark.parametrize("mode", ["prove", "cover"])
+@pytest.mark.parametrize("cover", [False, True], ids=["holds", "happens"])
 @pytest.mark.parametrize("name", STREAMS)
-def test_stream_contract(name, mode):
-    build, properties, depth, cover_depth = STREAMS[name]
-    cut = ARITHMETIC if mode == "cover" else ()
-    prove(build(), properties, f"{name}_streams", depth if mode == "prove" else cover_depth, mode, cut)
+def test_stream_contract(name, cover):
+    build, properties, mode, depth, cover_depth = STREAMS[name]
+    if cover:
+        prove(build(), properties, f"{name}_streams", cover_depth, "cover", cut=ARITHMETIC)
+    else:
+        prove(build(), properties, f"{name}_streams", depth, mode)
 
 
-@pytest.mark.parametrize("name", [name for name in STREAMS if name != "plane_loader"])
+@pytest.mark.parametrize("name", PATHS)
 def test_valid_does_not_wait_for_ready(name):
-    component = STREAMS[name][0]()
+    component = PATHS[name]()
     assert_independent(component, f"{name}_streams", not_from_ready(component))
 
 

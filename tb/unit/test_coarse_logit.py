@@ -26,6 +26,11 @@ async def logits(dut, gaps):
     shape, largest = (params.tile, params.tile), 2**params.a_width - 1
     items = [(np.full(shape, largest), kappa, shift) for kappa in (0, 1, 255) for shift in (0, 7, 8, 31)]
     items += [(rng.integers(0, 4, shape), 255, shift) for shift in range(12)]
+    # One above the largest distance, which would stand for no distance.
+    kappa, shift = np.mgrid[1:256, :8].reshape(2, -1)
+    difference = -(-(DISTANCE_MAX + 1 << shift) // kappa)
+    exact = ((difference * kappa) >> shift == DISTANCE_MAX + 1) & (difference <= largest)
+    items += [(np.full(shape, d), k, s) for d, k, s in zip(difference[exact], kappa[exact], shift[exact], strict=True)]
     for _ in range(150):
         difference = rng.integers(0, 2 ** int(rng.integers(1, params.a_width + 1)), shape)
         items.append((difference, rng.integers(0, 256), rng.integers(0, rng.choice([12, 32]))))

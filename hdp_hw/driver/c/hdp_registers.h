@@ -80,12 +80,12 @@
 #define HDP_IRQ_STATUS_CORE_ERROR_SHIFT    10u
 #define HDP_IRQ_STATUS_CORE_ERROR_MASK     0x00000400u /* A core refused a head or found a plane malformed: a fault of the shell. */
 
-/* Of the first error since IRQ_STATUS had none. */
+/* Of the last job that an error stopped. */
 #define HDP_ERROR_INFO_OFFSET              0x018u      /* r */
 #define HDP_ERROR_INFO_JOB_SHIFT           0u
 #define HDP_ERROR_INFO_JOB_MASK            0x0000FFFFu /* JOB_ID. */
 #define HDP_ERROR_INFO_HEAD_SHIFT          16u
-#define HDP_ERROR_INFO_HEAD_MASK           0xFFFF0000u /* Head. */
+#define HDP_ERROR_INFO_HEAD_MASK           0xFFFF0000u /* The head in question, until the next job begins. */
 
 /* Of the job that ended last. */
 #define HDP_LAST_JOB_OFFSET                0x01Cu      /* r */
