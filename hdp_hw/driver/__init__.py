@@ -7,6 +7,7 @@ from hdp_hw.driver.faults import DriftError, HdpError, JobError, NoAnswer, Unsup
 from hdp_hw.driver.layer import Bounds, LayerSettings, load_layers, save_layers
 from hdp_hw.driver.memory_mapped import ArrayMemory, MemoryMapped
 from hdp_hw.driver.monitor import DriftWarning, Monitor
+from hdp_hw.driver.simulated_bus import MemoryTiming, SimulatedBus, Simulation
 
 __all__ = [
     "ArrayMemory",
@@ -20,8 +21,11 @@ __all__ = [
     "JobError",
     "LayerSettings",
     "MemoryMapped",
+    "MemoryTiming",
     "Monitor",
     "NoAnswer",
+    "SimulatedBus",
+    "Simulation",
     "Statistics",
     "UnsupportedCore",
     "load_layers",

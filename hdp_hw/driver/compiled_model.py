@@ -1,25 +1,15 @@
 """A component's Verilog, compiled by Verilator together with core_harness.cpp and loaded into this process."""
 
 import ctypes
-import fcntl
-import hashlib
-import os
-import shutil
-import subprocess
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 
-from hdp_hw.driver import verilator
-from hdp_hw.driver.errors import BuildError, SimulatorMissing
+from hdp_hw.driver.library import CACHE, load
 from hdp_hw.driver.streams import StreamPorts, streams_of, to_integers
 from hdp_hw.generate import to_verilog
-
-HARNESS = Path(__file__).with_name("core_harness.cpp")
-CACHE = Path("build", "simulator")  #: compiled models, a folder each, named by a digest of all that went into it
 
 
 @dataclass(frozen=True)
@@ -95,7 +85,7 @@ class CompiledModel:
         self.name = name
         self.inputs, self.outputs, self.levels = streams_of(component)
         self.verilog = to_verilog(component, name)
-        self._library = ctypes.CDLL(str(_compile(self.verilog, name, self._binding(name), Path(cache)).resolve()))
+        self._library = load(self.verilog, name, "core_harness.cpp", cache, self._binding(name))
         self._library.harness_create.restype = ctypes.c_void_p
         self._library.harness_run.restype = ctypes.c_uint64
         self._create()
@@ -158,52 +148,13 @@ class CompiledModel:
 #include "V{name}.h"
 using Model = V{name};
 static Ports bind(Model& top) {{
-    return {{&top.aclk, &top.aresetn, {{
+    return {{{{
 {"".join(rows(self.inputs))}    }}, {{
 {"".join(rows(self.outputs))}    }}, {{
         {", ".join(f"PORT(top.{level})" for level in self.levels)}
     }}}};
 }}
 """
-
-
-def _compile(verilog, name, binding, cache):
-    """Path of the shared library, which is built unless that has been done already."""
-    verilate = [verilator.binary(), "--cc", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert"]
-    verilate += ["-Wno-fatal", "-Wno-lint", "--top-module", name, "--prefix", f"V{name}", "-Mdir", ".", f"{name}.v"]
-    build = ["c++", "-O1", "-w", "-std=gnu++17", "-fPIC", "-fvisibility=hidden", "-shared", "-pthread", "-I."]
-    build += [*verilator.compiler_arguments(), "all.cpp", *verilator.runtime_sources(), "-o", f"{name}.partial"]
-    ingredients = [verilog, binding, HARNESS.read_text(), verilator.version(), *verilate, *build]
-    digest = hashlib.sha256("\n".join(ingredients).encode()).hexdigest()[:16]
-    folder = cache / f"{name}-{digest}"
-    library = folder / f"{name}.so"
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "lock", "w") as lock:  # two processes may want the same model
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if library.exists():
-            return library
-        if not shutil.which("c++"):
-            raise SimulatorMissing("there is no C++ compiler (c++): apt-get install g++")
-        (folder / f"{name}.v").write_text(verilog)
-        (folder / "binding.h").write_text(binding)
-        shutil.copy(HARNESS, folder)
-        with open(folder / "build.log", "w") as log:
-            _command(verilate, folder, log)
-            sources = [HARNESS.name, *sorted(path.name for path in folder.glob(f"V{name}*.cpp"))]
-            (folder / "all.cpp").write_text("".join(f'#include "{source}"\n' for source in sources))
-            _command(build, folder, log)  # one file: most of the compiler's time goes into Verilator's headers
-        for generated in folder.glob(f"V{name}*"):
-            generated.unlink()
-        (folder / f"{name}.partial").rename(library)
-    return library
-
-
-def _command(command, folder, log):
-    """Run a step of the build; its words go to ``log``."""
-    environment = os.environ | verilator.environment()
-    code = subprocess.run(command, cwd=folder, env=environment, stdout=log, stderr=log, check=False).returncode
-    if code:
-        raise BuildError(f"{command[0]} in {folder} ended with code {code}:\n{Path(log.name).read_text()[-2000:]}")
 
 
 def _copy(address, kind, shape):

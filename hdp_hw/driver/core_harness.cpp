@@ -3,12 +3,10 @@
 // A beat is the module's ports of one stream, byte for byte and in order, as Verilator stores them. binding.h, which
 // hdp_hw/driver/compiled_model.py generates, names the module and its ports.
 
-#include <cstdint>
 #include <cstring>
-#include <random>
 #include <vector>
 
-#include "verilated.h"
+#include "harness.h"
 
 struct Port {
     void* data;
@@ -22,8 +20,6 @@ struct Stream {
 };
 
 struct Ports {
-    CData* clock;
-    CData* reset_n;
     std::vector<Stream> inputs, outputs;
     std::vector<Port> levels;  // outputs of no stream
 };
@@ -55,37 +51,13 @@ struct Recording {
     std::vector<uint64_t> cycles;
 };
 
-// A stream holds back for `length` clock cycles, with a probability in each in which it does not.
-class Hold {
-    uint64_t left = 0;
-
-public:
-    bool operator()(double probability, uint64_t length, std::mt19937_64& random) {
-        if (!left && probability > 0 && std::uniform_real_distribution<>()(random) < probability) left = length;
-        return left && left--;
-    }
-};
-
-struct Harness {
-    VerilatedContext context;
-    Model model{&context, "top"};
+struct Harness : Clocked<Model> {
     Ports ports = bind(model);
     std::vector<Recording> recordings{ports.outputs.size()};
 
-    void edge(int level) {
-        *ports.clock = level;
-        model.eval();
-    }
-
     void reset() {
         for (Stream& input : ports.inputs) *input.valid = 0;
-        for (int level : {0, 1}) {
-            for (int cycle = 0; cycle < 3; ++cycle) {
-                *ports.reset_n = level;
-                edge(0);
-                edge(1);
-            }
-        }
+        pulse_reset();
     }
 
     // Returns the number of clock cycles that passed.
@@ -139,8 +111,6 @@ struct Harness {
         return cycle;
     }
 };
-
-#define API extern "C" __attribute__((visibility("default")))
 
 API Harness* harness_create() {
     auto* harness = new Harness;

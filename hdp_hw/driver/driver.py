@@ -8,9 +8,11 @@ from golden.digits import quantize
 from golden.shell.job import kv_head
 from hdp_hw.driver.backend import LayerJob
 from hdp_hw.driver.emulator import Emulator
+from hdp_hw.driver.simulated_bus import Simulation
 from hdp_hw.params import ParameterError, ceil_div
 from hdp_hw.settings import Rule, Verdict
 
+BACKENDS = {"emulator": Emulator, "simulation": Simulation}
 MODES = ("integer", "cross", "full", "context")
 CAUSES = ("load", "write", "other")
 MAX_HEADS = (1 << 16) - 1
@@ -93,14 +95,25 @@ class HdpDriver:
 
     Parameters
     ----------
-    backend : Backend
-        The emulator of ``edge`` when left out.
+    backend : Backend or str
+        ``emulator`` or ``simulation`` for what ``config`` describes, or any other.
     monitor : Monitor
         Watches the statistics of every layer, and may have a layer run dense.
+    config : str or HdpParams
+        A named configuration, or a TOML file, or parameters, for a back end that is named.
+
+    Raises
+    ------
+    ParameterError
+        There is no such back end, or configuration.
     """
 
-    def __init__(self, backend=None, monitor=None):
-        self.backend, self.monitor = backend or Emulator(), monitor
+    def __init__(self, backend="emulator", monitor=None, config="edge"):
+        if isinstance(backend, str):
+            if backend not in BACKENDS:
+                raise ParameterError("backend", backend, f"{', '.join(BACKENDS)} or a Backend")
+            backend = BACKENDS[backend](config)
+        self.backend, self.monitor = backend, monitor
 
     def attend(self, q, k, v, layer):
         """``(output, Statistics)`` of one attention layer.
