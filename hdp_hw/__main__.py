@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hdp_hw import __version__
 from hdp_hw.configs import CONFIGS, PURPOSE, load_config, vars_of
-from hdp_hw.generate import to_verilog
+from hdp_hw.generate import ports_of, to_verilog
 from hdp_hw.manifest import derived_of, manifest
 from hdp_hw.params import HdpParams, ParameterError
 
@@ -82,15 +82,16 @@ def generate(arguments):
     """hdp-hw generate: the core, the co-processor around it, the registers' C header, and manifest.json."""
     label, params = config_of(arguments)
     from hdp_hw.core.attention_core import AttentionCore  # after the errors: slow to import
+    from hdp_hw.packaging import packages
     from hdp_hw.shell.hdp_top import HdpTop
 
     folder = arguments.output or Path("build", label)
     modules = {"hdp_core": AttentionCore(params), "hdp_top": HdpTop(params)}
     files = {f"{name}.v": to_verilog(module, name) for name, module in modules.items()}
-    facts = manifest(label, params, modules, files | {HEADER.name: HEADER.read_text()})
-    folder.mkdir(parents=True, exist_ok=True)
-    files |= {HEADER.name: HEADER.read_text(), "manifest.json": json.dumps(facts, indent=2) + "\n"}
-    for name, text in files.items():
+    files |= {HEADER.name: HEADER.read_text(), **packages(label, params, ports_of(modules["hdp_top"]))}
+    facts = manifest(label, params, modules, files)
+    for name, text in (files | {"manifest.json": json.dumps(facts, indent=2) + "\n"}).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
         digest = facts["sha256"].get(name)
         print(f"{folder / name}" + (f": sha256 {digest}" if digest else ""))

@@ -15,6 +15,17 @@ from amaranth.lib import data, wiring
 # The yosys that the lock file pins, never the one that happens to be on the user's path: the text depends on it.
 os.environ["AMARANTH_USE_YOSYS"] = "builtin"
 
+#: Warnings of Verilator's ``-Wall`` that the Verilog is allowed, each with its reason.
+LINT_WAIVERS = {
+    "WIDTHEXPAND": "Amaranth leaves the extension of operands to Verilog's own rules, which it computes with",
+    "WIDTHTRUNC": "Amaranth leaves the truncation of an assignment to Verilog, as its own semantics have it",
+    "CASEINCOMPLETE": "every case follows a default assignment to the same signals",
+    "PROCASSINIT": "registers start at their reset values, by an initialiser, as FPGAs do",
+    "UNUSEDSIGNAL": "Amaranth declares the fields of every record, used or not",
+    "VARHIDDEN": "a component may name a signal as another names an instance; nothing refers across scopes",
+    "DECLFILENAME": "one file holds the whole hierarchy",
+}
+
 
 def to_verilog(component, name):
     """Verilog text of ``component`` as top module ``name``."""

@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 from cocotb_tools.runner import Icarus, Verilator
 
 from hdp_hw.driver import verilator
-from hdp_hw.generate import ports_of, to_verilog
+from hdp_hw.generate import LINT_WAIVERS, ports_of, to_verilog
 
 SIMULATORS = ("icarus", "verilator")
 ROOT = Path(__file__).resolve().parents[2]
@@ -186,18 +186,6 @@ class _Verilator(Verilator):
         verilate.remove("--public-flat-rw")
         objects = sorted(map(str, self._runtime.glob("*.o")))  # copied after verilation: make compares ages
         return [verilate, *([["cp", *objects, str(self.build_dir)]] if objects else []), make]
-
-
-#: Warnings of ``-Wall`` that generated Verilog is allowed, each with its reason.
-LINT_WAIVERS = {
-    "WIDTHEXPAND": "Amaranth leaves the extension of operands to Verilog's own rules, which it computes with",
-    "WIDTHTRUNC": "Amaranth leaves the truncation of an assignment to Verilog, as its own semantics have it",
-    "CASEINCOMPLETE": "every case follows a default assignment to the same signals",
-    "PROCASSINIT": "registers start at their reset values, by an initialiser, as FPGAs do",
-    "UNUSEDSIGNAL": "Amaranth declares the fields of every record, used or not",
-    "VARHIDDEN": "a component may name a signal as another names an instance; nothing refers across scopes",
-    "DECLFILENAME": "one file holds the whole hierarchy",
-}
 
 
 def verilator_lint(path):
