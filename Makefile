@@ -13,7 +13,7 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 	@echo "Parameters: CONFIG=tiny|edge|server|FILE.toml $(PARAMETERS:%=%=...)"
 
-verilog: ## build/<name>/: hdp_core.v, hdp_top.v, C header and manifest of CONFIG
+verilog: ## build/<name>/: hdp_core.v, hdp_top.v, driver in C and manifest of CONFIG
 	@$(SETUP)
 	@$(RUN) hdp_hw generate $(CONFIG) $(OVERRIDES)
 

@@ -13,7 +13,7 @@ from hdp_hw.generate import ports_of, to_verilog
 from hdp_hw.manifest import derived_of, manifest
 from hdp_hw.params import HdpParams, ParameterError
 
-HEADER = Path(__file__).parent / "driver" / "c" / "hdp_registers.h"
+C_DRIVER = Path(__file__).parent / "driver" / "c"
 
 
 def main(argv=None):
@@ -22,7 +22,7 @@ def main(argv=None):
     parser.add_argument("--version", action="version", version=f"hdp-hw {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    command = commands.add_parser("generate", help="write Verilog, C header and manifest")
+    command = commands.add_parser("generate", help="write Verilog, driver in C and manifest")
     add_config(command)
     command.add_argument("-o", "--output", metavar="DIR", type=Path, help="folder to write to (default: build/<name>)")
     command.set_defaults(run=generate)
@@ -79,7 +79,7 @@ def overrides_of(texts):
 
 
 def generate(arguments):
-    """hdp-hw generate: the core, the co-processor around it, the registers' C header, and manifest.json."""
+    """hdp-hw generate: the core, the co-processor around it, the driver in C, and manifest.json."""
     label, params = config_of(arguments)
     from hdp_hw.core.attention_core import AttentionCore  # after the errors: slow to import
     from hdp_hw.packaging import packages
@@ -88,7 +88,8 @@ def generate(arguments):
     folder = arguments.output or Path("build", label)
     modules = {"hdp_core": AttentionCore(params), "hdp_top": HdpTop(params)}
     files = {f"{name}.v": to_verilog(module, name) for name, module in modules.items()}
-    files |= {HEADER.name: HEADER.read_text(), **packages(label, params, ports_of(modules["hdp_top"]))}
+    files |= {path.name: path.read_text() for path in sorted(C_DRIVER.iterdir())}
+    files |= packages(label, params, ports_of(modules["hdp_top"]))
     facts = manifest(label, params, modules, files)
     for name, text in (files | {"manifest.json": json.dumps(facts, indent=2) + "\n"}).items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

@@ -1,9 +1,12 @@
 """What tools for SoCs take beside the Verilog: FuseSoC core file, Vivado packaging script, constraints, self-test."""
 
-from hdp_hw.packaging.constraints import constraints
+from pathlib import Path
+
 from hdp_hw.packaging.fusesoc import core_file
 from hdp_hw.packaging.self_test import self_test
 from hdp_hw.packaging.vivado import package_ip
+
+CONSTRAINTS = Path(__file__).parents[2] / "constraints"  #: out of context, a file for each kind of tool
 
 
 def packages(label, params, ports):
@@ -12,5 +15,5 @@ def packages(label, params, ports):
         "hdp.core": core_file(label),
         "package_ip.tcl": package_ip(label, params, ports),
         "hdp_top_tb.v": self_test(label, params, ports),
-        **constraints(),
+        **{f"constraints/{path.name}": path.read_text() for path in sorted(CONSTRAINTS.iterdir())},
     }

@@ -23,6 +23,8 @@ filesets:
   driver:
     files:
       - hdp_registers.h: {{is_include_file: true}}
+      - hdp.h: {{is_include_file: true}}
+      - hdp.c
     file_type: cSource
   constraints:
     files:

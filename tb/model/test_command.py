@@ -1,4 +1,4 @@
-"""hdp-hw generate: two files, byte-identical on every run."""
+"""hdp-hw generate: its files, byte-identical on every run."""
 
 import hashlib
 import json
@@ -20,13 +20,13 @@ def generate(folder, seed):
         env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": seed},
         check=True,
     )
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_generate(tmp_path):
     files = generate(tmp_path / "one", "1")
     assert files == generate(tmp_path / "two", "2")
-    assert set(files) == {"hdp_core.v", "hdp_top.v", "hdp_registers.h", "manifest.json"}
+    assert {"hdp_core.v", "hdp_top.v", "hdp.c", "hdp.h", "hdp_registers.h", "hdp.core", "manifest.json"} < set(files)
     assert str(ROOT).encode() not in files["hdp_core.v"]
 
     facts = json.loads(files["manifest.json"])

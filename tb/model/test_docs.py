@@ -119,7 +119,7 @@ def test_files(path):
     for span in spans(path.read_text()):
         if span.partition("/")[0] in [folder.name for folder in folders]:
             assert (ROOT / span).exists(), f"{path.name} names {span}"
-        elif re.fullmatch(r"[\w-]+\.(py|md|toml|json|svg|npz|lock|v|cpp|rdl)", span):
+        elif re.fullmatch(r"[\w-]+\.(py|md|toml|json|svg|npz|lock|v|c|h|cpp|rdl)", span):
             assert span in names, f"{path.name} names {span}"
 
 
@@ -127,7 +127,8 @@ def test_files(path):
 def source_words():
     """Every identifier in the sources, and the names of their files."""
     files = [x for folder in ("hdp_hw", "golden", "tb", "tools") for x in (ROOT / folder).rglob("*.*")]
-    files = [x for x in files if x.suffix in (".py", ".cpp", ".rdl")] + [ROOT / "Makefile", ROOT / "pyproject.toml"]
+    files = [x for x in files if x.suffix in (".py", ".c", ".h", ".cpp", ".rdl")]
+    files += [ROOT / "Makefile", ROOT / "pyproject.toml"]
     return {x.stem for x in files} | set(re.findall(r"\w+", "\n".join(x.read_text() for x in files)))
 
 

@@ -21,14 +21,14 @@ ROOT = Path(__file__).resolve().parents[2]
 GUIDE = ROOT / "docs" / "driver.md"
 
 
-def python_blocks(path):
-    """The fenced blocks of Python in a page."""
-    return re.findall(r"^```python\n(.*?)^```", path.read_text(), re.M | re.S)
+def blocks(path, language="python"):
+    """The fenced blocks of a language in a page."""
+    return re.findall(rf"^```{language}\n(.*?)^```", path.read_text(), re.M | re.S)
 
 
 def example_of_the_readme(backend="emulator"):
     """The names that the five lines leave, with another back end in place of the emulator."""
-    (block,) = python_blocks(ROOT / "README.md")
+    (block,) = blocks(ROOT / "README.md")
     assert len([line for line in block.splitlines() if line]) == 5 and block.count('"emulator"') == 1
     space = {}
     exec(block.replace('"emulator"', f'"{backend}"'), space)
@@ -49,7 +49,7 @@ def test_guide(tmp_path, monkeypatch):
     if find_spec("matplotlib") is None:
         monkeypatch.setattr(trace, "draw_masks", lambda results, path, title: pictures.append((path, len(results))))
     space = {}
-    for block in python_blocks(GUIDE):
+    for block in blocks(GUIDE):
         exec(block, space)
     np.testing.assert_array_equal(space["same"], space["output"])
     assert len((tmp_path / "layers.jsonl").read_text().splitlines()) == 1
