@@ -1,5 +1,7 @@
 """Base-2 exponential of a non-positive logit."""
 
+from functools import lru_cache
+
 import numpy as np
 
 from hdp_hw.tables import TIME_CONSTANT_BITS, exp2_coefficients, guard, logit_fraction
@@ -7,9 +9,7 @@ from hdp_hw.tables import TIME_CONSTANT_BITS, exp2_coefficients, guard, logit_fr
 
 def logit(difference, mult, shift, digit_width):
     """t = (difference * mult) >> shift, u5.f, saturating; ``difference`` is a row's maximum minus its scores, >= 0."""
-    limit = (1 << (TIME_CONSTANT_BITS + logit_fraction(digit_width))) - 1
-    product = np.asarray(difference, np.int64) * mult
-    return np.minimum(product >> shift, limit)
+    return np.minimum((np.asarray(difference) * mult) >> shift, _largest(digit_width))
 
 
 def exp2(t, digit_width):
@@ -25,3 +25,14 @@ def weight(e, digit_width):
     """The exponential rounded to a weight P of 0 to digit_max."""
     bits = guard(digit_width)
     return (e + (1 << (bits - 1))) >> bits
+
+
+@lru_cache
+def weight_table(digit_width):
+    """The weight of every logit."""
+    t = np.arange(_largest(digit_width) + 1)
+    return weight(exp2(t, digit_width), digit_width).astype(np.int32)
+
+
+def _largest(digit_width):
+    return (1 << (TIME_CONSTANT_BITS + logit_fraction(digit_width))) - 1

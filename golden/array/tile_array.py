@@ -7,39 +7,41 @@ from hdp_hw.params import ArrayMode
 
 
 def integer_scores(q, k, digit_width):
-    """A = IQ . IK^T for operands q [n_q, d], k [n_k, d] -> [n_q, n_k]."""
+    """A = IQ . IK^T for operands q [..., n_q, d], k [..., n_k, d] -> [..., n_q, n_k]."""
     iq, _ = split(q, digit_width)
     ik, _ = split(k, digit_width)
-    return _product(iq, ik.T)
+    return _product(iq, ik.swapaxes(-1, -2), digit_width)
 
 
 def scores(q, k, digit_width, full):
-    """S = (A << 2w) + ((IQ.FK^T + FQ.IK^T) << w), plus FQ.FK^T when ``full``."""
+    """S = (A << 2w) + ((IQ.FK^T + FQ.IK^T) << w), plus FQ.FK^T where ``full``, a boolean or one for each head."""
     w = digit_width
-    (iq, fq), (ik, fk) = split(q, w), split(k, w)
-    s = _product((iq << w) + fq, ((ik << w) + fk).T)
-    return s if full else s - _product(fq, fk.T)
+    (iq, fq), (ik, fk) = split(q, w), split(k.swapaxes(-1, -2), w)
+    s = _product((iq << w) + fq, (ik << w) + fk, w)
+    return s if np.all(full) else s - np.where(full, 0, _product(fq, fk, w))
 
 
 def context(p, v, digit_width):
-    """P . V with V saturated as :func:`golden.digits.split` does: [n_q, n_k] x [n_k, d] -> [n_q, d]."""
+    """P . V with V saturated as :func:`golden.digits.split` does: [..., n_q, n_k] x [..., n_k, d]."""
     integer, fraction = split(v, digit_width)
-    return _product(p, (integer << digit_width) + fraction)
+    return _product(p, (integer << digit_width) + fraction, digit_width)
 
 
 def value_total(v, digit_width):
-    """Sum of all rows of V, saturated likewise: [n_k, d] -> [d]."""
-    return value_sums(np.ones((1, len(v))), v, digit_width)[0]
+    """Sum of all rows of V, saturated likewise: [..., n_k, d] -> [..., d]."""
+    return value_sums(np.ones((1, v.shape[-2])), v, digit_width)[..., 0, :]
 
 
 def value_sums(keys, v, digit_width):
-    """Sums of the rows of V that each row of ``keys`` (boolean [rows, n_k]) names: [rows, d]."""
+    """Sums of the rows of V that each row of ``keys`` (boolean [..., rows, n_k]) names: [..., rows, d]."""
     return context(keys, v, digit_width)
 
 
-def _product(a, b):
-    """Exact integer product through float64: every sum here stays far below 2^53 (16-bit operands, 1024 terms)."""
-    return (a.astype("f8") @ b.astype("f8")).astype("i8")
+def _product(a, b, digit_width):
+    """Exact integer product through floats: with 8-bit operands no sum of 1024 terms is beyond 2^24, with 16-bit ones
+    beyond 2^53."""
+    real, integer = (np.float32, np.int32) if digit_width == 4 else (np.float64, np.int64)
+    return (a.astype(real) @ b.astype(real)).astype(integer)
 
 
 # -- one cycle --------------------------------------------------------------------------------------------------------

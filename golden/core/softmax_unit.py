@@ -2,16 +2,17 @@
 
 import numpy as np
 
-from golden.approximation.exp2 import exp2, logit, weight
-
-LOWEST = -(1 << 62)  #: the maximum of a row without valid elements: below every score, and every mean
+from golden.approximation.exp2 import exp2, logit, weight_table
 
 
 def weights(s, elements, mult, shift, digit_width):
-    """``(P, row maxima [rows, 1])`` of scores [rows, keys]; only valid ``elements`` count, the others weigh 0."""
-    row_max = np.where(elements, s, LOWEST).max(1, keepdims=True)
-    e = exp2(logit(np.where(elements, row_max - s, 0), mult, shift, digit_width), digit_width)
-    return np.where(elements, weight(e, digit_width), 0), row_max
+    """``(P, row maxima [..., rows, 1])`` of scores [..., rows, keys]; only valid ``elements`` count, others weigh 0.
+
+    The maximum of a row without any is below every score and every mean.
+    """
+    row_max = np.where(elements, s, np.iinfo(s.dtype).min // 2).max(-1, keepdims=True)
+    t = logit(np.where(elements, row_max - s, 0), mult, shift, digit_width)
+    return np.where(elements, weight_table(digit_width).take(t), 0), row_max
 
 
 def stand_in(row_max, mean, mult, shift, digit_width):

@@ -1,5 +1,7 @@
 """The coarse base-2 exponential and logarithm of the mass rule."""
 
+from functools import lru_cache
+
 import numpy as np
 
 from golden.approximation.reciprocal import bit_length
@@ -14,6 +16,12 @@ def coarse_logit(difference, settings):
 def coarse_exp(x):
     """2^-x: linear mantissa, (32 - 16*frac) * 2^10 >> int(x); 2^15 stands for 1."""
     return ((32 - (x & 15)) << 10) >> (x >> COARSE_FRACTION)
+
+
+@lru_cache
+def coarse_exp_table():
+    """coarse_exp of 0 to COARSE_MAX."""
+    return coarse_exp(np.arange(COARSE_MAX + 1, dtype=np.int32))
 
 
 def coarse_log(z):

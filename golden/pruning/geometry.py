@@ -28,7 +28,14 @@ def visited_blocks(settings, tile):
     return np.maximum(existing_blocks(settings, tile), 1)
 
 
+def any_of_tiles(elements, tile):
+    """Boolean [..., rows, columns] -> [..., block_rows, block_columns]: tiles in which any element is true."""
+    *heads, rows, columns = elements.shape
+    of_rows = elements.reshape(*heads, rows // tile, tile, columns).any(-2)
+    return np.logical_or.reduce([of_rows[..., column::tile] for column in range(tile)])
+
+
 def tiles_of(matrix, tile):
-    """View [rows, columns] as [block_row, block_column, tile, tile]."""
-    rows, columns = matrix.shape
-    return matrix.reshape(rows // tile, tile, columns // tile, tile).swapaxes(1, 2)
+    """View [..., rows, columns] as [..., block_row, block_column, tile, tile]."""
+    *heads, rows, columns = matrix.shape
+    return matrix.reshape(*heads, rows // tile, tile, columns // tile, tile).swapaxes(-3, -2)

@@ -1,6 +1,6 @@
 """One attention layer through the co-processor: its heads, what they cost on the bus, and how long the cores work."""
 
-from golden.core.attention_core import attend
+from golden.core.attention_core import attend_many
 from golden.core.cycle_model import HeadPlan, core_cycles, ideal_cycles
 from golden.shell.fetch import PLANES, head_segments
 from golden.shell.read_traffic import bytes_read, bytes_skipped
@@ -18,7 +18,8 @@ def kv_head(head, n_heads, n_kv_heads):
 def attend_heads(q, k, v, settings, params):
     """HeadResult of each query head: q [n_heads, n_q, d], k and v [n_kv_heads, n_k, d], HeadSettings of each head."""
     shared = [kv_head(head, len(q), len(k)) for head in range(len(q))]
-    return [attend(q[head], k[kv], v[kv], settings[head], params) for head, kv in enumerate(shared)]
+    results = attend_many(q, k[shared], v[shared], settings, params)
+    return [results[head] for head in range(len(q))]
 
 
 def traffic(results, settings, params, table=False, records=True):

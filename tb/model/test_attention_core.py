@@ -5,15 +5,17 @@ at most a third larger than what was measured. For long rows of flat softmax the
 rounding of the output is most of the error.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
+from golden.array import tile_array
 from golden.calibration import head_settings
-from golden.core.attention_core import attend
+from golden.core.attention_core import attend, attend_many
 from golden.digits import quantize
 from golden.reference import attention, relative_error
+from golden.stimulus import corner_operands
 from hdp_hw.params import HdpParams, ParameterError
 from hdp_hw.settings import HeadSettings, Rule, Verdict
 
@@ -183,3 +185,43 @@ def test_settings_are_checked():
     q, k, v = (quantize(x, 4.0, params) for x in (head.q, head.k, head.v))
     with pytest.raises(ParameterError, match="parameter n_q = 257 is not legal; legal: 1 to 256"):
         attend(q, k, v, HeadSettings(257, 6, D), params)
+
+
+@DIGIT_WIDTHS
+@pytest.mark.parametrize("rule", Rule)
+def test_heads_at_once_are_the_heads_one_by_one(w, rule):
+    """Two texts of four heads with scales and thresholds of their own, of which some are pruned and some fall back."""
+    params, rng = CORES[w], np.random.default_rng(7)
+    q, k, v = rng.integers(-params.digit_max, params.digit_max + 1, (3, 2, 4, 21, D))
+    q[:, 0] //= 20
+    more = {"compensate": True, "mean_output": True}
+    settings = [
+        HeadSettings(21, 21, D, rule, **more, rho=60 * head - 90, margin=40 << 2 * head, log_mass=20 + 30 * head,
+                     kappa=130, kappa_shift=9 + 7 * (w == 8), mult=150, shift=13 + 13 * (w == 8) - head,
+                     tau_head=(head == 0) * 50 * 4 ** w, min_keep=256 * (head == 1))
+        for head in range(4)
+    ]  # fmt: skip
+    results = attend_many(q, k, v, settings, params)
+    if rule != Rule.DENSE:
+        assert {Verdict(x) for x in results.verdict.ravel()} == {Verdict.PRUNED, Verdict.FALLBACK, Verdict.SPARSE}
+    for place in np.ndindex(2, 4):
+        alone, among = attend(q[place], k[place], v[place], settings[place[1]], params), results[place]
+        for name in vars(alone):
+            np.testing.assert_array_equal(getattr(among, name), getattr(alone, name), name)
+
+
+def test_heads_at_once_are_alike():
+    head = HeadSettings(3, 3, D)
+    with pytest.raises(ValueError, match=r"heads that run at once differ in rule: \[.*DENSE.*MASS"):
+        attend_many(*np.zeros((3, 2, 3, D), int), [head, replace(head, rule=Rule.MASS)], CORES[4])
+
+
+@pytest.mark.parametrize("operands", ["saturating", "most_negative", "one_key"])
+def test_products_are_exact_at_the_largest_size(operands, monkeypatch):
+    """8-bit operands go through float32 and int32."""
+    params = HdpParams(tile=2, lanes=16, digit_width=4, max_head_dim=128, max_seq_len=1024)
+    q, k, v = corner_operands(2, 1024, 128, params)[operands]
+    settings = HeadSettings(2, 1024, 128, Rule.MASS, compensate=True, log_mass=511, mult=1, shift=63)
+    fast = attend(q, k, v, settings, params)
+    monkeypatch.setattr(tile_array, "_product", lambda a, b, digit_width: a.astype(np.int64) @ b.astype(np.int64))
+    np.testing.assert_array_equal(fast.output, attend(q, k, v, settings, params).output)

@@ -52,7 +52,7 @@ async def verdicts(dut):
         cycle += TOTALS_LATENCY[params.digit_width]
         kept[cycle] = {"i_n_kept": n_kept}
         cycle += latency
-        verdict = head_verdict(theta_head, n_valid, n_kept, n_visited, settings)
+        verdict = int(head_verdict(theta_head, n_valid, n_kept, n_visited, settings))
         found.add(verdict)
         expected[cycle] = {"o_verdict": verdict}
         cycle += 1

@@ -40,7 +40,7 @@ def outcome(head):
     mask = block_mask(head.a, valid, head.settings, tile)
     theta_head = int(np.abs(head.a[valid]).sum())
     n_kept, n_visited = int(mask.sum()), sum(head.n_tiles)
-    verdict = head_verdict(theta_head, int(valid.sum()), n_kept, n_visited, head.settings)
+    verdict = int(head_verdict(theta_head, int(valid.sum()), n_kept, n_visited, head.settings))
     return mask, {"o_verdict": verdict, "o_n_kept": n_kept, "o_n_visited": n_visited, "o_theta_head": theta_head}
 
 
