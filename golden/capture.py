@@ -2,7 +2,7 @@
 
 Takes the ``models`` extra. The recipe of ``tb/data/minilm_heads.npz``, which this command's defaults write again:
 
-1. Each passage of :mod:`golden.passages` is cut to its number of tokens and run through :class:`golden.encoder.Encoder`
+1. Each passage of :mod:`golden.passages` is cut to its number of tokens and run through :class:`golden.models.Encoder`
    on its own. There is no padding, so the mask is the length.
 2. Per layer, the scale of Q, of K and of V is the ``PERCENTILE`` of the magnitudes of that operand over all passages
    and heads. Against the largest magnitude, this costs a few saturated outliers and gains resolution everywhere else.
@@ -17,7 +17,7 @@ import sys
 
 import numpy as np
 
-from golden.encoder import ModelError, find_model, load_encoder, load_tokenizer, softmax_attention
+from golden.models import ModelError, load_model, softmax_attention
 from golden.passages import PASSAGES
 from golden.stimulus import CAPTURE, effective_keys
 
@@ -68,16 +68,14 @@ def choose(q, k, letter):
 
 def capture(model=MODEL, progress=lambda text: None):
     """The arrays of a capture file. Raises ModelError."""
-    directory = find_model(model)
-    progress(f"loading {directory}")
-    encoder, tokenize = load_encoder(directory), load_tokenizer(directory)
+    model = load_model(model)
     records = {}
     for index, (passage, (n, text)) in enumerate(PASSAGES.items(), 1):
         progress(f"[{index}/{len(PASSAGES)}] {passage}: {n} tokens")
-        tokens = tokenize(text, n)
+        (tokens,) = model.read([text], n)
         if len(tokens) != n:
-            raise ModelError(f"passage {passage} has {len(tokens)} tokens, not {n}: {directory} has another tokenizer")
-        records[passage] = record(encoder, tokens)
+            raise ModelError(f"passage {passage} has {len(tokens)} tokens, not {n}: {model.name} has another tokenizer")
+        records[passage] = record(model.encoder, tokens)
     scales = calibrate(list(records.values()))
 
     entries = []

@@ -8,7 +8,7 @@ import pytest
 from golden import capture
 from golden.calibration import threshold_for_share
 from golden.core.attention_core import attend
-from golden.encoder import ModelError, find_model, load_encoder, load_tokenizer
+from golden.models import ModelError, load_model
 from golden.passages import PASSAGES
 from golden.reference import attention, relative_error
 from golden.stimulus import CAPTURE, captured_heads, corner_operands, effective_keys, random_head, wide_head, wide_heads
@@ -167,8 +167,7 @@ def test_corner_operands_are_the_corners_they_are_named():
 
 def test_capture_reproduces():
     try:
-        load_tokenizer(find_model(capture.MODEL))
-        load_encoder(find_model(capture.MODEL))
+        load_model(capture.MODEL)
     except ModelError as error:
         pytest.skip(str(error))
     arrays = capture.capture()
