@@ -1,0 +1,20 @@
+"""Texts without labels: how near the outputs stay to those without pruning."""
+
+import numpy as np
+
+from golden.tasks.task import Task
+
+
+class Fidelity(Task):
+    """Mean cosine of output and output without pruning; the latter are kept by :meth:`fit`."""
+
+    metric_name = "fidelity"
+
+    @staticmethod
+    def metric(predictions, labels):
+        return float(np.mean(predictions))
+
+    def predict(self, outputs):
+        a, b = (x.astype(np.float64) for x in (outputs, self.fitted["dense"]))
+        cosines = (a * b).sum(-1) / (np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1))
+        return cosines[self.uses[:, 0]]

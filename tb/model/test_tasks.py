@@ -1,0 +1,128 @@
+"""Tasks: their files, metrics, splits and probes: golden/tasks/."""
+
+import numpy as np
+import pytest
+
+from golden.models import Encoder, Model
+from golden.tasks import TaskError, compare, load_task
+from golden.tasks.classification import Classification
+from golden.tasks.fidelity import Fidelity
+from golden.tasks.similarity import Similarity
+from golden.tasks.table import read_table
+from tb.model.test_models import CONFIG, VIT, random_tensors
+
+
+def model(config=CONFIG, n_labels=0):
+    encoder = Encoder(config, random_tensors(config, n_labels))
+    return Model(
+        "tiny", encoder, lambda text, limit: [len(word) for word in text.split()][:limit], ("no", "yes")[:n_labels]
+    )
+
+
+def written(folder, name, text):
+    (folder / name).write_text(text)
+    return folder / name
+
+
+# -- files ------------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("name", "text", "kind", "labels", "first"),
+    [
+        ("sst.tsv", "sentence\tlabel\nso \"good\t1\n\nbad\t0\n", Classification, [1, 0], [2, 5]),
+        ("sst.tsv", "so good\t1\nbad\t0\n", Classification, [1, 0], [2, 4]),
+        ("names.csv", "label,id,text\nYes,7,\"good, or\"\nno,8,bad\n", Classification, [1, 0], [5, 2]),
+        ("sts.csv", "\"a b, c\",a,2.5\nb,\"a b, c\",4\n", Similarity, [2.5, 4], [1, 2, 1]),
+        ("plain.txt", "one two\n\nthree\n", Fidelity, [0, 0], [3, 3]),
+    ],
+)  # fmt: skip
+def test_files(tmp_path, name, text, kind, labels, first):
+    path = written(tmp_path, name, text)
+    task = load_task(path, model(n_labels=2 if kind is Classification else 0))
+    assert type(task) is kind and task.labels.tolist() == labels and task.inputs[0] == first
+    assert len(load_task(path, task.model, limit=1).labels) == 1
+    assert load_task(path, task.model, max_tokens=1).inputs[0] == first[:1]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.json", "", "a file of examples ends in .tsv, .csv, .txt or .npz"),
+        ("a.tsv", "\n", "holds no examples"),
+        ("a.tsv", "sentence\tlabel\n", "holds no examples"),
+        ("a.tsv", "sentence\tlabel\nno good\tat\t\n", "a.tsv, line 2: 3 columns, not 2 as in its first line"),
+        ("a.tsv", "good\t1\n \t0\n", "line 2: the text in column 1 is empty"),
+        ("a.tsv", "good\t1\nbad\t2\n", r"line 2: the label '2' is not legal; legal: 0 to 1, or one of no, yes"),
+        ("a.tsv", "good\t1\nbad\t-1\n", "line 2: the label '-1' is not legal"),
+        ("a.tsv", "sentence1\tsentence2\tscore\na\tb\tc\n", "line 2: the label 'c' is not a number"),
+        ("a.csv", "a,b\nc,d\n", "2 texts and no label a line is no known task"),
+    ],
+)
+def test_bad_files(tmp_path, name, text, message):
+    with pytest.raises(TaskError, match=message):
+        load_task(written(tmp_path, name, text), model(n_labels=2))
+
+
+def test_line_numbers_count_empty_lines(tmp_path):
+    lines, _, _ = read_table(written(tmp_path, "a.tsv", "sentence\tlabel\n\na\t1\n\nb\t0\n"))
+    assert lines == [3, 5]
+
+
+def test_not_utf8(tmp_path):
+    (tmp_path / "a.tsv").write_bytes(b"caf\xe9\t1\n")
+    with pytest.raises(TaskError, match=r"a\.tsv is not UTF-8"):
+        load_task(tmp_path / "a.tsv", model())
+
+
+def test_images(tmp_path):
+    vision = Model("tiny", Encoder(VIT, random_tensors(VIT, 3)), lambda image, limit: image, ("a", "b", "c"))
+    images = np.random.default_rng(1).normal(size=(5, 3, 6, 6))
+    np.savez(tmp_path / "a.npz", images=images, labels=[0, 1, 2, 0, 1])
+    task = load_task(tmp_path / "a.npz", vision, limit=4)
+    assert len(task.inputs) == 4 and task.predict(vision.run(task.inputs)).shape == (4,)
+    with pytest.raises(TaskError, match="takes texts, not images"):
+        load_task(tmp_path / "a.npz", model())
+    with pytest.raises(TaskError, match=r"tiny takes images, from a \.npz file"):
+        load_task(written(tmp_path, "a.txt", "a"), vision)
+    np.savez(tmp_path / "b.npz", images=images)
+    with pytest.raises(TaskError, match="the arrays labels are missing"):
+        load_task(tmp_path / "b.npz", vision)
+
+
+def test_passages_without_a_file():
+    assert len(load_task(None, model()).inputs) == 10
+
+
+# -- splits and comparisons -------------------------------------------------------------------------------------------
+def test_split_halves_the_examples(tmp_path):
+    lines = [f"{'a' * (i % 9 + 1)} b\t{'c' * (i % 7 + 1)}\t{i}\n" for i in range(101)]
+    task = load_task(written(tmp_path, "a.tsv", "".join(lines)), model())
+    first, second = task.split()
+    assert sorted([*first.labels, *second.labels]) == list(range(101)) and len(first.labels) == 50
+    for half in (first, second):
+        for uses, label in zip(half.uses, half.labels.astype(int)):
+            assert [half.inputs[use] for use in uses] == [[label % 9 + 1, 1], [label % 7 + 1]]
+    np.testing.assert_array_equal(first.labels, task.split()[0].labels)
+
+
+def test_probes_learn_from_the_other_examples_only():
+    rng = np.random.default_rng(2)
+    labels = rng.integers(0, 3, 300)
+    outputs = np.eye(3)[labels] + 0.1 * rng.normal(size=(300, 3))
+    task = Classification("a", model(), [[1]] * 300, labels, np.arange(300)[:, None])
+    same = compare(task, outputs, outputs)
+    assert same.metric == 1 and same.loss == 0 and same.stderr == 0 and same.label_flips == 0
+    worse = np.where(np.arange(300)[:, None] < 30, 0.0, outputs)
+    assert 0.03 < compare(task, worse, outputs).loss < 0.1 and compare(task, worse, outputs).label_flips > 9
+    noise = Classification("a", model(), [[1]] * 300, labels, np.arange(300)[:, None])
+    features = rng.normal(size=(300, 200))  # of which 240 examples learn everything by heart
+    assert compare(noise, features, features).metric < 0.5
+
+
+def test_comparison_of_pairs_and_of_texts_without_labels():
+    outputs = np.array([[1.0, 0], [0.6, 0.8], [0, 1]])
+    pairs = Similarity("a", model(), [[1]] * 3, np.array([3.0, 1, 2]), np.array([[0, 0], [0, 2], [2, 1]]))
+    assert compare(pairs, outputs, outputs).metric == pytest.approx(1)
+    texts = Fidelity("a", model(), [[1]] * 3, np.zeros(3), np.arange(3)[:, None])
+    turned = compare(texts, outputs[[0, 1, 1]], outputs)
+    assert turned.dense_metric == pytest.approx(1) and turned.loss == pytest.approx(0.2 / 3)
+    assert str(turned).startswith("93.33 of 100.00: 6.67 +- ")
