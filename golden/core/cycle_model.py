@@ -1,17 +1,15 @@
-"""Clock cycles of the core, exact as long as no stream stalls.
+"""Clock cycles of the core, exact.
 
-The schedule is simulated row by row: engines look at the state that the core's registers have in a cycle, and what they
-begin changes that state in later cycles. Cycles in which nothing changes are skipped, so the model's effort goes with
-the number of rows, not of cycles. Engines carry the names of the hardware's blocks.
+The schedule is simulated row by row, on a :class:`golden.clock.Clock`. Engines carry the names of the hardware's
+blocks.
 """
 
-import heapq
 from collections import deque
 from dataclasses import dataclass
-from itertools import count
 
 import numpy as np
 
+from golden.clock import Clock, Queue
 from golden.core.attention_core import attend
 from golden.pruning.geometry import existing_blocks, visited_blocks
 from hdp_hw.params import ArrayMode, ceil_div
@@ -91,7 +89,7 @@ class HeadPlan:
 
 @dataclass(frozen=True)
 class CoreCycles:
-    """When things happen, in clock cycles; 0 is the one in which the first settings are taken.
+    """When things happen, in clock cycles; 0 is the one in which the first settings are offered.
 
     done : of each head, the cycle in which its status is taken; busy : array cycles by kind of row operation
     (``predict``, ``score``, ``context``); first_busy, last_busy : of the array, None if it never worked;
@@ -117,7 +115,11 @@ class CoreCycles:
 
 def core_cycles(plans, params):
     """CoreCycles of ``plans`` (HeadPlan) that follow each other without a stall on any stream."""
-    return _Schedule(plans, params).run()
+    clock = Clock()
+    core = CoreSchedule(clock, params, FreeStreams(plans))
+    clock.blocks = [core]
+    clock.run()
+    return core.cycles()
 
 
 def ideal_cycles(plan, params):
@@ -157,44 +159,20 @@ class _Row:
     last: bool
 
 
-class _Queue:
-    """A FIFO whose level a reader or writer sees one cycle late."""
+@dataclass(eq=False)
+class _Run:
+    """Beats of a row on their way through the drain: so many, the first of which is at the output in a cycle."""
 
-    def __init__(self, schedule):
-        self.schedule, self.rows, self.level = schedule, deque(), 0
-        self.readable = deque()
-
-    @property
-    def full(self):
-        return self.level == QUEUE_DEPTH
-
-    @property
-    def head(self):
-        return self.readable[0] if self.readable else None
-
-    def push(self, row):
-        def arrive():
-            self.level += 1
-            self.readable.append(row)
-
-        self.schedule.at(1, arrive)
-
-    def pop(self):
-        row = self.readable[0]
-
-        def leave():
-            self.level -= 1
-            self.readable.popleft()
-
-        self.schedule.at(1, leave)
-        return row
+    row: _Row
+    cycle: int
+    beats: int
 
 
 class _BlockRows:
     """The rows of a head, one ``BLOCK_ROWS_LATENCY`` cycles after the start or its predecessor."""
 
-    def __init__(self, schedule):
-        self.schedule, self.valid = schedule, None
+    def __init__(self, clock):
+        self.clock, self.valid = clock, None
         self.rows = deque()
 
     def start(self, n_rows):
@@ -211,56 +189,86 @@ class _BlockRows:
         def arrive():
             self.valid = self.rows.popleft()
 
-        self.schedule.at(BLOCK_ROWS_LATENCY, arrive)
+        self.clock.at(BLOCK_ROWS_LATENCY, arrive)
 
 
-class _Schedule:
-    """State of the core's control, and the events that will change it."""
+class FreeStreams:
+    """What is around a core whose streams never stall: the settings of ``plans`` and all their beats, at once."""
 
-    def __init__(self, plans, params):
-        self.params, self.latencies = params, core_latencies(params)
-        self.now, self._events, self._order = 0, [], count()
-        self.pending = deque(enumerate(plans))
-        self.n_heads = len(plans)
+    stalls = False  #: the output may be refused
+
+    def __init__(self, plans):
+        self.pending = deque(plans)
+
+    def settings(self):
+        """The HeadPlan that is offered in this cycle, or None; :meth:`settings_taken` says that it is taken."""
+        return self.pending[0] if self.pending else None
+
+    def settings_taken(self):
+        self.pending.popleft()
+
+    def plane_begins(self, core, plane, plan):
+        """The core takes the beats of a plane from the next cycle on, until :meth:`CoreSchedule.plane_ends`."""
+        core.clock.at(plan.beats[plane], lambda: core.plane_ends(plane))
+
+    def verdict(self, plan):
+        """A head's verdict falls in this cycle."""
+
+    def beat_taken(self):
+        """Whether the output beat that is offered in this cycle is taken."""
+        return True
+
+    def status_taken(self, plan):
+        """Whether the status that is offered in this cycle is taken."""
+        return True
+
+
+class CoreSchedule:
+    """State of the core's control. ``streams`` is what is around the core, see FreeStreams."""
+
+    def __init__(self, clock, params, streams):
+        self.clock, self.params, self.streams, self.latencies = clock, params, streams, core_latencies(params)
+        self.at = clock.at
         # Head table and loaders. Lists of heads in their order; what is done with a head moves to the next.
         self.table, self.staged, self.n_entered = [], False, 0
         self.to_load = {plane: deque() for plane in PLANES}
         self.loading = dict.fromkeys(PLANES, False)
+        self.takes_beats = dict.fromkeys(PLANES, False)
         self.halves = {plane: set() for plane in PLANES}
         self.to_predict, self.to_scan = deque(), deque()
         # Predictor.
-        self.predicting, self.predict_rows, self.in_flight = None, _BlockRows(self), 0
+        self.predicting, self.predict_rows, self.in_flight = None, _BlockRows(clock), 0
         self.stage_b_free = 0
         # Execution.
-        self.scanning, self.scan_rows, self.scan_busy = None, _BlockRows(self), False
+        self.scanning, self.scan_rows, self.scan_busy = None, _BlockRows(clock), False
         self.offer, self.used_slots = None, 0
-        self.score, self.softmax, self.context, self.drain = (_Queue(self) for _ in range(4))
+        self.score, self.softmax, self.context, self.drain = (Queue(clock, QUEUE_DEPTH) for _ in range(4))
         self.array_free = self.softmax_free = self.drain_free = 0
         self.maxima = self.finished = self.sums = self.waiting = 0
         self.stores = 2
-        self.draining, self.ends_under_way, self.reported, self.unreported = None, deque(), -1, None
-        self.done, self.operations = [None] * len(plans), []
+        self.draining, self.leaving, self.refused, self.status = None, deque(), False, None
+        self.done, self.operations = [], []
 
-    def at(self, delay, action):
-        """Do ``action`` ``delay`` cycles from now, before anything looks at the state."""
-        heapq.heappush(self._events, (self.now + delay, next(self._order), action))
+    @property
+    def now(self):
+        """The clock cycle."""
+        return self.clock.now
 
-    def run(self):
-        """CoreCycles of the whole schedule."""
-        self.at(0, lambda: None)
-        while self._events:
-            self.now = self._events[0][0]
-            while self._events and self._events[0][0] == self.now:
-                heapq.heappop(self._events)[2]()
-            self._settings()
-            for plane in PLANES:
-                self._load(plane)
-            self._predict()
-            self._survivors()
-            self._sequence()
-            self._softmax_row()
-            self._drain_row()
-        assert None not in self.done, f"heads never ended: {self.done}"
+    def look(self):
+        """See golden.clock."""
+        self._settings()
+        for plane in PLANES:
+            self._load(plane)
+        self._predict()
+        self._survivors()
+        self._sequence()
+        self._softmax_row()
+        self._drain_row()
+        self._status()
+
+    def cycles(self):
+        """CoreCycles of what has happened."""
+        assert len(self.done) == self.n_entered and not self.table, f"{len(self.table)} heads never ended"
         busy = dict.fromkeys(("predict", "score", "context"), 0)
         for kind, _, _, begin, end in self.operations:
             busy[kind] += end - begin
@@ -270,11 +278,13 @@ class _Schedule:
 
     # -- loading ----------------------------------------------------------------------------------------------------
     def _settings(self):
-        if not self.pending or self.staged or len(self.table) == HEADS_INSIDE:
+        plan = self.streams.settings()
+        if plan is None or self.staged or len(self.table) == HEADS_INSIDE:
             return
+        self.streams.settings_taken()
         self.staged = True
-        index, plan = self.pending.popleft()
-        head = _Head(index, plan, index % HALVES, set())
+        head = _Head(self.n_entered, plan, self.n_entered % HALVES, set())
+        self.n_entered += 1
 
         def enter():
             self.staged = False
@@ -296,12 +306,24 @@ class _Schedule:
         if plane != "integer":
             self.at(1, lambda: self.halves[plane].add(head.half))
 
-        def loaded():
-            head.loaded.add(plane)
-            self.loading[plane] = False
-            self.to_load[plane].popleft()
+        def begin():
+            self.takes_beats[plane] = True
 
-        self.at(head.plan.beats[plane] + 2, loaded)
+        self.at(1, begin)
+        self.streams.plane_begins(self, plane, head.plan)
+
+    def plane_ends(self, plane):
+        """The last beat of the plane that is loaded is taken in this cycle."""
+
+        def last():
+            self.takes_beats[plane] = False
+
+        def loaded():
+            self.to_load[plane].popleft().loaded.add(plane)
+            self.loading[plane] = False
+
+        self.at(1, last)
+        self.at(2, loaded)
 
     # -- prediction -------------------------------------------------------------------------------------------------
     def _predict(self):
@@ -313,6 +335,7 @@ class _Schedule:
             self.to_predict.popleft()
 
         if not head.plan.predicted:
+            self.streams.verdict(head.plan)
             self.at(1, leave)
             self.at(1, lambda: setattr(head, "predicted", True))
             self.predicting = True  # until the next cycle
@@ -334,6 +357,8 @@ class _Schedule:
         if not last:
             return
         done = self.stage_b_free + PREDICTOR_LATENCY_B + n_tiles + PREDICTOR_LATENCY_C
+
+        self.at(done - self.now, lambda: self.streams.verdict(head.plan))
 
         def decided():
             self.predicting = None
@@ -490,20 +515,16 @@ class _Schedule:
 
     # -- drain ------------------------------------------------------------------------------------------------------
     def _drain_row(self):
-        if self.unreported:  # behind the head that waits, the pipeline stands still for this cycle
-            self.ends_under_way = deque((cycle + 1, head) for cycle, head in self.ends_under_way)
+        if self.refused:  # behind the beat that waits, all has stood still in this cycle
+            for run in self.leaving:
+                run.cycle += 1
             self.drain_free += self.now <= self.drain_free
-            for cycle in (self.drain_free, *(cycle for cycle, _ in self.ends_under_way)):
-                self.at(max(0, cycle - self.now), lambda: None)
-            self._report(self.unreported)
-            self.unreported = None
-        elif self.ends_under_way and self.ends_under_way[0][0] == self.now:
-            head = self.ends_under_way.popleft()[1]
-            if self.reported == self.now - 1:  # the last head's status is still there
-                self.unreported = head
-                self.at(1, lambda: None)
-            else:
-                self._report(head)
+            for cycle in (self.drain_free, *(run.cycle for run in self.leaving)):
+                if cycle > self.now:
+                    self.at(cycle - self.now, lambda: None)
+        self.refused = False
+        if self.leaving and self.leaving[0].cycle == self.now:
+            self._offer_beat(self.leaving[0])
         if self.draining and self.now == self.drain_free:
             if self.draining.n_tiles:
                 self.at(1, lambda: setattr(self, "stores", self.stores + 1))
@@ -524,17 +545,37 @@ class _Schedule:
             beats = n_rows * settings.head_dim // self.params.out_lanes
         self.draining, self.drain_free = row, self.now + beats
         self.at(beats, lambda: None)
-        if row.last:
-            self.ends_under_way.append((self.drain_free + self.latencies.drain, row.head))
-            self.at(beats + self.latencies.drain, lambda: None)
+        run = _Run(row, self.now + 1 + self.latencies.drain, beats)
+        if not self.streams.stalls:  # nobody looks at beats before the last
+            run = _Run(row, run.cycle + beats - 1, 1)
+        self.leaving.append(run)
+        self.at(run.cycle - self.now, lambda: None)
+
+    def _offer_beat(self, run):
+        """The next beat of a row is at the output, or what stands for the output of a refused head."""
+        head, ends = run.row.head, run.row.last and run.beats == 1
+        free = not (ends and self.status)
+        if not free or (head.plan.verdict != Verdict.ERROR and not self.streams.beat_taken()):
+            self.refused = True
+            self.at(1, lambda: None)
+            return
+        run.beats -= 1
+        run.cycle += 1
+        if run.beats:
+            self.at(1, lambda: None)
+        else:
+            self.leaving.popleft()
+        if ends:
+            self.at(1, lambda: self._report(head))
 
     def _report(self, head):
-        self.reported = self.now
-        self.done[head.index] = self.now + 1
+        """The status of a head that has ended is offered from now on."""
+        self.status = head
+        self.table.remove(head)
+        for plane in PLANES:
+            self.halves[plane].discard(head.half)
 
-        def retire():
-            self.table.remove(head)
-            for plane in PLANES:
-                self.halves[plane].discard(head.half)
-
-        self.at(1, retire)
+    def _status(self):
+        if self.status and self.streams.status_taken(self.status.plan):
+            self.done.append(self.now)
+            self.at(1, lambda: setattr(self, "status", None))

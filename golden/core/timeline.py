@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 
 from golden.calibration import threshold_for_share
+from golden.clock import Clock
 from golden.core.attention_core import attend
-from golden.core.cycle_model import HeadPlan, _Schedule
+from golden.core.cycle_model import CoreSchedule, FreeStreams, HeadPlan
 from golden.stimulus import captured_heads, wide_heads
 from golden.svg import box, line, picture, text
 from hdp_hw.configs import CONFIGS, load_config
@@ -30,11 +31,11 @@ ARRAY = ("predict", "score", "context")
 DRAWN = {"config": "edge", "n": 128, "passage": "lighthouse", "share": 0.25}
 
 
-class _Recorder(_Schedule):
+class _Recorder(CoreSchedule):
     """The schedule, which takes down what softmax, drain and loaders do as the array's operations are."""
 
-    def __init__(self, plans, params):
-        super().__init__(plans, params)
+    def __init__(self, *around):
+        super().__init__(*around)
         self.work = []  # (kind, head, row, begin, end), end exclusive
 
     def _load(self, plane):
@@ -61,8 +62,11 @@ class _Recorder(_Schedule):
 
 def timeline(plans, params):
     """``(CoreCycles, work)`` of heads; work : ``(kind, head, row, begin, end)`` of every block, kinds as in LANES."""
-    recorder = _Recorder(plans, params)
-    cycles = recorder.run()
+    clock = Clock()
+    recorder = _Recorder(clock, params, FreeStreams(plans))
+    clock.blocks = [recorder]
+    clock.run()
+    cycles = recorder.cycles()
     return cycles, sorted(recorder.work + cycles.operations, key=lambda item: item[3])
 
 
