@@ -7,7 +7,6 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 PAGE_BYTES = 4096  #: no burst crosses a multiple of it
-MAX_BURST_BEATS = 16  #: longest burst that the shell makes: 64 to 256 bytes
 
 
 class Response(IntEnum):

@@ -4,10 +4,10 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, unsigned
 from amaranth.lib import data, fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from hdp_hw.depths import FIFO_WORDS, MAX_BURST_BEATS
 from hdp_hw.params import bits_for
-from hdp_hw.shell.axi import MAX_BURST_BEATS, Response, read_request_layout, read_signature
+from hdp_hw.shell.axi import Response, read_request_layout, read_signature
 
-FIFO_WORDS = 128  #: bus words asked for and not yet delivered: enough to hide a latency of 80 clock cycles
 N_BEATS_WIDTH = 17  #: bits of a region's length: 1024 rows of the widest operands on the narrowest bus are 2**16 words
 
 

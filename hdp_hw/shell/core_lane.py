@@ -5,11 +5,12 @@ from amaranth.lib import data, fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hdp_hw.core.attention_core import AttentionCore
+from hdp_hw.depths import HEADS_AHEAD
 from hdp_hw.params import ArrayMode, bits_for
 from hdp_hw.settings import HeadError
 from hdp_hw.shell.axi import read_signature, write_signature
 from hdp_hw.shell.commands import head_command_layout, head_record_layout, output_layout, result_layout
-from hdp_hw.shell.head_loader import HEADS_AHEAD, PLANES, HeadLoader
+from hdp_hw.shell.head_loader import PLANES, HeadLoader
 from hdp_hw.shell.row_writer import RowWriter
 
 

@@ -5,6 +5,7 @@ from amaranth.lib import data, fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hdp_hw.common.layouts import settings_layout
+from hdp_hw.depths import HEADS_AHEAD
 from hdp_hw.settings import Verdict
 from hdp_hw.shell.axi import read_signature
 from hdp_hw.shell.commands import head_command_layout, plane_layout
@@ -13,7 +14,6 @@ from hdp_hw.shell.plane_reader import PlaneReader
 from hdp_hw.shell.segment_generator import Fetch, SegmentGenerator
 
 PLANES = ("integer", "fraction", "value")
-HEADS_AHEAD = 4  #: heads whose I planes were requested and whose F planes were not
 
 
 class HeadLoader(wiring.Component):

@@ -7,6 +7,7 @@ from amaranth.lib import data, fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hdp_hw.core.settings_check import SettingsCheck
+from hdp_hw.depths import HEADS_PER_LANE, JOB_QUEUE
 from hdp_hw.settings import HeadError, Verdict
 from hdp_hw.shell.axi import read_signature
 from hdp_hw.shell.burst_reader import BurstReader
@@ -19,8 +20,6 @@ from hdp_hw.shell.commands import (
     result_layout,
 )
 
-JOB_QUEUE = 2  #: jobs that wait behind the running one
-HEADS_PER_LANE = 3  #: as many as a core holds
 ENTRY_BYTES = 32  #: of a head in the table, and of a head's record
 FLUSH_CYCLES = 1 << 12  #: how long a stopped job waits for the memory port to come to rest
 EVENTS = ("job_done", "bad_settings", "misaligned", "read_error", "write_error", "timeout", "queue_full", "fallback",

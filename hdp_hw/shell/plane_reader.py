@@ -4,12 +4,11 @@ from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
 from amaranth.lib import data, fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from hdp_hw.depths import MAX_SEGMENTS
 from hdp_hw.params import bits_for
 from hdp_hw.shell.axi import read_signature
 from hdp_hw.shell.burst_reader import BurstReader
 from hdp_hw.shell.commands import segment_layout
-
-MAX_SEGMENTS = 32  #: whose words are asked for before the first of them is delivered
 
 
 class PlaneReader(wiring.Component):

@@ -4,13 +4,10 @@ from amaranth.hdl import Cat, Module, Mux, Shape, Signal, signed, unsigned
 from amaranth.lib import data, fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from hdp_hw.depths import HELD_BURSTS, HELD_WORDS, MAX_BURST_BEATS, OPEN_BURSTS
 from hdp_hw.params import bits_for
-from hdp_hw.shell.axi import MAX_BURST_BEATS, Response, write_data_layout, write_request_layout, write_signature
+from hdp_hw.shell.axi import Response, write_data_layout, write_request_layout, write_signature
 from hdp_hw.shell.commands import RECORD_BYTES, STRIDE_WIDTH, output_layout, record_layout
-
-HELD_WORDS = 2 * MAX_BURST_BEATS  #: bus words held: a burst that leaves and one that grows
-HELD_BURSTS = MAX_BURST_BEATS  #: bursts held, when they are short
-OPEN_BURSTS = 2 * MAX_BURST_BEATS  #: bursts whose response has not come, and ends of heads
 
 
 class RowWriter(wiring.Component):

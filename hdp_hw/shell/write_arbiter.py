@@ -7,18 +7,15 @@ from amaranth.hdl import Array, Cat, Const, Module, Mux, Shape, Signal, Value, u
 from amaranth.lib import fifo, wiring
 from amaranth.lib.wiring import In, Out
 
+from hdp_hw.depths import ARBITER_REQUESTS, ARBITER_WORDS, MAX_BURST_BEATS, MAX_OUTSTANDING_WRITES
 from hdp_hw.params import ParameterError, bits_for
 from hdp_hw.shell.axi import (
-    MAX_BURST_BEATS,
     write_data_layout,
     write_request_layout,
     write_response_layout,
     write_signature,
 )
 
-HELD_WORDS = 4 * MAX_BURST_BEATS  #: words taken, or due, that have not left
-HELD_REQUESTS = 8  #: requests taken that have not left
-MAX_OUTSTANDING = 32  #: bursts taken whose response has not come
 N_EPOCHS = 4  #: that an ID can tell apart
 
 
@@ -47,7 +44,7 @@ class WriteArbiter(wiring.Component):
         An epoch begins when it changes; in that clock cycle, all requesters must be in reset.
     i_stop : In(unsigned(1))
         No burst is taken in this clock cycle.
-    o_outstanding : Out(unsigned(bits_for(MAX_OUTSTANDING)))
+    o_outstanding : Out(unsigned(bits_for(MAX_OUTSTANDING_WRITES)))
         Bursts of this epoch that were taken and whose response was not.
     o_idle : Out(unsigned(1))
         No response is due, of any epoch.
@@ -79,7 +76,7 @@ class WriteArbiter(wiring.Component):
                 "o": Out(write_signature(params)),
                 "i_epoch": In(unsigned(2)),
                 "i_stop": In(unsigned(1)),
-                "o_outstanding": Out(unsigned(bits_for(MAX_OUTSTANDING))),
+                "o_outstanding": Out(unsigned(bits_for(MAX_OUTSTANDING_WRITES))),
                 "o_idle": Out(unsigned(1)),
             }
         )
@@ -88,8 +85,8 @@ class WriteArbiter(wiring.Component):
         m = Module()
         epoch, last_epoch, searches = Signal(2), Signal(2), Signal()  # searches: for the number of a new epoch
         changes, taken, word_leaves, slot_free = Signal(), Signal(), Signal(), Signal()
-        due = Array(Signal(range(MAX_OUTSTANDING + 1), name=f"due_{number}") for number in range(N_EPOCHS))
-        of_epoch = Signal(range(MAX_OUTSTANDING + 1))
+        due = Array(Signal(range(MAX_OUTSTANDING_WRITES + 1), name=f"due_{number}") for number in range(N_EPOCHS))
+        of_epoch = Signal(range(MAX_OUTSTANDING_WRITES + 1))
         m.d.comb += [
             changes.eq(self.i_epoch != last_epoch),
             of_epoch.eq(due[epoch]),
@@ -105,8 +102,8 @@ class WriteArbiter(wiring.Component):
             m.d.sync += epoch.eq(epoch + 1)
 
         # Two requests are never taken in a row, so room may be told one clock cycle late.
-        words_due, room = Signal(range(HELD_WORDS + 1)), Signal()
-        has_room = (words_due <= HELD_WORDS - MAX_BURST_BEATS) & (of_epoch != MAX_OUTSTANDING)
+        words_due, room = Signal(range(ARBITER_WORDS + 1)), Signal()
+        has_room = (words_due <= ARBITER_WORDS - MAX_BURST_BEATS) & (of_epoch != MAX_OUTSTANDING_WRITES)
         m.d.sync += room.eq(has_room & ~(changes | searches))
         request, chosen = self._requests(m, epoch, changes, room & slot_free & ~(self.i_stop | changes), taken)
         self._words(m, chosen, request.len, changes, taken, slot_free, word_leaves)
@@ -121,7 +118,7 @@ class WriteArbiter(wiring.Component):
     def _requests(self, m, epoch, changes, may_take, taken):
         """Chooses a requester in one clock cycle and takes its request in a later one; returns request and choice."""
         layout = write_request_layout(self.params)
-        m.submodules.requests = requests = fifo.SyncFIFOBuffered(width=Shape.cast(layout).width, depth=HELD_REQUESTS)
+        m.submodules.requests = requests = fifo.SyncFIFOBuffered(width=Shape.cast(layout).width, depth=ARBITER_REQUESTS)
         offered = Cat(port.aw.valid for port in self.i)
         chosen, after = Signal(self.n), Signal(self.n)  # one-hot or 0; all after the one that had its turn last
         candidates, ready = Signal(self.n), Signal()
@@ -152,7 +149,7 @@ class WriteArbiter(wiring.Component):
     def _words(self, m, chosen, length, changes, taken, slot_free, word_leaves):
         """Takes the words of a burst; meanwhile the next burst can wait in a slot."""
         layout = write_data_layout(self.params)
-        m.submodules.words = words = fifo.SyncFIFOBuffered(width=Shape.cast(layout).width, depth=HELD_WORDS)
+        m.submodules.words = words = fifo.SyncFIFOBuffered(width=Shape.cast(layout).width, depth=ARBITER_WORDS)
         offered = Cat(port.w.valid for port in self.i)
         source, left, lost = Signal(self.n), Signal(8), Signal()  # one-hot or 0; words less one; it was reset
         next_source, next_left, next_lost = Signal(self.n), Signal(8), Signal()

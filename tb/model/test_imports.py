@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCES = [path.relative_to(ROOT) for top in ("hdp_hw", "golden") for path in sorted((ROOT / top).rglob("*.py"))]
 
 # No HDL, no numpy; everyone may import them.
-PARAMETER_FILES = {"params", "configs", "settings", "tables", "timing", "registers", "register_map"}
+PARAMETER_FILES = {"params", "configs", "settings", "tables", "timing", "depths", "registers", "register_map"}
 LAYERS = {  # folder of hdp_hw: the folders it may import, itself aside
     "common": (),
     "array": ("common", "approximation"),  # a tile is summed by ScoreComposers

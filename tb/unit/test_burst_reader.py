@@ -6,8 +6,9 @@ import cocotb
 from cocotb.triggers import RisingEdge
 
 from golden.shell.burst_reader import bursts
-from hdp_hw.shell.axi import MAX_BURST_BEATS, PAGE_BYTES, Response
-from hdp_hw.shell.burst_reader import FIFO_WORDS, BurstReader
+from hdp_hw.depths import FIFO_WORDS, MAX_BURST_BEATS
+from hdp_hw.shell.axi import PAGE_BYTES, Response
+from hdp_hw.shell.burst_reader import BurstReader
 from tb.lib.axi_memory import ReadChecker, ReadModel, ReadTiming, serve_reads
 from tb.lib.lockstep import start
 from tb.unit.read_path_bench import (

@@ -6,9 +6,9 @@ from cocotb.triggers import RisingEdge
 from golden.shell.burst_reader import bursts
 from golden.shell.plane_reader import Segment, regions, row_beats, words
 from golden.shell.read_traffic import bytes_read, bytes_skipped
-from hdp_hw.shell.axi import MAX_BURST_BEATS, PAGE_BYTES, Response
-from hdp_hw.shell.burst_reader import FIFO_WORDS
-from hdp_hw.shell.plane_reader import MAX_SEGMENTS, PlaneReader
+from hdp_hw.depths import FIFO_WORDS, MAX_BURST_BEATS, MAX_SEGMENTS
+from hdp_hw.shell.axi import PAGE_BYTES, Response
+from hdp_hw.shell.plane_reader import PlaneReader
 from tb.lib.axi_memory import ReadChecker, ReadModel, ReadTiming, serve_reads
 from tb.lib.lockstep import start
 from tb.unit.read_path_bench import (

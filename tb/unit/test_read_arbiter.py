@@ -6,8 +6,9 @@ import cocotb
 import pytest
 from cocotb.triggers import RisingEdge
 
+from hdp_hw.depths import MAX_BURST_BEATS
 from hdp_hw.params import HdpParams, ParameterError
-from hdp_hw.shell.axi import MAX_BURST_BEATS, PAGE_BYTES, Response
+from hdp_hw.shell.axi import PAGE_BYTES, Response
 from hdp_hw.shell.read_arbiter import EPOCH_WIDTH, MAX_OUTSTANDING, ReadArbiter
 from tb.lib.axi_memory import ReadChecker, ReadModel, ReadTiming, serve_reads
 from tb.lib.lockstep import read, start

@@ -10,10 +10,11 @@ import pytest
 from cocotb.triggers import RisingEdge
 
 from golden.shell.write_traffic import Output, bytes_written, contents, row_words, write_bursts
+from hdp_hw.depths import HELD_WORDS, MAX_BURST_BEATS
 from hdp_hw.params import HdpParams
-from hdp_hw.shell.axi import MAX_BURST_BEATS, PAGE_BYTES, Response
+from hdp_hw.shell.axi import PAGE_BYTES, Response
 from hdp_hw.shell.commands import RECORD_BYTES
-from hdp_hw.shell.row_writer import HELD_WORDS, RowWriter
+from hdp_hw.shell.row_writer import RowWriter
 from tb.lib.axi_memory import Memory
 from tb.lib.axi_write_memory import IDEAL, SILENT, WriteChecker, WriteModel, WriteTiming, serve_writes
 from tb.lib.lockstep import pack, read, start

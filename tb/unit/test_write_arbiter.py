@@ -9,9 +9,10 @@ import cocotb
 import pytest
 from cocotb.triggers import RisingEdge
 
+from hdp_hw.depths import ARBITER_WORDS, MAX_BURST_BEATS, MAX_OUTSTANDING_WRITES
 from hdp_hw.params import HdpParams, ParameterError
-from hdp_hw.shell.axi import MAX_BURST_BEATS, PAGE_BYTES, Response
-from hdp_hw.shell.write_arbiter import HELD_WORDS, MAX_OUTSTANDING, N_EPOCHS, WriteArbiter
+from hdp_hw.shell.axi import PAGE_BYTES, Response
+from hdp_hw.shell.write_arbiter import N_EPOCHS, WriteArbiter
 from tb.lib.axi_memory import Memory
 from tb.lib.axi_write_memory import IDEAL, SILENT, WriteChecker, WriteModel, WriteTiming, serve_writes
 from tb.lib.lockstep import read, start
@@ -298,7 +299,7 @@ async def no_more_than_can_be_held(dut):
     for requester in bench.requesters:
         requester.to_do.extend(random_burst(rng, MAX_BURST_BEATS) for _ in range(10))
     await bench.step(20 * MAX_BURST_BEATS)
-    assert len(bench.taken) == HELD_WORDS // MAX_BURST_BEATS and not bench.open
+    assert len(bench.taken) == ARBITER_WORDS // MAX_BURST_BEATS and not bench.open
     bench.new_epoch()
     await bench.step(30)
     for requester in bench.requesters:
@@ -313,9 +314,9 @@ async def no_more_than_can_be_counted(dut):
     rng = bench_rng()
     bench = Bench(dut, WriteTiming(latency=400), rng)
     await bench.start()
-    bench.requesters[0].to_do.extend(random_burst(rng, 1) for _ in range(2 * MAX_OUTSTANDING))
+    bench.requesters[0].to_do.extend(random_burst(rng, 1) for _ in range(2 * MAX_OUTSTANDING_WRITES))
     await bench.step(300)
-    assert len(bench.taken) == MAX_OUTSTANDING
+    assert len(bench.taken) == MAX_OUTSTANDING_WRITES
     await bench.finish()
 
 

@@ -1,0 +1,18 @@
+"""How much the blocks of the shell hold, which decides when they wait; the cycle model shares it with the RTL."""
+
+MAX_BURST_BEATS = 16  #: longest burst that the shell makes: 64 to 256 bytes
+
+JOB_QUEUE = 2  #: jobs that wait behind the running one
+HEADS_PER_LANE = 3  #: as many as a core holds
+HEADS_AHEAD = 4  #: heads whose I planes were requested and whose F planes were not
+
+MAX_SEGMENTS = 32  #: of a plane reader, whose words are asked for before the first of them is delivered
+FIFO_WORDS = 128  #: bus words asked for and not yet delivered: enough to hide a latency of 80 clock cycles
+
+HELD_WORDS = 2 * MAX_BURST_BEATS  #: bus words in a row writer: a burst that leaves and one that grows
+HELD_BURSTS = MAX_BURST_BEATS  #: bursts in a row writer, when they are short
+OPEN_BURSTS = 2 * MAX_BURST_BEATS  #: bursts of a row writer whose response has not come, and ends of heads
+
+ARBITER_WORDS = 4 * MAX_BURST_BEATS  #: words that the write arbiter took, or that are due, and that have not left
+ARBITER_REQUESTS = 8  #: requests that it took and that have not left
+MAX_OUTSTANDING_WRITES = 32  #: bursts that it took and whose response has not come
