@@ -82,7 +82,7 @@ REGISTERS = (
                 1,
                 "rw",
                 0,
-                "A core refused a head or found a plane malformed: a fault of the shell.",
+                "A core refused a head, or a plane or an output was malformed: a fault of the hardware.",
                 w1c=True,
             ),
         ),
@@ -91,10 +91,10 @@ REGISTERS = (
         "ERROR_INFO",
         0x018,
         "general",
-        "Of the last job that an error stopped.",
+        "Of the last job that an error stopped, until another is.",
         (
             Field("job", 0, 16, "r", None, "JOB_ID."),
-            Field("head", 16, 16, "r", None, "The head in question, until the next job begins."),
+            Field("head", 16, 16, "r", None, "The head that was refused; if none was, how many had ended."),
         ),
     ),
     Register(

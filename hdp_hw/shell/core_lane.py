@@ -17,7 +17,8 @@ from hdp_hw.shell.row_writer import RowWriter
 class CoreLane(wiring.Component):
     """Executes heads from memory to memory: three load, compute and are written at once.
 
-    A head ends when the last response to a write of its has come; its record is written after its rows.
+    A head ends when the last response to a write of its has come; its record is written after its rows. After a head
+    that the core refused, nothing more is written and no head ends until the reset.
 
     Parameters
     ----------
@@ -31,11 +32,13 @@ class CoreLane(wiring.Component):
     write : Out(write_signature(params))
     o_read_error : Out(unsigned(1))
     o_write_error : Out(unsigned(1))
+    o_malformed : Out(unsigned(1))
     o_traffic : Out(self.traffic_layout)
     o_activity : Out(self.activity_layout)
 
-    ``o_traffic`` are the bytes of a clock cycle, ``o_activity`` what the array does in it: a mode, or why it stands
-    still while a head is inside (``load``: its planes are not complete, ``write``: the output is not taken).
+    ``o_malformed``: the core's output does not end where the head's rows do. ``o_traffic`` are the bytes of a clock
+    cycle, ``o_activity`` what the array does in it: a mode, or why it stands still while a head is inside (``load``:
+    its planes are not complete, ``write``: the output is not taken).
 
     Timing
     ------
@@ -67,6 +70,7 @@ class CoreLane(wiring.Component):
                 "write": Out(write_signature(params)),
                 "o_read_error": Out(unsigned(1)),
                 "o_write_error": Out(unsigned(1)),
+                "o_malformed": Out(unsigned(1)),
                 "o_traffic": Out(self.traffic_layout),
                 "o_activity": Out(self.activity_layout),
             }
@@ -126,7 +130,12 @@ class CoreLane(wiring.Component):
             writer.i.payload.eq(outputs.r_data),
             outputs.r_en.eq(writer.i.ready),
         ]
-        wiring.connect(m, core.o, writer.i_data)
+        # The next head's beats wait until a status is taken, which that of a refused head, without beats, never is.
+        m.d.comb += [
+            writer.i_data.valid.eq(core.o.valid & ~core.o_status.valid),
+            writer.i_data.payload.eq(core.o.payload),
+            core.o.ready.eq(writer.i_data.ready & ~core.o_status.valid),
+        ]
 
         status, record = core.o_status.payload, Signal(head_record_layout())
         m.d.comb += [
@@ -139,16 +148,17 @@ class CoreLane(wiring.Component):
         result = self.o.payload
         with m.FSM(name="results"):
             with m.State("RECORD"):
+                refused = status.error != HeadError.NONE
                 m.d.comb += [
-                    writer.i_record.valid.eq(core.o_status.valid),
+                    writer.i_record.valid.eq(core.o_status.valid & ~refused),
                     core.o_status.ready.eq(writer.i_record.ready),
                 ]
                 m.d.sync += [
                     result.head.eq(head.head),
                     *(result[name].eq(status[name]) for name in ("verdict", "error", "n_visited", "n_kept")),
                 ]
-                with m.If(core.o_status.valid & (status.error != HeadError.NONE)):
-                    m.next = "RESULT"  # nothing was written; the job stops
+                with m.If(core.o_status.valid & refused):
+                    m.next = "RESULT"
                 with m.Elif(core.o_status.valid & writer.i_record.ready):
                     m.next = "WRITTEN"
             with m.State("WRITTEN"), m.If(writer.o_done):
@@ -158,6 +168,10 @@ class CoreLane(wiring.Component):
                 with m.If(self.o.ready):
                     m.d.comb += heads.r_en.eq(1)
                     m.next = "RECORD"
+                    with m.If(result.error != HeadError.NONE):
+                        m.next = "STOPPED"
+            with m.State("STOPPED"):
+                pass
         return heads.r_rdy
 
     def _report(self, m, inside):
@@ -168,6 +182,7 @@ class CoreLane(wiring.Component):
         m.d.sync += [
             self.o_read_error.eq(loader.o_error),
             self.o_write_error.eq(writer.o_error),
+            self.o_malformed.eq(writer.o_malformed),
             self.o_traffic.read.eq(sum(loader.o_bytes_read[index] for index in range(len(PLANES)))),
             self.o_traffic.skipped.eq(loader.o_bytes_skipped),
             self.o_traffic.written.eq(writer.o_bytes_written),

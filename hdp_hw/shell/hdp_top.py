@@ -116,6 +116,7 @@ class HdpTop(wiring.Component):
             engine.i_quiet.eq(reads.o_idle & writes.o_idle),
             engine.i_read_error.eq(Cat(lane.o_read_error for lane in self.lanes).any()),
             engine.i_write_error.eq(Cat(lane.o_write_error for lane in self.lanes).any()),
+            engine.i_malformed.eq(Cat(lane.o_malformed for lane in self.lanes).any()),
             self.irq.eq(bank.irq),
         ]
         self._registers(m, bank, engine, counters)
@@ -157,9 +158,6 @@ class HdpTop(wiring.Component):
                 word = job.thresholds[index][field.low : field.low + field.width]
                 m.d.comb += word.eq(registers[member])
 
-        failures = [engine.o_events[name] for name in EVENTS if name not in ("job_done", "queue_full", "fallback")]
-        with m.If(Cat(failures).any()):
-            m.d.sync += status.error_info_job.eq(engine.o_running.job_id)
         m.d.comb += [
             engine.i_start.eq(control.start),
             engine.i_abort.eq(control.abort | control.reset),
@@ -167,7 +165,8 @@ class HdpTop(wiring.Component):
             status.status_busy.eq(engine.o_busy),
             status.status_queue_free.eq(engine.o_queue_free),
             status.status_jobs_done.eq(engine.o_jobs_done),
-            status.error_info_head.eq(engine.o_error_head),
+            status.error_info_job.eq(engine.o_last_error.job),
+            status.error_info_head.eq(engine.o_last_error.head),
             status.last_job_job.eq(engine.o_last_job.job),
             status.last_job_failed.eq(engine.o_last_job.failed),
             *(bank.i_events[name].eq(engine.o_events[name]) for name in EVENTS),

@@ -48,6 +48,7 @@ class JobEngine(wiring.Component):
     memory : Out(read_signature(params))
     i_read_error : In(unsigned(1))
     i_write_error : In(unsigned(1))
+    i_malformed : In(unsigned(1))
     i_quiet : In(unsigned(1))
     o_stop : Out(unsigned(1))
     o_epoch : Out(unsigned(2))
@@ -58,14 +59,15 @@ class JobEngine(wiring.Component):
     o_queue_free : Out(unsigned(3))
     o_jobs_done : Out(unsigned(16))
     o_last_job : Out(self.last_job_layout)
-    o_error_head : Out(unsigned(16))
+    o_last_error : Out(self.error_layout)
     o_result : Out(self.ended_layout)
     o_bytes_read : Out(unsigned(5))
 
     ``i_reset`` comes with ``i_abort`` and makes it silent: what ends then is not reported, and the count of jobs
     starts anew. ``memory`` reads the table of per-head settings. ``i_quiet`` says that the memory port has nothing
     outstanding; ``o_stop`` keeps it from taking more. ``o_running`` is the job that runs, for what its heads share.
-    ``o_result`` marks a head that ended.
+    ``o_last_error`` is the job that an error stopped last, and the head in question: the one that was refused, else how
+    many had ended. ``o_result`` marks a head that ended.
 
     Timing
     ------
@@ -80,6 +82,7 @@ class JobEngine(wiring.Component):
         self.params = params
         self.event_layout = data.StructLayout({name: 1 for name in EVENTS})
         self.last_job_layout = data.StructLayout({"job": unsigned(16), "failed": unsigned(1)})
+        self.error_layout = data.StructLayout({"job": unsigned(16), "head": unsigned(16)})
         self.ended_layout = data.StructLayout({"valid": unsigned(1), "result": result_layout(params)})
         n = params.n_cores
         super().__init__(
@@ -93,6 +96,7 @@ class JobEngine(wiring.Component):
                 "memory": Out(read_signature(params)),
                 "i_read_error": In(unsigned(1)),
                 "i_write_error": In(unsigned(1)),
+                "i_malformed": In(unsigned(1)),
                 "i_quiet": In(unsigned(1)),
                 "o_stop": Out(unsigned(1)),
                 "o_epoch": Out(unsigned(2)),
@@ -103,7 +107,7 @@ class JobEngine(wiring.Component):
                 "o_queue_free": Out(unsigned(3)),
                 "o_jobs_done": Out(unsigned(16)),
                 "o_last_job": Out(self.last_job_layout),
-                "o_error_head": Out(unsigned(16)),
+                "o_last_error": Out(self.error_layout),
                 "o_result": Out(self.ended_layout),
                 "o_bytes_read": Out(unsigned(5)),
             }
@@ -146,11 +150,12 @@ class JobEngine(wiring.Component):
         m.d.comb += events.fallback.eq(self.o_result.valid & (self.o_result.result.verdict == Verdict.FALLBACK))
 
         # What stops a job at any time.
-        cycles, failed, stops, silent = Signal(32), Signal(), Signal(), Signal()
+        cycles, failed, stops, silent, refused = Signal(32), Signal(), Signal(), Signal(), Signal()
+        m.d.comb += refused.eq(self.o_result.valid & (self.o_result.result.error != HeadError.NONE))
         causes = {
             "read_error": self.i_read_error | table.o_error,
             "write_error": self.i_write_error,
-            "core_error": self.o_result.valid & (self.o_result.result.error != HeadError.NONE),
+            "core_error": self.i_malformed | refused,
             "timeout": (job.timeout != 0) & (cycles == job.timeout),
             "aborted": self.i_abort & ~self.i_reset,
         }
@@ -171,8 +176,13 @@ class JobEngine(wiring.Component):
                 m.d.sync += [n_issued.eq(0), n_ended.eq(0), kv_phase.eq(0), cycles.eq(0), failed.eq(0)]
                 with m.If(queue.r_rdy & ~self.i_abort):
                     m.d.comb += queue.r_en.eq(1)
-                    m.d.sync += [job.eq(queue.r_data), self.o_error_head.eq(0)]
+                    m.d.sync += job.eq(queue.r_data)
                     m.next = "BEGIN"
+
+            def stop(head):
+                """Stop the running job for an error."""
+                m.d.sync += [self.o_last_error.job.eq(job.job_id), self.o_last_error.head.eq(head)]
+                m.next = "STOP"
 
             @contextmanager
             def running(name):
@@ -182,8 +192,7 @@ class JobEngine(wiring.Component):
                     yield
                     with m.If(stops):
                         m.d.comb += [events[event].eq(cause) for event, cause in causes.items()]
-                        m.d.sync += self.o_error_head.eq(Mux(causes["core_error"], self.o_result.result.head, n_ended))
-                        m.next = "STOP"
+                        stop(Mux(refused, self.o_result.result.head, n_ended))
 
             with running("BEGIN"):
                 m.d.sync += [address.eq(job[name]) for name, address in addresses.items()]
@@ -193,7 +202,7 @@ class JobEngine(wiring.Component):
                 m.next = "HEAD"
                 with m.If(misaligned):
                     m.d.comb += events.misaligned.eq(1)
-                    m.next = "STOP"
+                    stop(0)
             with running("HEAD"):
                 m.d.sync += n_words.eq(0)
                 m.next = "CHECK"
@@ -215,8 +224,7 @@ class JobEngine(wiring.Component):
                 m.d.comb += issue.eq(~illegal)
                 with m.If(illegal):
                     m.d.comb += events.bad_settings.eq(1)
-                    m.d.sync += self.o_error_head.eq(n_issued)
-                    m.next = "STOP"
+                    stop(n_issued)
                 with m.Elif(taken):
                     m.d.sync += [n_issued.eq(n_issued + 1), kv_phase.eq(kv_phase + job.n_kv_heads)]
                     m.next = "NEXT"
@@ -257,7 +265,8 @@ class JobEngine(wiring.Component):
                     ]
                 m.next = "IDLE"
         with m.If(self.i_reset):
-            m.d.sync += [silent.eq(self.o_busy), self.o_jobs_done.eq(0), self.o_last_job.eq(0)]
+            m.d.sync += [silent.eq(self.o_busy), self.o_jobs_done.eq(0)]
+            m.d.sync += [self.o_last_job.eq(0), self.o_last_error.eq(0)]
         return m
 
     def _settings(self, m, job, thresholds, settings):
@@ -296,10 +305,14 @@ class JobEngine(wiring.Component):
         n_lanes = self.params.n_cores
         counts = [Signal(range(HEADS_PER_LANE + 1), name=f"heads_{lane}") for lane in range(n_lanes)]
         chosen, found = Signal(range(max(n_lanes, 2))), Signal()
+        before, stays = Signal.like(chosen), Signal()  # what is on offer stays, even if the counts change
         for level in reversed(range(HEADS_PER_LANE)):
             for lane in reversed(range(n_lanes)):
                 with m.If(counts[lane] == level):
                     m.d.comb += [chosen.eq(lane), found.eq(1)]
+        with m.If(stays):
+            m.d.comb += [chosen.eq(before), found.eq(1)]
+        m.d.sync += [before.eq(chosen), stays.eq(issue & found & ~taken)]
         collects = Signal(range(max(n_lanes, 2)))
         for lane in reversed(range(n_lanes)):
             with m.If(self.i_result[lane].valid):

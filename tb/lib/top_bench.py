@@ -44,6 +44,21 @@ class TopJob:
         heads = enumerate(self.settings)
         return [attend(self.q[h], self.k[self.kv_head(h)], self.v[self.kv_head(h)], s, params) for h, s in heads]
 
+    def commands(self, places):
+        """``[{field: value}]``, a lane's command for each head, with nested fields' names joined by underscores."""
+        commands = []
+        for head, settings in enumerate(self.settings):
+            command = {"head": head, "record": places["record"] + head * RECORD_BYTES}
+            command |= {"record_enable": int(self.records)}
+            command |= {f"settings_{name}": int(value) for name, value in vars(settings).items()}
+            for plane in PLANES:
+                address, row_stride, head_stride = places[plane]
+                number = head if plane[0] in "qo" else self.kv_head(head)
+                command[f"{plane}_address"] = address + number * head_stride
+                command[f"{plane}_row_stride"] = row_stride
+            commands.append(command)
+        return commands
+
 
 def round_up(n, multiple):
     return ceil_div(n, multiple) * multiple

@@ -2,6 +2,7 @@
 
 import os
 import random
+from dataclasses import replace
 
 import cocotb
 import numpy as np
@@ -17,6 +18,7 @@ from hdp_hw.shell.commands import JOB_PLANES as PLANES
 from hdp_hw.shell.hdp_top import HdpTop
 from tb.lib.axi_memory import Memory, ReadChecker, ReadModel, ReadTiming, serve_reads
 from tb.lib.axi_write_memory import WriteChecker, WriteModel, WriteTiming, serve_writes
+from tb.lib.faulty_core import FaultyCore
 from tb.lib.lockstep import start
 from tb.lib.simulation import simulate
 from tb.lib.top_bench import TopBench, TopJob
@@ -163,7 +165,7 @@ ILLEGAL = {
 
 @cocotb.test()
 async def illegal_registers(dut):
-    """Each job register beyond each of its bounds: bad_settings or misaligned, and the next job is right."""
+    """Each job register, or table entry, beyond its bounds: the event, where it was, and the next job is right."""
     bench, _ = await begin(dut)
     rng = np.random.default_rng(cocotb.RANDOM_SEED)
     n = PARAMS.tile + 1
@@ -181,7 +183,14 @@ async def illegal_registers(dut):
         happened = await wait_for_end(bench)
         assert happened == {event, "job_done"}, f"{name} = {value:#x}: {happened}"
     bench.free = BASE
+    job = random_layer(rng, 3, n, n, job_id=77, table=True)
+    job.settings[2] = replace(job.settings[2], min_keep=257)
+    await bench.program(job, bench.place(job))
+    await bench.start()
+    assert await wait_for_end(bench) == {"bad_settings", "job_done"}
+    bench.free = BASE
     await run(bench, random_layer(rng, 2, n, n))
+    assert await bench.read("ERROR_INFO") == 77 | 2 << 16
 
 
 @cocotb.test()
@@ -257,6 +266,18 @@ async def memory_that_does_not_answer(dut):
 
 
 @cocotb.test()
+async def faulty_core(dut):
+    """An output that is malformed from head 0 on: core_error, and the job is over."""
+    bench, _ = await begin(dut)
+    job = random_layer(np.random.default_rng(1), 2, 4, 4, rule=Rule.DENSE, job_id=5)
+    await bench.program(job, bench.place(job))
+    await bench.start()
+    assert await wait_for_end(bench) == {"core_error", "job_done"}
+    assert await bench.read("ERROR_INFO") == 5
+    assert await bench.read("LAST_JOB") == 5 | 1 << 16
+
+
+@cocotb.test()
 async def real_layer(dut):
     """A whole layer of MiniLM, 12 heads, in two jobs: mass, compensated, then dense with half of the heads."""
     bench, _ = await begin(dut, ReadTiming(latency=20), WriteTiming(latency=20))
@@ -271,6 +292,7 @@ async def real_layer(dut):
 # -- pytest ------------------------------------------------------------------------------------------------------------
 JOBS = ["every_rule", "slow_memory", "real_layer"]
 FAULTS = ["bus_errors", "illegal_registers", "queue", "abort_and_reset", "memory_that_does_not_answer"]
+SMALL = {"lanes": 4, "max_head_dim": 16, "max_seq_len": 16}  # what Icarus simulates in seconds
 OTHERS = (
     "tiny n_cores=2 bus_width=128",
     "tiny n_cores=4 bus_width=32",
@@ -294,6 +316,14 @@ def test_hdp_top(part, tests):
 
 def test_first_job_under_icarus():
     simulate_top("tiny", "icarus", ["first_light"], "first")
+
+
+def test_faulty_core():
+    """What a core does wrong ends the job."""
+    top = HdpTop(replace(PARAMS, **SMALL))
+    top.lanes[0].core = FaultyCore(top.params)
+    environment = {"HDP_CONFIG": " ".join(["tiny", *(f"{name}={value}" for name, value in SMALL.items())])}
+    simulate(top, __name__, "icarus", name="faulty_top", top="hdp_top", plusenv=environment, testcase="faulty_core")
 
 
 @pytest.mark.slow

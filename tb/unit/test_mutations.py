@@ -128,6 +128,12 @@ MUTATIONS = [
         "tb.unit.test_survivor_list",
     ),
     ("hdp_hw/shell/burst_reader.py", "(free >= 2 * MAX_BURST_BEATS)", "(free >= 1)", "tb.unit.test_burst_reader"),
+    (
+        "hdp_hw/shell/core_lane.py",
+        "writer.i_data.valid.eq(core.o.valid & ~core.o_status.valid)",
+        "writer.i_data.valid.eq(core.o.valid)",
+        "tb.unit.test_core_lane",
+    ),
     ("hdp_hw/shell/plane_reader.py", "Mux(take, 0, part + 1)", "part + 1", "tb.unit.test_plane_reader"),
     (
         "hdp_hw/shell/read_arbiter.py",

@@ -78,14 +78,14 @@
 #define HDP_IRQ_STATUS_COUNTER_OVERFLOW_SHIFT 9u
 #define HDP_IRQ_STATUS_COUNTER_OVERFLOW_MASK 0x00000200u /* A counter went beyond 64 bits. */
 #define HDP_IRQ_STATUS_CORE_ERROR_SHIFT    10u
-#define HDP_IRQ_STATUS_CORE_ERROR_MASK     0x00000400u /* A core refused a head or found a plane malformed: a fault of the shell. */
+#define HDP_IRQ_STATUS_CORE_ERROR_MASK     0x00000400u /* A core refused a head, or a plane or an output was malformed: a fault of the hardware. */
 
-/* Of the last job that an error stopped. */
+/* Of the last job that an error stopped, until another is. */
 #define HDP_ERROR_INFO_OFFSET              0x018u      /* r */
 #define HDP_ERROR_INFO_JOB_SHIFT           0u
 #define HDP_ERROR_INFO_JOB_MASK            0x0000FFFFu /* JOB_ID. */
 #define HDP_ERROR_INFO_HEAD_SHIFT          16u
-#define HDP_ERROR_INFO_HEAD_MASK           0xFFFF0000u /* The head in question, until the next job begins. */
+#define HDP_ERROR_INFO_HEAD_MASK           0xFFFF0000u /* The head that was refused; if none was, how many had ended. */
 
 /* Of the job that ended last. */
 #define HDP_LAST_JOB_OFFSET                0x01Cu      /* r */
