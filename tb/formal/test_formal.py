@@ -1,5 +1,7 @@
 """Proofs: handshakes, the schedule, the list of survivors, the register port and the registers."""
 
+from dataclasses import replace
+
 import pytest
 from amaranth.hdl import Assert, Assume, Cat, Const, Cover, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import stream
@@ -33,6 +35,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.formal]
 
 PARAMS = HdpParams(tile=2, lanes=4, digit_width=4, max_head_dim=16, max_seq_len=16)
 FEW_BLOCKS = HdpParams(tile=4, lanes=4, digit_width=4, max_head_dim=16, max_seq_len=16)
+
+TWO_CORES = replace(PARAMS, n_cores=2, address_width=32)
 
 
 # -- streams ----------------------------------------------------------------------------------------------------------
@@ -95,6 +99,14 @@ def arbiter(m, arbiter):
         m.d.comb += Cover(past(m, port.valid & ~port.ready) & port.valid & port.ready)
 
 
+def job_engine(m, engine):
+    """A head that is offered stays with its lane until it is taken, or the job stops."""
+    for head in engine.o_head:
+        m.d.comb += Assert(holds(m, head) | engine.o_stop)
+    head = engine.o_head[0]
+    m.d.comb += Cover(past(m, head.valid & ~head.ready) & head.valid & head.ready)
+
+
 ARITHMETIC = (
     "$mul",
     "$shl",
@@ -111,11 +123,11 @@ STREAMS = {  # what makes the component, properties, how they are checked and in
     "read_arbiter": (lambda: ReadArbiter(PARAMS, 2), arbiter, "prove", 4, 12),
     "write_arbiter": (lambda: WriteArbiter(PARAMS, 2), arbiter, "bmc", 7, 12),  # a FIFO's memory is not inductive
     "row_writer": (lambda: RowWriter(PARAMS), stream_contract, "bmc", 8, 16),
+    "job_engine": (lambda: JobEngine(TWO_CORES), job_engine, "prove", 3, 10),
 }
 PATHS = {name: build for name, (build, *_) in STREAMS.items() if name != "plane_loader"} | {
     "burst_reader": lambda: BurstReader(PARAMS),
     "head_loader": lambda: HeadLoader(PARAMS),
-    "job_engine": lambda: JobEngine(PARAMS),
     "plane_reader": lambda: PlaneReader(PARAMS),
 }
 
