@@ -74,17 +74,24 @@ class HeadPlan:
 
     def mode_cycles(self, params):
         """``{ArrayMode: cycles}`` that the head's micro-operations take."""
-        d, kept = self.settings.head_dim, int(self.executed.sum())
-        cycles = dict.fromkeys(ArrayMode, 0)
-        if self.predicted:
-            cycles[ArrayMode.INTEGER] += sum(self.visited) * params.integer_cycles(d)
-        if self.verdict in (Verdict.DENSE, Verdict.FALLBACK):
-            cycles[ArrayMode.FULL] += kept * params.slices(d)
-        else:
-            cycles[ArrayMode.INTEGER] += kept * params.integer_cycles(d)
-            cycles[ArrayMode.CROSS] += kept * params.cross_cycles(d)
-        cycles[ArrayMode.CONTEXT] += kept * params.slices(d)
-        return cycles
+        cycles = mode_cycles(self.settings, self.verdict, sum(self.visited), self.executed.sum(), params)
+        return {mode: int(count) for mode, count in cycles.items()}
+
+
+def mode_cycles(settings, verdict, n_visited, n_kept, params):
+    """``{ArrayMode: cycles}`` that micro-operations take: of a head, or of several, given arrays but for ``n_visited``.
+
+    settings : HeadSettings, of which rule and head dimension count; n_kept : blocks that are executed.
+    """
+    d, full = settings.head_dim, (verdict == Verdict.DENSE) | (verdict == Verdict.FALLBACK)
+    n_full, n_sparse = n_kept * full, n_kept * (1 - full)
+    predicted = 0 if settings.rule == Rule.DENSE else n_visited
+    return {
+        ArrayMode.INTEGER: (predicted + n_sparse) * params.integer_cycles(d),
+        ArrayMode.CROSS: n_sparse * params.cross_cycles(d),
+        ArrayMode.FULL: n_full * params.slices(d),
+        ArrayMode.CONTEXT: n_kept * params.slices(d),
+    }
 
 
 @dataclass(frozen=True)

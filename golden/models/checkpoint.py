@@ -49,12 +49,12 @@ def load_model(name):
     except ModelError as error:
         raise ModelError(f"{directory}: {error}") from None
     labels = tuple(config.get("id2label", {}).values()) or tuple(f"LABEL_{i}" for i in range(encoder.n_labels))
-    prepare = _image_reader(directory) if encoder.layout.images else load_tokenizer(directory)
-    return Model(Path(name).name, encoder, prepare, labels)
+    ends = (_image_reader if encoder.layout.images else _tokenizer)(directory)
+    return Model(Path(name).name, encoder, *ends, labels)
 
 
-def load_tokenizer(directory):
-    """``f(text, max_tokens) -> token ids`` of a model directory, with the special tokens at both ends."""
+def _tokenizer(directory):
+    """``f(text, max_tokens) -> token ids`` of a model directory, with the special tokens at both ends, and names."""
     try:
         from tokenizers import Tokenizer
     except ImportError:
@@ -66,11 +66,14 @@ def load_tokenizer(directory):
         tokenizer.enable_truncation(max_tokens)
         return tokenizer.encode(text).ids
 
-    return tokenize
+    return tokenize, lambda tokens: [tokenizer.id_to_token(token) for token in tokens]
 
 
 def _image_reader(directory):
-    """``f(image, max_tokens) -> image`` scaled as ``preprocessor_config.json`` says; there is nothing to truncate."""
+    """``f(image, max_tokens) -> image`` scaled as ``preprocessor_config.json`` says, and names of the patches.
+
+    There is nothing to truncate.
+    """
     path = Path(directory) / "preprocessor_config.json"
     options = json.loads(path.read_text()) if path.is_file() else {}
     factor = options.get("rescale_factor", 1.0)
@@ -81,7 +84,9 @@ def _image_reader(directory):
     def read(image, max_tokens):
         return ((np.asarray(image) * factor - mean) / deviation).astype(np.float32)
 
-    return read
+    config = json.loads(_file(directory, "config.json").read_text())
+    edge = config["image_size"] // config["patch_size"]
+    return read, lambda image: ["[CLS]", *(f"{row},{column}" for row in range(edge) for column in range(edge))]
 
 
 def _file(directory, name):

@@ -16,12 +16,14 @@ class Model:
     """An encoder with what comes before and after it.
 
     prepare : ``f(example, max_tokens) -> input of the encoder``: token ids of a text, or an image.
+    names : ``f(input) -> [str]``, of its positions.
     labels : names of the classes; without a classifier there are none, and an output is an embedding.
     """
 
     name: str
     encoder: Encoder
     prepare: object
+    names: object
     labels: tuple = ()
 
     def read(self, examples, max_tokens=None):

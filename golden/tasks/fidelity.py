@@ -6,7 +6,7 @@ from golden.tasks.task import Task
 
 
 class Fidelity(Task):
-    """Mean cosine of output and output without pruning; the latter are kept by :meth:`fit`."""
+    """Mean cosine of output and output without pruning."""
 
     metric_name = "fidelity"
 
@@ -15,6 +15,6 @@ class Fidelity(Task):
         return float(np.mean(predictions))
 
     def predict(self, outputs):
-        a, b = (x.astype(np.float64) for x in (outputs, self.fitted["dense"]))
+        a, b = (x.astype(np.float64) for x in (outputs, self.dense))
         cosines = (a * b).sum(-1) / (np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1))
         return cosines[self.uses[:, 0]]

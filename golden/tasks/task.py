@@ -1,6 +1,6 @@
 """What all tasks have, and how two ways of computing a model compare on one."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,7 +15,8 @@ class Task:
     """Examples, their truth, and a metric.
 
     inputs : list of what :meth:`golden.models.Model.run` takes; labels : the truth [n_examples];
-    uses : [n_examples, k], the inputs that make up each example; metric_name : how people call the metric, of 0 to 1.
+    uses : [n_examples, k], the inputs that make up each example; metric_name : how people call the metric, of 0 to 1;
+    dense : by :meth:`fit`, outputs of the model without pruning.
     """
 
     name: str
@@ -23,12 +24,12 @@ class Task:
     inputs: list
     labels: np.ndarray
     uses: np.ndarray
-    fitted: dict = field(default_factory=dict)  # by fit
+    dense: np.ndarray | None = None
     metric_name = ""
 
-    def fit(self, dense_outputs):
-        """Take note of the outputs [n_inputs, ...] of the model without pruning, before :meth:`predict`."""
-        self.fitted["dense"] = dense_outputs
+    def fit(self, dense):
+        """The task with the outputs [n_inputs, ...] of the model without pruning, which :meth:`predict` takes."""
+        return replace(self, dense=dense)
 
     def predict(self, outputs):
         """Predictions [n_examples] from outputs [n_inputs, ...]: integers for classes, else floats."""
@@ -40,11 +41,15 @@ class Task:
         raise NotImplementedError
 
     def subset(self, examples):
-        """The task of some of the examples."""
+        """The task of some of the examples; what was fitted stays."""
         inputs, uses = np.unique(self.uses[examples], return_inverse=True)
-        uses = uses.reshape(-1, self.uses.shape[1])
-        chosen = [self.inputs[index] for index in inputs]
-        return replace(self, inputs=chosen, labels=self.labels[examples], uses=uses, fitted={})
+        return replace(
+            self,
+            inputs=[self.inputs[index] for index in inputs],
+            labels=self.labels[examples],
+            uses=uses.reshape(-1, self.uses.shape[1]),
+            dense=None if self.dense is None else self.dense[inputs],
+        )
 
     def split(self):
         """``(task for calibration, task for validation)``: a random half of the examples each, always the same."""
@@ -72,10 +77,9 @@ class Comparison:
         return f"{100 * self.metric:.2f} of {100 * self.dense_metric:.2f}: {loss}, {self.label_flips} flips"
 
 
-def compare(task, outputs, dense_outputs):
-    """Comparison of outputs [n_inputs, ...]."""
-    task.fit(dense_outputs)
-    predictions, dense = task.predict(outputs), task.predict(dense_outputs)
+def compare(task, outputs):
+    """Comparison of outputs [n_inputs, ...] with those that the task was fitted with."""
+    predictions, dense = task.predict(outputs), task.predict(task.dense)
     metric, dense_metric = task.metric(predictions, task.labels), task.metric(dense, task.labels)
     stderr = paired_error(task.metric, predictions, dense, task.labels)
     flips = label_flips(predictions, dense)

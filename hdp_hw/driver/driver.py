@@ -8,6 +8,7 @@ from golden.digits import quantize
 from golden.shell.job import kv_head
 from hdp_hw.driver.backend import LayerJob
 from hdp_hw.driver.emulator import Emulator
+from hdp_hw.driver.layer import as_scale
 from hdp_hw.driver.simulated_bus import Simulation
 from hdp_hw.params import ParameterError, ceil_div
 from hdp_hw.settings import Rule, Verdict
@@ -145,7 +146,7 @@ class HdpDriver:
         if not np.issubdtype(q.dtype, np.floating):
             return run.output, statistics
         shared = [kv_head(head, len(q), len(k)) for head in range(len(q))]
-        unit = _scale(layer.v_absmax)[shared if isinstance(layer.v_absmax, tuple) else ...] / params.digit_max
+        unit = as_scale(layer.v_absmax)[shared if isinstance(layer.v_absmax, tuple) else ...] / params.digit_max
         return (run.output * unit).astype(q.dtype), statistics
 
 
@@ -160,7 +161,7 @@ def prepare(q, k, v, layer, params):
         absmax = getattr(layer, f"{name}_absmax")
         if isinstance(absmax, tuple) and len(absmax) != len(x):
             raise ParameterError(f"{name}_absmax", f"{len(absmax)} values", f"one, or one for each of {len(x)} heads")
-        integers[name] = quantize(x, _scale(absmax), params) if real else _in_range(name, x, params)
+        integers[name] = quantize(x, as_scale(absmax), params) if real else _in_range(name, x, params)
     saturations = {name: int((np.abs(x) >= params.digit_max).sum()) for name, x in integers.items()}
     job = LayerJob(**integers, settings=settings, timeout_cycles=layer.timeout_cycles or 0)
     if layer.timeout_cycles is None:
@@ -210,9 +211,3 @@ def _in_range(name, x, params):
     if low < -limit or high >= limit:
         raise ParameterError(name, low if low < -limit else high, f"{-limit} to {limit - 1}")
     return x.astype(np.int64)
-
-
-def _scale(absmax):
-    """float64 array that multiplies a matrix [heads, n, d]: a number, or [heads, 1, 1]."""
-    scale = np.asarray(absmax, np.float64)
-    return scale.reshape(-1, 1, 1) if scale.ndim else scale

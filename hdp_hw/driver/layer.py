@@ -173,9 +173,13 @@ class LayerSettings:
 
 
 # -- the settings file ------------------------------------------------------------------------------------------------
-def save_layers(path, layers):
-    """Write ``{name: LayerSettings}`` to a .json or .toml file; what has its default value is left out."""
-    content = {"format": FORMAT, "layers": {name: _table(layer) for name, layer in layers.items()}}
+def save_layers(path, layers, about=None):
+    """Write ``{name: LayerSettings}`` to a .json or .toml file; what has its default value is left out.
+
+    about : where they come from, a dictionary for people to read.
+    """
+    content = {"format": FORMAT, **({"about": about} if about else {})}
+    content["layers"] = {name: _table(layer) for name, layer in layers.items()}
     kind = _kind(path)
     Path(path).write_text(json.dumps(content, indent=1) + "\n" if kind == ".json" else "\n".join(_toml(content)) + "\n")
 
@@ -250,6 +254,12 @@ def _frozen(value):
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
     return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value
+
+
+def as_scale(absmax):
+    """float64 array that multiplies a matrix [..., heads, n, d]: a number, or [heads, 1, 1]."""
+    scale = np.asarray(absmax, np.float64)
+    return scale.reshape(-1, 1, 1) if scale.ndim else scale
 
 
 def _each(name, value, n_heads):

@@ -209,7 +209,7 @@ def test_outputs_equal_those_of_transformers(kind, tmp_path):
 
 def tiny_model(config=CONFIG, n_labels=0):
     encoder = Encoder(config, random_tensors(config, n_labels))
-    return Model("tiny", encoder, lambda tokens, max_tokens: tokens[:max_tokens], tuple("abc"[:n_labels]))
+    return Model("tiny", encoder, lambda tokens, max_tokens: tokens[:max_tokens], list, tuple("abc"[:n_labels]))
 
 
 def test_embedding_is_the_mean_hidden_state_of_length_1():
@@ -355,6 +355,7 @@ def test_load_model(tmp_path):
     assert find_model(str(tmp_path)) == tmp_path
     model = load_model(str(tmp_path))
     assert model.labels == ("no", "yes") and model.read([text], 3) == [TOKENS[:3]]
+    assert model.names(TOKENS) == [str(token) for token in TOKENS]
     encoder = Encoder(CONFIG, tensors)
     np.testing.assert_array_equal(model.run(model.read([text]))[0], encoder.classify(encoder(TOKENS)[0]))
     del tensors[VALUE_OF_LAYER_1]
@@ -372,6 +373,7 @@ def test_images_are_scaled_as_the_folder_says(tmp_path):
     model = load_model(str(tmp_path))
     (image,) = model.read([np.full((3, 6, 6), 20)])
     assert [channel.tolist() for channel in image] == [[[x] * 6] * 6 for x in (2.0, 1.5, 0.5)]
+    assert model.names(image) == ["[CLS]", "0,0", "0,1", "0,2", "1,0", "1,1", "1,2", "2,0", "2,1", "2,2"]
     assert model.labels == ("LABEL_0", "LABEL_1", "LABEL_2") and model.run([image] * 3).shape == (3, 3)
 
 

@@ -14,9 +14,11 @@ from tb.model.test_models import CONFIG, VIT, random_tensors
 
 def model(config=CONFIG, n_labels=0):
     encoder = Encoder(config, random_tensors(config, n_labels))
-    return Model(
-        "tiny", encoder, lambda text, limit: [len(word) for word in text.split()][:limit], ("no", "yes")[:n_labels]
-    )
+
+    def lengths(text, limit):
+        return [len(word) for word in text.split()][:limit]
+
+    return Model("tiny", encoder, lengths, list, ("no", "yes")[:n_labels])
 
 
 def written(folder, name, text):
@@ -74,7 +76,7 @@ def test_not_utf8(tmp_path):
 
 
 def test_images(tmp_path):
-    vision = Model("tiny", Encoder(VIT, random_tensors(VIT, 3)), lambda image, limit: image, ("a", "b", "c"))
+    vision = Model("tiny", Encoder(VIT, random_tensors(VIT, 3)), lambda image, limit: image, list, ("a", "b", "c"))
     images = np.random.default_rng(1).normal(size=(5, 3, 6, 6))
     np.savez(tmp_path / "a.npz", images=images, labels=[0, 1, 2, 0, 1])
     task = load_task(tmp_path / "a.npz", vision, limit=4)
@@ -104,25 +106,39 @@ def test_split_halves_the_examples(tmp_path):
     np.testing.assert_array_equal(first.labels, task.split()[0].labels)
 
 
+def classification(labels, outputs):
+    return Classification("a", model(), [[1]] * len(labels), labels, np.arange(len(labels))[:, None]).fit(outputs)
+
+
 def test_probes_learn_from_the_other_examples_only():
     rng = np.random.default_rng(2)
     labels = rng.integers(0, 3, 300)
     outputs = np.eye(3)[labels] + 0.1 * rng.normal(size=(300, 3))
-    task = Classification("a", model(), [[1]] * 300, labels, np.arange(300)[:, None])
-    same = compare(task, outputs, outputs)
+    task = classification(labels, outputs)
+    same = compare(task, outputs)
     assert same.metric == 1 and same.loss == 0 and same.stderr == 0 and same.label_flips == 0
     worse = np.where(np.arange(300)[:, None] < 30, 0.0, outputs)
-    assert 0.03 < compare(task, worse, outputs).loss < 0.1 and compare(task, worse, outputs).label_flips > 9
-    noise = Classification("a", model(), [[1]] * 300, labels, np.arange(300)[:, None])
+    assert 0.03 < compare(task, worse).loss < 0.1 and compare(task, worse).label_flips > 9
     features = rng.normal(size=(300, 200))  # of which 240 examples learn everything by heart
-    assert compare(noise, features, features).metric < 0.5
+    assert compare(classification(labels, features), features).metric < 0.5
+
+
+def test_what_was_fitted_stays_with_a_subset():
+    rng = np.random.default_rng(3)
+    labels, outputs = rng.integers(0, 2, 40), rng.normal(size=(40, 5))
+    task, chosen = classification(labels, outputs), np.array([3, 14, 15, 9])
+    half = task.subset(chosen)
+    place = np.argsort(np.argsort(chosen))  # inputs are in their old order
+    np.testing.assert_array_equal(half.dense[place], outputs[chosen])
+    np.testing.assert_array_equal(half.predict(half.dense), task.predict(outputs)[chosen])
+    assert half.fit(half.dense).probes is task.probes
 
 
 def test_comparison_of_pairs_and_of_texts_without_labels():
     outputs = np.array([[1.0, 0], [0.6, 0.8], [0, 1]])
-    pairs = Similarity("a", model(), [[1]] * 3, np.array([3.0, 1, 2]), np.array([[0, 0], [0, 2], [2, 1]]))
-    assert compare(pairs, outputs, outputs).metric == pytest.approx(1)
-    texts = Fidelity("a", model(), [[1]] * 3, np.zeros(3), np.arange(3)[:, None])
-    turned = compare(texts, outputs[[0, 1, 1]], outputs)
+    pairs = Similarity("a", model(), [[1]] * 3, np.array([3.0, 1, 2]), np.array([[0, 0], [0, 2], [2, 1]])).fit(outputs)
+    assert compare(pairs, outputs).metric == pytest.approx(1)
+    texts = Fidelity("a", model(), [[1]] * 3, np.zeros(3), np.arange(3)[:, None]).fit(outputs)
+    turned = compare(texts, outputs[[0, 1, 1]])
     assert turned.dense_metric == pytest.approx(1) and turned.loss == pytest.approx(0.2 / 3)
     assert str(turned).startswith("93.33 of 100.00: 6.67 +- ")
