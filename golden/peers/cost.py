@@ -1,0 +1,135 @@
+"""What attention costs: one model for HDP and every peer.
+
+The unit of work is one multiply-accumulate of two 8-bit operands.
+
+- A multiply-accumulate of a x b bits costs a * b / 64, the partial-product bits that an array multiplier adds up.
+  Measured energies agree: Horowitz (ISSCC 2014) gives 0.2 pJ for a multiplication of 8 bits, 3.1 pJ for 32 bits.
+- An addition, subtraction or comparison of b bits is one row of such bits: b / 64.
+- An exponential is a polynomial of second order: two multiply-accumulates.
+- Sorting n values takes n log2(n) comparisons, selecting the largest of them 3 n (quickselect's mean).
+- Memory traffic counts operands and outputs, in bytes at the width of each; row maxima, masks and sums stay inside.
+
+Counted are QK^T, PV and all that the decision takes. Softmax itself is counted for nobody: dense attention has it too.
+"""
+
+from math import log2
+
+import numpy as np
+
+OPERAND_BITS = 8  #: of Q, K, V and weights, where a method says nothing else
+SUM_BITS = 16  #: of probabilities and scores that a decision adds up or compares
+EXPONENTIAL = 2.0  #: an exponential, in units of work
+
+#: What is counted, for each layer and head, summed over texts.
+COUNTS = (
+    "texts",  # how often the head was there to be computed
+    "dense_macs",  # multiply-accumulates of QK^T and PV over all pairs of tokens
+    "macs",  # those that were done, at whatever precision
+    "dense_cost",  # units of work of the former
+    "cost",  # units of work of the latter
+    "decision",  # units of work of the decision
+    "dense_bytes",  # to and from memory
+    "bytes",
+    "pruned_heads",  # how often the head was pruned whole
+    "dense_linear",  # linear layers' work in any unit, spread over the heads
+    "linear",
+    "dense_cycles",  # of the array, spread over the heads of a layer; 0 where it cannot execute the masks
+    "cycles",
+)
+
+
+def multiplication(a_bits, b_bits=OPERAND_BITS):
+    """Work of a multiply-accumulate of ``a_bits`` x ``b_bits``."""
+    return a_bits * b_bits / 64
+
+
+def addition(bits=SUM_BITS):
+    """Work of an addition, subtraction or comparison."""
+    return bits / 64
+
+
+def sorting(n, bits=SUM_BITS):
+    """Work of sorting ``n`` values."""
+    return n * log2(max(n, 2)) * addition(bits)
+
+
+def selecting(n, bits=SUM_BITS):
+    """Work of finding the largest of ``n`` values, however many of them."""
+    return 3 * n * addition(bits)
+
+
+class Work:
+    """What a method did.
+
+    Parameters
+    ----------
+    n_layers, n_heads : int
+        Of the model.
+
+    counts : ``{name: float64 [n_layers, n_heads]}``, see COUNTS.
+    """
+
+    def __init__(self, n_layers, n_heads):
+        self.counts = {name: np.zeros((n_layers, n_heads)) for name in COUNTS}
+
+    @classmethod
+    def from_lists(cls, lists):
+        """Of what :meth:`to_lists` gave."""
+        work = cls(0, 0)
+        work.counts = {name: np.array(lists[name], np.float64) for name in COUNTS}
+        return work
+
+    def to_lists(self):
+        """The counts as JSON has them."""
+        return {name: array.tolist() for name, array in self.counts.items()}
+
+    def add(self, layer, **counts):
+        """Add counts of one layer of one text: numbers, or one for each head."""
+        for name, more in counts.items():
+            self.counts[name][layer] += more
+
+    @property
+    def texts(self):
+        """Texts that went through all layers."""
+        return int(self.counts["texts"].min())
+
+    @property
+    def pruned_share(self):
+        """Multiply-accumulates of QK^T and PV that were avoided, whatever their precision."""
+        return self._saved("macs", "dense_macs")
+
+    @property
+    def net_saving(self):
+        """Work avoided, the decision's own subtracted; below 0 where deciding costs more than it saves."""
+        return self._saved("cost", "dense_cost") - self._total("decision") / self._total("dense_cost")
+
+    @property
+    def byte_saving(self):
+        """Memory traffic avoided."""
+        return self._saved("bytes", "dense_bytes")
+
+    @property
+    def linear_saving(self):
+        """Work of linear layers avoided, which is no part of the net saving."""
+        return self._saved("linear", "dense_linear")
+
+    @property
+    def pruned_heads(self):
+        """Share of the heads that were pruned whole."""
+        return self._total("pruned_heads") / self._total("texts")
+
+    @property
+    def cycles(self):
+        """``(cycles, dense cycles)`` on the array, or None where it cannot execute the masks."""
+        dense = round(self._total("dense_cycles"))
+        return (round(self._total("cycles")), dense) if dense else None
+
+    def share(self, done, of):
+        """[n_layers, n_heads]: one count over another."""
+        return self.counts[done] / self.counts[of]
+
+    def _total(self, name):
+        return float(self.counts[name].sum())
+
+    def _saved(self, done, dense):
+        return 1 - self._total(done) / self._total(dense)

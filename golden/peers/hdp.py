@@ -1,0 +1,121 @@
+"""HDP as an attention method: the bit-exact golden model behind the interface of its peers."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from golden.calibration import head_settings
+from golden.core.attention_core import attend
+from golden.digits import quantize
+from golden.peers.cost import addition, multiplication
+from golden.peers.cycles import dense_cycles
+from golden.peers.method import Method, dense_counts
+from golden.shell.job import cycles, traffic
+from hdp_hw.params import HdpParams, ParameterError
+from hdp_hw.settings import Rule, Verdict
+
+#: Additions and comparisons of the rules for each element of A, beside the one of block and head importance.
+RULE_ADDITIONS = {Rule.ROW_THRESHOLD: 0, Rule.MARGIN: 2, Rule.MASS: 4}
+BLOCK_ADDITIONS = {Rule.ROW_THRESHOLD: 3, Rule.MARGIN: 0, Rule.MASS: 0}  #: likewise for each block
+KAPPA_BITS = 8
+
+
+@dataclass(eq=False)
+class Hdp(Method):
+    """Quantises to 2w bits and computes what the core does. Its output has the error of both.
+
+    Work is that of the array: the integer product of all elements, which decides; again, with the two mixed products,
+    that of the kept ones (all four under ``dense`` and after a fall-back); PV of the kept ones. To it come the
+    predictor's additions, and those of compensation. Bytes are those that the co-processor moves for the head, and
+    clock cycles those of its cores.
+
+    Parameters
+    ----------
+    params : HdpParams
+        The array.
+    scales : array [n_layers, 3]
+        Magnitudes of Q, K and V that become the largest integer, of each layer.
+    rule : str
+        ``row_threshold``, ``margin``, ``mass`` or ``dense``.
+    threshold : float
+        As :func:`golden.calibration.head_settings` takes it; in units of 1 / n_k where ``relative`` is set.
+    relative : bool
+        For the mass rule.
+    compensate : bool
+        One key stands in for the pruned ones.
+    tau_head : float
+        Heads whose mean |A| is below are pruned.
+    mean_output : bool
+        A pruned head's output is the mean of V instead of zero.
+    """
+
+    params: HdpParams
+    scales: np.ndarray
+    rule: str = "mass"
+    threshold: float = 1.0
+    relative: bool = True
+    compensate: bool = True
+    tau_head: float = 0.0
+    mean_output: bool = False
+
+    def __post_init__(self):
+        names = [rule.name.lower() for rule in Rule]
+        if self.rule not in names:
+            raise ParameterError("rule", self.rule, ", ".join(names))
+        if self.rule == "mass" and self.threshold <= 0:
+            raise ParameterError("threshold", self.threshold, "above 0 for rule mass")
+
+    def __call__(self, layer, q, k, v):
+        _, n, d = q.shape
+        integers = [quantize(x, absmax, self.params) for x, absmax in zip((q, k, v), self.scales[layer])]
+        settings = self._settings(layer, n, d)
+        results = [attend(*head, settings, self.params) for head in zip(*integers)]
+        self._count(layer, results, settings)
+        unit = self.scales[layer][2] / self.params.digit_max
+        return (np.stack([result.output for result in results]) * unit).astype(np.float32)
+
+    def _settings(self, layer, n, d):
+        rule, threshold = Rule[self.rule.upper()], self.threshold
+        if rule == Rule.MASS:
+            threshold = min(1.0, threshold / n if self.relative else threshold)
+        more = dict(compensate=self.compensate, tau_head=self.tau_head, mean_output=self.mean_output)
+        return head_settings(n, n, d, *self.scales[layer][:2], self.params, rule, threshold, **more)
+
+    def _count(self, layer, results, settings):
+        n, d, tile, digit = settings.n_q, settings.head_dim, self.params.tile, self.params.digit_width
+        kept = np.stack([np.kron(each.executed, np.ones((tile, tile), bool)) for each in results])[:, :n, :n]
+        n_kept = kept.sum((1, 2))
+        verdicts = np.array([each.verdict for each in results])
+        full = np.isin(verdicts, (Verdict.DENSE, Verdict.FALLBACK))
+        one = multiplication(digit, digit)
+        cost = n_kept * d * (np.where(full, 4, 3) * one + multiplication(2 * digit, 2 * digit))
+        if settings.compensate:
+            sums = n_kept / tile + n  # rows of V that are added up: of kept keys for each block row, and of all
+            cost = cost + np.where(verdicts == Verdict.SPARSE, (sums * d + n * n - n_kept) * addition(), 0)
+        if settings.mean_output:
+            cost = cost + np.where(verdicts == Verdict.PRUNED, n * d * addition(), 0)
+        decision = 0.0
+        if settings.rule != Rule.DENSE:
+            additions = 1 + RULE_ADDITIONS[settings.rule] + BLOCK_ADDITIONS[settings.rule] / tile**2
+            decision = n * n * (d * one + additions * addition())
+        if settings.rule == Rule.MASS:
+            decision += n * n * multiplication(KAPPA_BITS, self.params.a_width)
+        of_all, n_heads = [settings] * len(results), len(results)
+        moved = traffic(results, of_all, self.params, records=False)
+        dense = dense_counts(n, d)
+        dense["dense_cost"] *= multiplication(2 * digit, 2 * digit)
+        dense["dense_bytes"] *= 2 * digit / 8
+        self.work.add(
+            layer,
+            **dense,
+            macs=2 * d * n_kept,
+            cost=cost,
+            decision=decision,
+            bytes=(moved["bytes_read"] + moved["bytes_written"]) / n_heads,
+            pruned_heads=verdicts == Verdict.PRUNED,
+        )
+        if self.timed:
+            taken, dense = cycles(results, of_all, self.params)["cycles"], dense_cycles(n_heads, n, d, self.params)
+            self.work.add(layer, cycles=taken / n_heads, dense_cycles=dense / n_heads)
+        if self.masks is not None:
+            self.masks.append(kept)
