@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from golden.calibration import head_settings
-from golden.core.attention_core import attend
+from golden.core.attention_core import attend_many
 from golden.digits import quantize
 from golden.peers.cost import addition, multiplication
 from golden.peers.cycles import dense_cycles
@@ -69,10 +69,9 @@ class Hdp(Method):
         _, n, d = q.shape
         integers = [quantize(x, absmax, self.params) for x, absmax in zip((q, k, v), self.scales[layer])]
         settings = self._settings(layer, n, d)
-        results = [attend(*head, settings, self.params) for head in zip(*integers)]
+        results = attend_many(*integers, [settings] * len(q), self.params)
         self._count(layer, results, settings)
-        unit = self.scales[layer][2] / self.params.digit_max
-        return (np.stack([result.output for result in results]) * unit).astype(np.float32)
+        return (results.output * (self.scales[layer][2] / self.params.digit_max)).astype(np.float32)
 
     def _settings(self, layer, n, d):
         rule, threshold = Rule[self.rule.upper()], self.threshold
@@ -83,9 +82,8 @@ class Hdp(Method):
 
     def _count(self, layer, results, settings):
         n, d, tile, digit = settings.n_q, settings.head_dim, self.params.tile, self.params.digit_width
-        kept = np.stack([np.kron(each.executed, np.ones((tile, tile), bool)) for each in results])[:, :n, :n]
-        n_kept = kept.sum((1, 2))
-        verdicts = np.array([each.verdict for each in results])
+        kept = results.executed.repeat(tile, 1).repeat(tile, 2)[:, :n, :n]
+        n_kept, verdicts, n_heads = kept.sum((1, 2)), results.verdict, len(kept)
         full = np.isin(verdicts, (Verdict.DENSE, Verdict.FALLBACK))
         one = multiplication(digit, digit)
         cost = n_kept * d * (np.where(full, 4, 3) * one + multiplication(2 * digit, 2 * digit))
@@ -100,8 +98,8 @@ class Hdp(Method):
             decision = n * n * (d * one + additions * addition())
         if settings.rule == Rule.MASS:
             decision += n * n * multiplication(KAPPA_BITS, self.params.a_width)
-        of_all, n_heads = [settings] * len(results), len(results)
-        moved = traffic(results, of_all, self.params, records=False)
+        heads, of_all = [results[head] for head in range(n_heads)], [settings] * n_heads
+        moved = traffic(heads, of_all, self.params, records=False)
         dense = dense_counts(n, d)
         dense["dense_cost"] *= multiplication(2 * digit, 2 * digit)
         dense["dense_bytes"] *= 2 * digit / 8
@@ -115,7 +113,7 @@ class Hdp(Method):
             pruned_heads=verdicts == Verdict.PRUNED,
         )
         if self.timed:
-            taken, dense = cycles(results, of_all, self.params)["cycles"], dense_cycles(n_heads, n, d, self.params)
+            taken, dense = cycles(heads, of_all, self.params)["cycles"], dense_cycles(n_heads, n, d, self.params)
             self.work.add(layer, cycles=taken / n_heads, dense_cycles=dense / n_heads)
         if self.masks is not None:
             self.masks.append(kept)

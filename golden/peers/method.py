@@ -11,7 +11,7 @@ from hdp_hw.params import ParameterError
 class Method:
     """An attention method: a dataclass whose fields are its parameters.
 
-    ``begin`` goes before each text, then a call for each layer, as :class:`golden.encoder.Encoder` makes it. Unless a
+    ``begin`` goes before each text, then a call for each layer, as :class:`golden.models.Encoder` makes it. Unless a
     peer says otherwise its arithmetic is float32, and counted as that of 8-bit operands: what quantisation would lose
     is not held against it.
 
@@ -27,7 +27,7 @@ class Method:
     alive = None
 
     def begin(self, n_layers, n_heads, tokens):
-        """Start a text: ``tokens`` is the sequence of its tokens."""
+        """Start a text or image: ``tokens`` are what the model takes of it."""
         if self.work is None:
             self.work = Work(n_layers, n_heads)
         self.timed = self.timed_texts is None or self.work.texts < self.timed_texts

@@ -57,13 +57,13 @@ class SpAtten(Method):
 
     def begin(self, n_layers, n_heads, tokens):
         super().begin(n_layers, n_heads, tokens)
-        self._alive_tokens, self._alive_heads = np.ones(len(tokens), bool), np.ones(n_heads, bool)
-        self.alive = None
-        self._token_scores, self._head_scores = np.zeros(len(tokens)), np.zeros(n_heads)
         self._ratios = ratios(self.tokens, self.slope, FIRST_TOKENS, n_layers)
         self._head_ratios = ratios(self.heads, self.slope, FIRST_HEADS, n_layers)
 
     def __call__(self, layer, q, k, v):
+        if layer == 0:
+            self._alive_heads, self._alive_tokens = (np.ones(n, bool) for n in q.shape[:2])
+            self._head_scores, self._token_scores = (np.zeros(n) for n in q.shape[:2])
         first = np.arange(len(self._token_scores)) == 0
         scores = np.where(first, np.inf, self._token_scores)
         tokens = self._alive_tokens = survivors(scores, self._alive_tokens, self._ratios[layer])

@@ -9,7 +9,7 @@ import pytest
 from golden.core.attention_core import attend
 from golden.core.cycle_model import HeadPlan, ideal_cycles
 from golden.digits import quantize
-from golden.encoder import softmax_attention
+from golden.models import softmax_attention
 from golden.peers import A3, DynaTran, Energon, Hdp, Oracle, Sanger, SpAtten
 from golden.peers.a3 import estimates
 from golden.peers.cost import Work, addition, multiplication, selecting, sorting
