@@ -4,6 +4,7 @@ import argparse
 import inspect
 import json
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -36,6 +37,22 @@ def main(argv=None):
     command.add_argument("--jobs", metavar="N", type=int, default=os.cpu_count(), help="simulations at a time")
     command.add_argument("--readme", metavar="FILE", type=Path, help="rewrite the table between this file's markers")
     command.set_defaults(run=bench)
+
+    command = commands.add_parser("compare", help="accuracy against net saving, of HDP and its peers, on a model")
+    command.add_argument("model", metavar="MODEL", help="a folder of Hugging Face, an installed package, or minilm")
+    command.add_argument("--data", metavar="FILE", required=True, help="examples: .tsv, .csv, .txt or .npz")
+    command.add_argument("--examples", metavar="N", type=int, default=100, help="examples to measure (default: 100)")
+    command.add_argument("--max-tokens", metavar="N", type=int, help="cut texts (default: what the array holds)")
+    command.add_argument("--timed", metavar="N", type=int, default=20, help="inputs to predict cycles of (default: 20)")
+    command.add_argument(
+        "--only", metavar="TEXT", nargs="+", default=[], help="curves with one of these in their names"
+    )
+    command.add_argument("--jobs", metavar="N", type=int, default=os.cpu_count(), help="processes")
+    command.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster whose workers do the work instead")
+    command.add_argument("--config", metavar="CONFIG", default="tiny", help="the array (default: tiny)")
+    command.add_argument("--set", metavar="NAME=VALUE", nargs="+", default=[], help="parameters of the array to change")
+    command.add_argument("-o", "--output", metavar="DIR", type=Path, default=Path("build", "compare"))
+    command.set_defaults(run=compare)
 
     command = commands.add_parser("synth", help="synthesise, place and route a core for an ECP5")
     add_config(command)
@@ -128,6 +145,23 @@ def bench(arguments):
         bench.bench(configs, arguments.quick, arguments.jobs, arguments.readme)
     except DriverError as error:
         print(f"hdp-hw bench: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def compare(arguments):
+    """hdp-hw compare: see hdp_hw.compare."""
+    from hdp_hw.compare.command import CompareError, compare
+    from hdp_hw.compare.worker import Job
+
+    params = load_config(arguments.config, overrides_of(arguments.set))[1]
+    tokens = min(arguments.max_tokens or params.max_seq_len, params.max_seq_len)
+    job = Job(arguments.model, arguments.data, tokens, arguments.examples, arguments.timed, params)
+    options = arguments.only, arguments.jobs, arguments.scheduler
+    try:
+        compare(job, arguments.output, *options, shlex.join(["hdp-hw", *sys.argv[1:]]))
+    except CompareError as error:
+        print(f"hdp-hw compare: {error}", file=sys.stderr)
         return 1
     return 0
 

@@ -1,0 +1,50 @@
+"""A random model of two layers and two heads, and examples, as folders and files have them."""
+
+import json
+
+import numpy as np
+import pytest
+
+from golden.models import EXTRA
+from golden.models.encoder import tensor_names
+
+CONFIG = {
+    "model_type": "bert",
+    "hidden_act": "gelu",
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "layer_norm_eps": 1e-12,
+    "max_position_embeddings": 24,
+    "num_attention_heads": 2,
+    "num_hidden_layers": 2,
+    "type_vocab_size": 1,
+    "vocab_size": 20,
+}
+
+
+def write_model(folder):
+    """Write config.json, model.safetensors and tokenizer.json; numbers are tokens. Skips the test without the extra."""
+    tokenizers = pytest.importorskip("tokenizers", reason=EXTRA)
+    save_file = pytest.importorskip("safetensors.numpy", reason=EXTRA).save_file
+    rng = np.random.default_rng(1)
+    tensors = {name: 0.3 * rng.normal(size=shape).astype(np.float32) for name, shape in tensor_names(CONFIG).values()}
+    tensors |= {name: np.ones_like(x) for name, x in tensors.items() if name.endswith("LayerNorm.weight")}
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(CONFIG))
+    save_file(tensors, folder / "model.safetensors")
+    vocabulary = {str(token): token for token in range(CONFIG["vocab_size"])}
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.WordLevel(vocabulary, unk_token="0"))
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    tokenizer.save(str(folder / "tokenizer.json"))
+    return folder
+
+
+def write_pairs(path, n=24, seed=1):
+    """Write ``n`` pairs of random texts of 6 to 14 tokens with a random similarity."""
+    rng = np.random.default_rng(seed)
+
+    def text():
+        return " ".join(map(str, rng.integers(0, CONFIG["vocab_size"], rng.integers(6, 15))))
+
+    path.write_text("".join(f"{text()}\t{text()}\t{rng.random():.2f}\n" for _ in range(n)))
+    return path

@@ -1,0 +1,223 @@
+"""hdp-hw compare on a tiny random model: records, resumption, processes and a cluster; and its words."""
+
+import csv
+import html
+import json
+
+import numpy as np
+import pytest
+
+from golden.peers import METHODS
+from golden.peers.cost import Work
+from hdp_hw.__main__ import main
+from hdp_hw.compare import command
+from hdp_hw.compare.cache import Cache
+from hdp_hw.compare.command import CompareError, compare
+from hdp_hw.compare.records import Record, best, best_of_curves, findings
+from hdp_hw.compare.sweep import Point, points
+from hdp_hw.compare.worker import Job, method_of, prepare
+from hdp_hw.configs import CONFIGS
+from hdp_hw.params import ParameterError
+from tb.lib.tiny_model import write_model, write_pairs
+
+FIELDS = {
+    "method", "parameters", "metric", "dense_metric", "loss", "stderr", "label_flips", "pruned_share", "net_saving",
+    "predicted_cycles", "dense_cycles",
+}  # fmt: skip
+ONLY = ("HDP margin, compensated", "Energon", "SpAtten tokens")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Holds the tiny model and its pairs."""
+    pytest.importorskip("matplotlib", reason="the `plots` extra is not installed")
+    folder = tmp_path_factory.mktemp("compare")
+    write_model(folder / "tiny")
+    write_pairs(folder / "pairs.tsv")
+    return folder
+
+
+def job_of(folder, **changes):
+    values = dict(model=str(folder / "tiny"), data=str(folder / "pairs.tsv"), max_tokens=20, examples=8, timed_inputs=5)
+    return Job(**values | changes, params=CONFIGS["tiny"])
+
+
+@pytest.fixture(scope="module")
+def made(folder):
+    """``(records, what was said)`` of a run with one process."""
+    said = []
+    return compare(job_of(folder), folder / "one", ONLY, command="the command", say=said.append), said
+
+
+# -- the sweep --------------------------------------------------------------------------------------------------------
+def test_points_are_distinct_and_legal(folder):
+    swept = points()
+    assert len({(point.method, tuple(sorted(point.parameters))) for point in swept}) == len(swept)
+    assert {point.method for point in swept} == set(METHODS)
+    prepared = prepare(job_of(folder))
+    for point in swept:
+        method = method_of(point, prepared, CONFIGS["tiny"])
+        given = {name: value for name, value in point.parameters if name != "heads" or point.method != "hdp"}
+        assert given.items() <= method.parameters.items()
+    with pytest.raises(ParameterError, match="alpha = 2"):
+        method_of(Point.of("Energon", "energon", alpha=2), prepared, CONFIGS["tiny"])
+
+
+@pytest.mark.parametrize("share", [0.25, 0.5])
+def test_heads_are_pruned_by_about_the_share_asked_for(folder, share):
+    """On the inputs of the calibration, whose quantile it is."""
+    prepared = prepare(job_of(folder))
+    method = method_of(Point.of("", "hdp", heads=share), prepared, CONFIGS["tiny"])
+    assert (prepared.importances < method.tau_head).mean() == pytest.approx(share, abs=0.02)
+
+
+def test_measured_and_calibration_examples_differ(folder):
+    prepared = prepare(job_of(folder))
+    assert len(prepared.task.labels) == 8 and prepared.scales.shape == (2, 3) and (prepared.scales > 0).all()
+    np.testing.assert_array_equal(prepared.dense, prepared.task.predict(prepared.task.model.run(prepared.task.inputs)))
+
+
+# -- a run ------------------------------------------------------------------------------------------------------------
+def test_files(folder, made):
+    records, said = made
+    rows = json.loads((folder / "one" / "pairs.json").read_text())
+    assert FIELDS <= set(rows[0]) and len(rows) == len(records) == 6 + 7 + 12
+    assert [row["curve"] for row in rows] == [record.curve for record in records]
+    for row in rows:
+        assert row["loss"] == pytest.approx(row["dense_metric"] - row["metric"]) and row["n"] == 8
+        assert row["stderr"] >= 0 and 0 <= row["label_flips"] <= 8 and row["net_saving"] <= row["pruned_share"] <= 1
+        assert (row["predicted_cycles"] == "no") == (row["method"] == "energon")
+    with (folder / "one" / "pairs.csv").open() as file:
+        assert [row["curve"] for row in csv.DictReader(file)] == [row["curve"] for row in rows]
+    page = html.unescape((folder / "one" / "pairs.html").read_text())
+    assert "the command" in page and all(sentence in page for sentence in findings(records))
+    assert said[0] == "pairs: 8 examples; 25 of 25 points to evaluate" and said[-1].endswith("pairs.html, .json, .csv")
+
+
+def test_record_is_what_the_method_does(folder, made):
+    record = next(each for each in made[0] if each.curve == "Energon" and each.parameters["alpha"] == 0)
+    prepared = prepare(job_of(folder))
+    method = METHODS["energon"](alpha=0.0)
+    predictions = prepared.task.predict(prepared.task.model.run(prepared.task.inputs, method))
+    assert record.metric == prepared.task.metric(predictions, prepared.task.labels)
+    assert record.work.net_saving == method.work.net_saving and record.work.texts == len(prepared.task.inputs)
+
+
+def test_a_second_run_evaluates_nothing(folder, made, monkeypatch):
+    monkeypatch.setattr(command, "executor", None)
+    said = []
+    records = compare(job_of(folder), folder / "one", ONLY, say=said.append)
+    assert said[0].endswith("0 of 25 points to evaluate")
+    assert [record.row for record in records] == [record.row for record in made[0]]
+
+
+def test_a_killed_run_goes_on_where_it_was(folder, made, tmp_path):
+    """Ten whole lines and half of one are left."""
+    lines = (folder / "one" / "pairs.jsonl").read_text().splitlines(keepends=True)
+    file = tmp_path / "pairs.jsonl"
+    file.write_text("".join(lines[:10]) + lines[10][:50])
+    said = []
+    records = compare(job_of(folder), tmp_path, ONLY, jobs=2, say=said.append)
+    assert said[0].endswith("15 of 25 points to evaluate")
+    rows = [{**record.row, "seconds": 0} for record in records]
+    assert rows == [{**record.row, "seconds": 0} for record in made[0]]
+    assert len(file.read_text().splitlines()) == 26
+
+
+@pytest.mark.parametrize("change", [{"examples": 7}, {"timed_inputs": 4}, {"max_tokens": 10}])
+def test_results_of_another_job_do_not_count(folder, made, change):
+    cache = Cache(folder / "one" / "pairs.jsonl", job_of(folder, **change))
+    assert len(cache.results) == 25 and not any(cache.get(point) for point in points())
+
+
+def test_results_on_other_data_do_not_count(folder, made, tmp_path):
+    data = write_pairs(tmp_path / "pairs.tsv", seed=2)
+    cache = Cache(folder / "one" / "pairs.jsonl", job_of(folder, data=str(data)))
+    assert not any(cache.get(point) for point in points())
+
+
+def test_cluster(folder, made, tmp_path):
+    """Two worker processes behind a scheduler give what one process gave."""
+    distributed = pytest.importorskip("distributed", reason="the `cluster` extra is not installed")
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        records = compare(job_of(folder), tmp_path, ONLY, scheduler=cluster.scheduler_address, say=lambda text: None)
+    assert [{**record.row, "seconds": 0} for record in records] == [{**each.row, "seconds": 0} for each in made[0]]
+
+
+def test_a_failing_point_is_named_and_the_others_are_kept(folder, tmp_path, monkeypatch):
+    bad = Point.of("Energon", "energon", alpha=2.0)
+    monkeypatch.setattr(command, "points", lambda: [bad, Point.of("Sanger", "sanger", threshold=0.1)])
+    with pytest.raises(CompareError, match="1 points failed, the first with: Energon, alpha 2: ParameterError"):
+        compare(job_of(folder), tmp_path, say=lambda text: None)
+    assert [row["curve"] for row in json.loads((tmp_path / "pairs.json").read_text())] == ["Sanger"]
+
+
+# -- the command ------------------------------------------------------------------------------------------------------
+def test_command_line(folder, made, capsys):
+    arguments = [
+        "compare",
+        str(folder / "tiny"),
+        "--data",
+        str(folder / "pairs.tsv"),
+        "--examples",
+        "8",
+        "--timed",
+        "5",
+    ]
+    arguments += ["--max-tokens", "20", "--only", *ONLY, "-o", str(folder / "one"), "--jobs", "1"]
+    assert main(arguments) == 0
+    assert "0 of 25 points to evaluate" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (["--data", "no/such.tsv"], "no/such.tsv"),
+        (["--only", "Nobody"], "no curve has any of Nobody in its name"),
+        (["--scheduler", "tcp://127.0.0.1:9"], "no scheduler at tcp://127.0.0.1:9"),
+        (["--set", "MAX_HEAD_DIM=17"], "max_head_dim = 17 is not legal"),
+        (["--examples", "1"], "1 examples to measure; a standard error takes at least 2"),
+    ],
+)
+def test_command_line_refuses(folder, tmp_path, capsys, changes, message):
+    arguments = ["compare", str(folder / "tiny"), "--data", str(folder / "pairs.tsv"), "-o", str(tmp_path), *changes]
+    assert main(arguments) in (1, 2)
+    assert message in capsys.readouterr().err
+
+
+# -- words ------------------------------------------------------------------------------------------------------------
+def record(curve, method, net_saving, loss):
+    work = Work(1, 1)
+    work.add(0, dense_cost=1, cost=1 - net_saving)
+    return Record(curve, method, {}, 100, 0.9 - loss, 0.9, loss, 0.001, 3, 1.0, work)
+
+
+HDP = [
+    record("HDP mass", "hdp", 0.4, 0.004),
+    record("HDP mass", "hdp", 0.6, 0.009),
+    record("HDP mass", "hdp", 0.7, 0.03),
+]
+
+
+def test_best():
+    assert best(HDP, 0.01) is HDP[1] and best(HDP, 0.001) is None
+    peer, nothing = record("A3", "a3", 0.65, 0.01), record("Sanger", "sanger", -0.1, 0)
+    assert best_of_curves([*HDP, peer, nothing], 0.01) == {"A3": peer, "HDP mass": HDP[1]}
+
+
+def test_a_winning_peer_is_said():
+    half, one, two = findings([*HDP, record("A3", "a3", 0.65, 0.01), record("oracle", "oracle", 0.9, 0)])
+    assert half.startswith("At 0.5 points lost or less, HDP saves most: HDP mass: 40.0 % saved, 0.40 +- 0.10 lost.")
+    assert "No peer saves anything" in half
+    assert one.startswith("At 1 points lost or less, a peer wins: A3: 65.0 % saved") and "HDP's best is HDP mass" in one
+    assert "a peer wins: A3" in two
+
+
+def test_a_losing_peer_is_said():
+    _, one, _ = findings([*HDP, record("A3", "a3", 0.5, 0.01)])
+    assert one.endswith("The best peer is A3: 50.0 % saved, 1.00 +- 0.10 lost.")
+
+
+def test_nothing_saved_is_said():
+    assert findings([record("A3", "a3", 0.5, 0.4)])[1] == "At 1 points lost or less, no method saves anything."
+    assert "HDP saves nothing." in findings([record("A3", "a3", 0.5, 0)])[0]
