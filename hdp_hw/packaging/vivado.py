@@ -1,7 +1,7 @@
 """Script that packages hdp_top as an IP core for Vivado's IP integrator."""
 
 import hdp_hw
-from hdp_hw.shell.axi import MAX_BURST_BEATS
+from hdp_hw.depths import MAX_BURST_BEATS
 from hdp_hw.shell.axi_lite import ADDRESS_WIDTH
 
 SCRIPT = """\

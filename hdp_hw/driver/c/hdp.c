@@ -39,7 +39,7 @@ static const struct {
      "IRQ_STATUS.counter_overflow: A counter went beyond 64 bits. "
      "Cure: run the layer again; the driver clears the counters."},
     {HDP_IRQ_STATUS_CORE_ERROR_MASK,
-     "IRQ_STATUS.core_error: A core refused a head or found a plane malformed: a fault of the shell. "
+     "IRQ_STATUS.core_error: A core refused a head, or a plane or an output was malformed: a fault of the hardware. "
      "Cure: run the layer again, and report it as a fault of the hardware if it comes back."},
 };
 
