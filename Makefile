@@ -7,7 +7,7 @@ OVERRIDES = $(foreach name,$(PARAMETERS),$(if $($(name)),$(name)=$($(name))))
 SETUP = $(PYTHON) tools/setup.py
 RUN = .venv/bin/python -m
 
-.PHONY: help verilog configs test test-slow formal registers lint bench synth clean
+.PHONY: help verilog configs test test-slow formal registers lint bench faults synth clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -45,6 +45,10 @@ lint: ## ruff: rules and format
 bench: ## cycles of tiny and edge, or CONFIG, on captured and synthetic heads under every rule (BENCH_ARGS=--quick)
 	@$(SETUP) --simulators
 	@$(RUN) hdp_hw bench $(if $(filter file,$(origin CONFIG)),,$(CONFIG)) $(OVERRIDES) $(BENCH_ARGS)
+
+faults: ## all that can go wrong, done to the simulated co-processor of CONFIG (FAULTS_ARGS="--tries 30")
+	@$(SETUP)
+	@$(RUN) hdp_hw faults $(CONFIG) $(OVERRIDES) $(FAULTS_ARGS)
 
 synth: ## resources and clock frequency of CONFIG on an ECP5
 	@$(SETUP) synth

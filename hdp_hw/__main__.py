@@ -54,6 +54,12 @@ def main(argv=None):
     command.add_argument("-o", "--output", metavar="DIR", type=Path, default=Path("build", "compare"))
     command.set_defaults(run=compare)
 
+    command = commands.add_parser("faults", help="do to the simulated co-processor all that can go wrong")
+    add_config(command, default="tiny")
+    command.add_argument("--tries", metavar="N", type=int, default=300, help="of what strikes at random (default: 300)")
+    command.add_argument("--seed", type=int, default=1, help="of all that is random (default: 1)")
+    command.set_defaults(run=faults)
+
     command = commands.add_parser("synth", help="synthesise, place and route a core for an ECP5")
     add_config(command)
     command.add_argument("--device", default="LFE5U-85F", help="default: LFE5U-85F")
@@ -73,9 +79,10 @@ def main(argv=None):
         return 2
 
 
-def add_config(command):
+def add_config(command, default=None):
     """The arguments that choose a configuration; :func:`config_of` reads them."""
-    command.add_argument("config", metavar="CONFIG", help=f"{', '.join(CONFIGS)} or a TOML file")
+    names = f"{', '.join(CONFIGS)} or a TOML file" + (f" (default: {default})" if default else "")
+    command.add_argument("config", metavar="CONFIG", nargs="?" if default else None, default=default, help=names)
     command.add_argument("overrides", metavar="NAME=VALUE", nargs="*", help="a parameter to change, such as TILE=4")
 
 
@@ -164,6 +171,18 @@ def compare(arguments):
         print(f"hdp-hw compare: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def faults(arguments):
+    """hdp-hw faults: see hdp_hw.fault_table."""
+    from hdp_hw import fault_table  # numpy and the golden models, which generation does without
+    from hdp_hw.driver.errors import DriverError
+
+    try:
+        return int(not fault_table.run(*config_of(arguments), arguments.tries, arguments.seed))
+    except DriverError as error:
+        print(f"hdp-hw faults: {error}", file=sys.stderr)
+        return 1
 
 
 def synth(arguments):

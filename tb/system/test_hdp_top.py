@@ -12,6 +12,7 @@ from cocotb.triggers import RisingEdge
 from golden.calibration import threshold_for_share
 from golden.stimulus import captured_heads, random_head
 from hdp_hw.configs import load_config
+from hdp_hw.driver.illegal_words import illegal_words
 from hdp_hw.settings import Rule, Verdict
 from hdp_hw.shell.axi import Response
 from hdp_hw.shell.commands import JOB_PLANES as PLANES
@@ -149,33 +150,13 @@ async def bus_errors(dut):
             bench.free = BASE
 
 
-ILLEGAL = {
-    "N_Q": (0, PARAMS.max_seq_len + 1, 0xFFFF),
-    "N_K": (0, PARAMS.max_seq_len + 1, 0xFFFF),
-    "HEAD_DIM": (0, PARAMS.max_head_dim + 1, 0xFFFF),
-    "N_HEADS": (0,),
-    "N_KV_HEADS": (0, 3),
-    "MARGIN": (1 << 16,),
-    "TAU_HEAD": (1 << 31,),
-    "MIN_KEEP": (257, 511),
-    "SCALE": (0x100 << 16,),  # rho = -256
-    "MODE": (0b1110,),  # causal and compensate
-}
-
-
 @cocotb.test()
 async def illegal_registers(dut):
     """Each job register, or table entry, beyond its bounds: the event, where it was, and the next job is right."""
     bench, _ = await begin(dut)
     rng = np.random.default_rng(cocotb.RANDOM_SEED)
     n = PARAMS.tile + 1
-    cases = [(name, value, "bad_settings") for name, values in ILLEGAL.items() for value in values]
-    for plane in PLANES:
-        cases.append((f"{plane.upper()}_LOW", BASE + PARAMS.bus_bytes // 2, "misaligned"))
-        cases.append((f"{plane.upper()}_HIGH", 1 << (PARAMS.address_width - 32), "misaligned"))
-    for name in ("Q", "K", "VALUE", "OUTPUT"):
-        cases += [(f"{name}_ROW_STRIDE", 1, "misaligned"), (f"{name}_HEAD_STRIDE", 2, "misaligned")]
-    for name, value, event in cases:
+    for name, value, event in illegal_words(PARAMS, n_heads=2):
         bench.free = BASE
         job = random_layer(rng, 2, n, n, registers={name: value})
         await bench.program(job, bench.place(job))
