@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from golden.peers.cost import Work
 from golden.statistics import label_flips, paired_error
+from hdp_hw.compare.sweep import is_number
 
 BUDGETS = (0.005, 0.01, 0.02)  #: losses of the metric under which methods are compared
 BOUND = "oracle"  #: a method that nobody can build
@@ -86,8 +87,12 @@ class Record:
     @property
     def name(self):
         """Curve and parameters that are on a scale."""
-        numbers = [f"{name} {value:g}" for name, value in self.parameters.items() if type(value) in (int, float)]
-        return ", ".join([self.curve, *numbers])
+        return ", ".join(filter(None, [self.curve, self.numbers]))
+
+    @property
+    def numbers(self):
+        """Parameters that are on a scale; the others are in the name of the curve."""
+        return ", ".join(f"{name} {value:g}" for name, value in self.parameters.items() if is_number(value))
 
 
 def percent(share):
@@ -112,8 +117,12 @@ def write(records, path):
 
 # -- words ------------------------------------------------------------------------------------------------------------
 def best(records, budget, by=lambda record: record.work.net_saving):
-    """The record that saves most among those that lose no more than ``budget``, or None."""
-    return max((record for record in records if record.loss <= budget and by(record) is not None), key=by, default=None)
+    """The record that saves most among those that lose no more than ``budget``, or None.
+
+    Loss and standard error together must not: else, with few examples, the luckiest would be taken for the best.
+    """
+    within = (record for record in records if record.loss + record.stderr <= budget and by(record) is not None)
+    return max(within, key=by, default=None)
 
 
 def best_of_curves(records, budget):

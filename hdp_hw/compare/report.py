@@ -1,8 +1,5 @@
 """What the page of a comparison shows."""
 
-import numpy as np
-
-from golden.models import find_model
 from hdp_hw.compare.records import BOUND, best, best_of_curves, curves, findings, percent, points
 from hdp_hw.compare.sweep import Point
 from hdp_hw.compare.worker import CALIBRATION_INPUTS, method_of
@@ -41,7 +38,8 @@ def report(records, job, prepared, command):
     lead = [
         f"{task.metric_name} of {job.model} on {task.name}: {points(records[0].dense_metric)} points without pruning, "
         f"in 32-bit floating point, over {records[0].n} examples. A loss is in points of this metric (hundredths), "
-        "with the standard error of the paired difference.",
+        "with the standard error of the paired difference. A loss is within a budget if it is with one standard error "
+        "added, so that the luckiest of many settings is not taken for the best.",
         *findings(records),
     ]
     return render(
@@ -110,9 +108,9 @@ def _ranking(records):
     ]
     within = best_of_curves(records, BUDGET)
     text = [
-        f"The setting of each curve that saves most at a loss of {100 * BUDGET:g} point or less. Linear layers are no "
-        "part of the net saving: only SpAtten spares them. Speed-up is that of our array over dense, by the cycle "
-        'model; "no" where it cannot execute the masks (single elements).'
+        f"The setting of each curve that saves most while its loss and one standard error are {100 * BUDGET:g} point "
+        "or less together. Linear layers are no part of the net saving: only SpAtten spares them. Speed-up is that of "
+        'our array over dense, by the cycle model; "no" where it cannot execute the masks (single elements).'
     ]
     missing = [curve for curve in curves(records) if curve not in within and curve != "HDP dense"]
     if missing:
@@ -124,14 +122,10 @@ def _ranking(records):
 
 
 def _cells(record):
-    shown = ", ".join(
-        f"{name} {value:g}" if type(value) in (int, float) else f"{name} {value}"
-        for name, value in record.parameters.items()
-    )
     work = record.work
     return [
         record.curve,
-        shown,
+        record.numbers,
         percent(work.net_saving),
         f"{points(record.loss)} ± {points(record.stderr)}",
         record.label_flips,
@@ -206,21 +200,9 @@ def _masks(records, job, prepared):
         f"Which keys (columns) each query (row) keeps in layer {layer}, head {head}, for the best setting of each "
         "curve within one point."
     ]
-    return (
-        [Section("Masks over real tokens", text, [masks_figure(shown, token_names(job.model, tokens))])]
-        if shown
-        else []
-    )
-
-
-def token_names(model, tokens):
-    """Texts of token ids; numbers where the input is an image."""
-    if np.ndim(tokens) > 1:
-        return None
-    from tokenizers import Tokenizer  # the model was read, so it is there
-
-    tokenizer = Tokenizer.from_file(str(find_model(model) / "tokenizer.json"))
-    return [tokenizer.id_to_token(int(token)) for token in tokens]
+    if not shown:
+        return []
+    return [Section("Masks over real tokens", text, [masks_figure(shown, task.model.names(tokens))])]
 
 
 def _table(records):

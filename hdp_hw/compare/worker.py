@@ -52,14 +52,13 @@ class Prepared:
 def prepare(job):
     """Prepared of a Job. Half of the examples are for calibration only. Raises ModelError, TaskError."""
     model = load_model(job.model)
-    calibration, measured = load_task(job.data, model, job.max_tokens).split()
+    task = load_task(job.data, model, job.max_tokens)
+    calibration, measured = task.fit(model.run(task.inputs)).split()
     order = np.random.default_rng(SEED).permutation(len(measured.labels))
     task = measured.subset(np.sort(order[: job.examples]))
-    outputs = model.run(task.inputs)
-    task.fit(outputs)
     records = [record(model.encoder, each) for each in calibration.inputs[:CALIBRATION_INPUTS]]
     scales = calibrate(records)
-    return Prepared(task, task.predict(outputs), scales, importances(records, scales, job.params))
+    return Prepared(task, task.predict(task.dense), scales, importances(records, scales, job.params))
 
 
 def importances(records, scales, params):

@@ -45,9 +45,10 @@ def curves_figure(curves, x_label, y_label, limit=None, title=""):
         axes.axhline(0, color=GRAY, linewidth=0.8)
         if limit is not None:
             axes.axhline(limit, color="#cf222e", linewidth=0.8, linestyle=":")
-        ticks = [-1, -0.5, 0, 0.5, 1, 2, 5, 10, 20, 50]
+        ticks = [-10, -5, -2, -1, -0.5, 0, 0.5, 1, 2, 5, 10, 20, 50]
         axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
-        axes.set_ylim(-1.5, max(3, *(1.2 * max(curve.y, default=0) for curve in curves)))
+        lowest, highest = (pick([y for curve in curves for y in curve.y]) for pick in (min, max))
+        axes.set_ylim(min(-0.5, 1.3 * lowest), max(2.5, 1.3 * highest))
         axes.minorticks_off()
         axes.grid(alpha=0.25)
         axes.set(xlabel=x_label, ylabel=y_label, title=title)

@@ -74,7 +74,8 @@ def test_heads_are_pruned_by_about_the_share_asked_for(folder, share):
 def test_measured_and_calibration_examples_differ(folder):
     prepared = prepare(job_of(folder))
     assert len(prepared.task.labels) == 8 and prepared.scales.shape == (2, 3) and (prepared.scales > 0).all()
-    np.testing.assert_array_equal(prepared.dense, prepared.task.predict(prepared.task.model.run(prepared.task.inputs)))
+    outputs = prepared.task.model.run(prepared.task.inputs)
+    np.testing.assert_allclose(prepared.dense, prepared.task.predict(outputs), rtol=1e-5)
 
 
 # -- a run ------------------------------------------------------------------------------------------------------------
@@ -186,36 +187,41 @@ def test_command_line_refuses(folder, tmp_path, capsys, changes, message):
 
 
 # -- words ------------------------------------------------------------------------------------------------------------
-def record(curve, method, net_saving, loss):
+def record(curve, method, net_saving, loss, stderr=0.001):
     work = Work(1, 1)
     work.add(0, dense_cost=1, cost=1 - net_saving)
-    return Record(curve, method, {}, 100, 0.9 - loss, 0.9, loss, 0.001, 3, 1.0, work)
+    return Record(curve, method, {}, 100, 0.9 - loss, 0.9, loss, stderr, 3, 1.0, work)
 
 
 HDP = [
-    record("HDP mass", "hdp", 0.4, 0.004),
+    record("HDP mass", "hdp", 0.4, 0.003),
     record("HDP mass", "hdp", 0.6, 0.009),
     record("HDP mass", "hdp", 0.7, 0.03),
 ]
 
 
 def test_best():
+    """A loss counts with its standard error: luck with few examples is no saving."""
     assert best(HDP, 0.01) is HDP[1] and best(HDP, 0.001) is None
-    peer, nothing = record("A3", "a3", 0.65, 0.01), record("Sanger", "sanger", -0.1, 0)
-    assert best_of_curves([*HDP, peer, nothing], 0.01) == {"A3": peer, "HDP mass": HDP[1]}
+    peer, lucky, nothing = (
+        record("A3", "a3", 0.65, 0.009),
+        record("Energon", "energon", 0.8, 0, 0.02),
+        record("Sanger", "sanger", -0.1, 0),
+    )
+    assert best_of_curves([*HDP, peer, lucky, nothing], 0.01) == {"A3": peer, "HDP mass": HDP[1]}
 
 
 def test_a_winning_peer_is_said():
-    half, one, two = findings([*HDP, record("A3", "a3", 0.65, 0.01), record("oracle", "oracle", 0.9, 0)])
-    assert half.startswith("At 0.5 points lost or less, HDP saves most: HDP mass: 40.0 % saved, 0.40 +- 0.10 lost.")
+    half, one, two = findings([*HDP, record("A3", "a3", 0.65, 0.009), record("oracle", "oracle", 0.9, 0)])
+    assert half.startswith("At 0.5 points lost or less, HDP saves most: HDP mass: 40.0 % saved, 0.30 +- 0.10 lost.")
     assert "No peer saves anything" in half
     assert one.startswith("At 1 points lost or less, a peer wins: A3: 65.0 % saved") and "HDP's best is HDP mass" in one
     assert "a peer wins: A3" in two
 
 
 def test_a_losing_peer_is_said():
-    _, one, _ = findings([*HDP, record("A3", "a3", 0.5, 0.01)])
-    assert one.endswith("The best peer is A3: 50.0 % saved, 1.00 +- 0.10 lost.")
+    _, one, _ = findings([*HDP, record("A3", "a3", 0.5, 0.009)])
+    assert one.endswith("The best peer is A3: 50.0 % saved, 0.90 +- 0.10 lost.")
 
 
 def test_nothing_saved_is_said():
