@@ -35,17 +35,18 @@ class A3(Method):
         self.require("percent", np.nextafter(0, 1), np.nextafter(100, 101), "above 0 up to 100")
 
     def __call__(self, layer, q, k, v):
-        _, n, d = q.shape
+        *_, n, d = q.shape
         m = max(1, int(self.steps * n))
         # One head at a time: n * n * d products each.
-        estimate = np.stack([estimates(*head, m) for head in zip(q, k)])
+        heads = zip(q.reshape(-1, n, d), k.reshape(-1, n, d))
+        estimate = np.stack([estimates(*head, m) for head in heads]).reshape(*q.shape[:-1], n)
         candidates = (estimate > 0) | largest(estimate, 1)
         s = logits(q, k)
         top = np.where(candidates, s, -np.inf).max(-1, keepdims=True)
         kept = candidates & (s >= top - np.float32(log(100 / self.percent)))
         step = 2 * (multiplication(8) + (1 + log2(d)) * addition())  # both ends: refill, add up, next of d columns
         decision = d * sorting(n, 8) + n * (2 * d * multiplication(8) + m * step)
-        decision = decision + 2 * addition() * candidates.sum((1, 2))
+        decision = decision + 2 * addition() * candidates.sum((-2, -1))
         self.count(layer, q, candidates, kept, decision, rows=3 * n)
         return softmax(s, kept) @ v
 

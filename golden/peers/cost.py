@@ -59,24 +59,17 @@ def selecting(n, bits=SUM_BITS):
 
 
 class Work:
-    """What a method did.
+    """What a method did: counts of each layer and head, summed over texts."""
 
-    Parameters
-    ----------
-    n_layers, n_heads : int
-        Of the model.
-
-    counts : ``{name: float64 [n_layers, n_heads]}``, see COUNTS.
-    """
-
-    def __init__(self, n_layers, n_heads):
-        self.counts = {name: np.zeros((n_layers, n_heads)) for name in COUNTS}
+    def __init__(self):
+        self.layers = []
 
     @classmethod
     def from_lists(cls, lists):
         """Of what :meth:`to_lists` gave."""
-        work = cls(0, 0)
-        work.counts = {name: np.array(lists[name], np.float64) for name in COUNTS}
+        work = cls()
+        for layer in range(len(lists["texts"])):
+            work.add(layer, **{name: np.array(rows[layer], np.float64) for name, rows in lists.items()})
         return work
 
     def to_lists(self):
@@ -84,14 +77,21 @@ class Work:
         return {name: array.tolist() for name, array in self.counts.items()}
 
     def add(self, layer, **counts):
-        """Add counts of one layer of one text: numbers, or one for each head."""
+        """Add counts of one layer, [n_heads] or the same for each head; ``texts`` is an array."""
+        while len(self.layers) <= layer:
+            self.layers.append(dict.fromkeys(COUNTS, 0.0))
         for name, more in counts.items():
-            self.counts[name][layer] += more
+            self.layers[layer][name] = self.layers[layer][name] + more
 
     @property
-    def texts(self):
-        """Texts that went through all layers."""
-        return int(self.counts["texts"].min())
+    def counts(self):
+        """``{name: float64 [n_layers, n_heads]}``, see COUNTS."""
+        n_heads = len(self.layers[0]["texts"])
+        return {name: np.stack([np.full(n_heads, layer[name]) for layer in self.layers]) for name in COUNTS}
+
+    def texts(self, layer):
+        """Texts that went through a layer."""
+        return int(np.max(self.layers[layer]["texts"])) if layer < len(self.layers) else 0
 
     @property
     def pruned_share(self):

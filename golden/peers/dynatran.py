@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from golden.peers.cost import OPERAND_BITS, addition
-from golden.peers.method import Method, dense_counts, softmax
+from golden.peers.method import Method, softmax
 
 
 @dataclass(eq=False)
@@ -28,18 +28,15 @@ class DynaTran(Method):
         self.require("tau", 0, np.inf, "0 or more")
 
     def __call__(self, layer, q, k, v):
-        _, n, d = q.shape
+        *_, n, d = q.shape
         q, k, v = (self._prune(x) for x in (q, k, v))
-        s = self._prune(q @ k.swapaxes(1, 2))
+        s = self._prune(q @ k.swapaxes(-1, -2))
         p = self._prune(softmax(s / np.float32(np.sqrt(d))))
         context = self._prune(p @ v)
-        macs = products(q, k.swapaxes(1, 2)) + products(p, v)
+        macs = products(q, k.swapaxes(-1, -2)) + products(p, v)
         decision = 4 * n * d * addition(OPERAND_BITS) + n * n * (addition() + addition(OPERAND_BITS))
-        stored = sum((x != 0).sum((1, 2)) for x in (q, k, v, context)) + 4 * n * d / OPERAND_BITS
-        counts = dict(macs=macs, cost=macs, decision=decision, bytes=stored)
-        self.work.add(layer, **dense_counts(n, d) | counts)
-        if self.masks is not None:
-            self.masks.append(p != 0)
+        stored = sum((x != 0).sum((-2, -1)) for x in (q, k, v, context)) + 4 * n * d / OPERAND_BITS
+        self.add(layer, q, p != 0, macs=macs, cost=macs, decision=decision, bytes=stored)
         return context
 
     def _prune(self, x):
@@ -47,5 +44,5 @@ class DynaTran(Method):
 
 
 def products(a, b):
-    """Number of products of a @ b, [n_heads, ...] each, neither of whose factors is zero: [n_heads]."""
-    return ((a != 0).sum(1) * (b != 0).sum(2)).sum(1)
+    """Number of products of a @ b, matrices [..., rows, columns], neither of whose factors is zero: [...]."""
+    return ((a != 0).sum(-2) * (b != 0).sum(-1)).sum(-1)

@@ -28,19 +28,19 @@ class Energon(Method):
         self.require("alpha", -1, 1, "-1 up to, not including, 1")
 
     def __call__(self, layer, q, k, v):
-        n_heads, n, d = q.shape
+        *_, n, d = q.shape
         query = top_bits(q, 4)
-        first = self._filter(query @ top_bits(k, 2).swapaxes(1, 2), np.ones((n_heads, n, n), bool))
-        kept = self._filter(query @ top_bits(k, 4).swapaxes(1, 2), first)
-        rounds = n * n + first.sum((1, 2))
+        first = self._filter(query @ top_bits(k, 2).swapaxes(-1, -2), np.True_)
+        kept = self._filter(query @ top_bits(k, 4).swapaxes(-1, -2), first)
+        rounds = n * n + first.sum((-2, -1))
         decision = rounds * (d * multiplication(4, 2) + 3 * addition())  # mean, extreme, comparison
-        key_bits = 2 * n + 2 * first.any(1).sum(1) + 4 * kept.any(1).sum(1)
+        key_bits = 2 * n + 2 * first.any(-2).sum(-1) + 4 * kept.any(-2).sum(-1)
         self.count(layer, q, kept, kept, decision, rows=2 * n + key_bits / 8)
         return softmax(logits(q, k), kept) @ v
 
     def _filter(self, s, among):
         """Bool: which elements of ``among`` reach their row's threshold."""
-        mean = np.where(among, s, 0).sum(-1, keepdims=True) / among.sum(-1, keepdims=True)
+        mean = np.where(among, s, 0).sum(-1, keepdims=True) / np.broadcast_to(among, s.shape).sum(-1, keepdims=True)
         if self.alpha >= 0:
             extreme = np.where(among, s, -np.inf).max(-1, keepdims=True)
         else:
@@ -51,7 +51,7 @@ class Energon(Method):
 
 
 def top_bits(x, bits):
-    """The top ``bits`` of x [n_heads, n, d] as a signed number of 8 bits, each head's largest magnitude being 127."""
-    peak = np.abs(x).max((1, 2), keepdims=True)
+    """The top ``bits`` of x [..., n, d] as a signed number of 8 bits, each head's largest magnitude being 127."""
+    peak = np.abs(x).max((-2, -1), keepdims=True)
     integers = np.rint(x * (127 / np.where(peak > 0, peak, 1)))
     return np.floor(integers / 2 ** (8 - bits)).astype(np.float32)

@@ -1,6 +1,7 @@
 """HDP as an attention method: the bit-exact golden model behind the interface of its peers."""
 
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -9,9 +10,11 @@ from golden.core.attention_core import attend_many
 from golden.digits import quantize
 from golden.peers.cost import addition, multiplication
 from golden.peers.cycles import dense_cycles
-from golden.peers.method import Method, dense_counts
-from golden.shell.job import cycles, traffic
-from hdp_hw.params import HdpParams, ParameterError
+from golden.peers.method import Method
+from golden.shell.fetch import ALL, MASKED, NOTHING, fetch_plan
+from golden.shell.job import cycles
+from golden.shell.plane_reader import row_beats
+from hdp_hw.params import HdpParams, ParameterError, ceil_div
 from hdp_hw.settings import Rule, Verdict
 
 #: Additions and comparisons of the rules for each element of A, beside the one of block and head importance.
@@ -66,11 +69,11 @@ class Hdp(Method):
             raise ParameterError("threshold", self.threshold, "above 0 for rule mass")
 
     def __call__(self, layer, q, k, v):
-        _, n, d = q.shape
+        *_, n_heads, n, d = q.shape
         integers = [quantize(x, absmax, self.params) for x, absmax in zip((q, k, v), self.scales[layer])]
         settings = self._settings(layer, n, d)
-        results = attend_many(*integers, [settings] * len(q), self.params)
-        self._count(layer, results, settings)
+        results = attend_many(*integers, [settings] * n_heads, self.params)
+        self._count(layer, q, results, settings)
         return (results.output * (self.scales[layer][2] / self.params.digit_max)).astype(np.float32)
 
     def _settings(self, layer, n, d):
@@ -80,40 +83,56 @@ class Hdp(Method):
         more = dict(compensate=self.compensate, tau_head=self.tau_head, mean_output=self.mean_output)
         return head_settings(n, n, d, *self.scales[layer][:2], self.params, rule, threshold, **more)
 
-    def _count(self, layer, results, settings):
+    def _count(self, layer, q, results, settings):
         n, d, tile, digit = settings.n_q, settings.head_dim, self.params.tile, self.params.digit_width
-        kept = results.executed.repeat(tile, 1).repeat(tile, 2)[:, :n, :n]
-        n_kept, verdicts, n_heads = kept.sum((1, 2)), results.verdict, len(kept)
-        full = np.isin(verdicts, (Verdict.DENSE, Verdict.FALLBACK))
-        one = multiplication(digit, digit)
-        cost = n_kept * d * (np.where(full, 4, 3) * one + multiplication(2 * digit, 2 * digit))
+        verdict, kept = results.verdict, results.executed.repeat(tile, -2).repeat(tile, -1)[..., :n, :n]
+        n_kept, full = kept.sum((-2, -1)), np.isin(verdict, (Verdict.DENSE, Verdict.FALLBACK))
+        one, operands = multiplication(digit, digit), multiplication(2 * digit, 2 * digit)
+        cost = n_kept * d * (np.where(full, 4, 3) * one + operands)
         if settings.compensate:
             sums = n_kept / tile + n  # rows of V that are added up: of kept keys for each block row, and of all
-            cost = cost + np.where(verdicts == Verdict.SPARSE, (sums * d + n * n - n_kept) * addition(), 0)
+            cost = cost + np.where(verdict == Verdict.SPARSE, (sums * d + n * n - n_kept) * addition(), 0)
         if settings.mean_output:
-            cost = cost + np.where(verdicts == Verdict.PRUNED, n * d * addition(), 0)
+            cost = cost + np.where(verdict == Verdict.PRUNED, n * d * addition(), 0)
         decision = 0.0
         if settings.rule != Rule.DENSE:
             additions = 1 + RULE_ADDITIONS[settings.rule] + BLOCK_ADDITIONS[settings.rule] / tile**2
             decision = n * n * (d * one + additions * addition())
         if settings.rule == Rule.MASS:
             decision += n * n * multiplication(KAPPA_BITS, self.params.a_width)
-        heads, of_all = [results[head] for head in range(n_heads)], [settings] * n_heads
-        moved = traffic(heads, of_all, self.params, records=False)
-        dense = dense_counts(n, d)
-        dense["dense_cost"] *= multiplication(2 * digit, 2 * digit)
-        dense["dense_bytes"] *= 2 * digit / 8
-        self.work.add(
+        n_timed = self.timed(layer, q)
+        self.add(
             layer,
-            **dense,
+            q,
+            kept,
             macs=2 * d * n_kept,
             cost=cost,
+            dense_cost=2 * d * n * n * operands,
             decision=decision,
-            bytes=(moved["bytes_read"] + moved["bytes_written"]) / n_heads,
-            pruned_heads=verdicts == Verdict.PRUNED,
+            bytes=bytes_moved(results, settings, self.params),
+            dense_bytes=4 * n * d * 2 * digit / 8,
+            pruned_heads=verdict == Verdict.PRUNED,
         )
-        if self.timed:
-            taken, dense = cycles(heads, of_all, self.params)["cycles"], dense_cycles(n_heads, n, d, self.params)
+        n_heads, of_texts = q.shape[-3], np.ndindex(q.shape[:-3])
+        for text in islice(of_texts, n_timed):
+            heads = [results[*text, head] for head in range(n_heads)]
+            taken = cycles(heads, [settings] * n_heads, self.params)["cycles"]
+            dense = dense_cycles(n_heads, n, d, self.params)
             self.work.add(layer, cycles=taken / n_heads, dense_cycles=dense / n_heads)
-        if self.masks is not None:
-            self.masks.append(kept)
+
+
+def bytes_moved(results, settings, params):
+    """Bytes [...] that the co-processor reads and writes for heads with these HeadResults; their records aside.
+
+    :func:`golden.shell.job.traffic` counts the same, segment by segment.
+    """
+    n, slices = settings.n_k, params.slices(settings.head_dim)
+    keys = results.mask.any(-2).repeat(params.tile, -1)[..., :n].sum(-1)
+    moved = np.full(keys.shape, settings.n_q * settings.head_dim * params.operand_width // 8)
+    for verdict in np.unique(results.verdict):
+        for plane, how in fetch_plan(Verdict(verdict), settings).items():
+            rows = {NOTHING: 0, MASKED: keys, ALL: settings.n_q if plane.startswith("q") else n}[how]
+            words = ceil_div(slices, 2 if plane == "value" else 4)
+            of_plane = rows * row_beats(words, params) * params.bus_bytes
+            moved += np.where(results.verdict == verdict, of_plane, 0)
+    return moved

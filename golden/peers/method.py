@@ -11,13 +11,14 @@ from hdp_hw.params import ParameterError
 class Method:
     """An attention method: a dataclass whose fields are its parameters.
 
-    ``begin`` goes before each text, then a call for each layer, as :class:`golden.models.Encoder` makes it. Unless a
-    peer says otherwise its arithmetic is float32, and counted as that of 8-bit operands: what quantisation would lose
-    is not held against it.
+    It is called for each layer, as :class:`golden.models.Encoder` does, with one text or with several of one length.
+    One that keeps something from layer to layer takes one text at a time, before which ``begin(n_layers, n_heads,
+    tokens)`` is called. Unless a peer says otherwise its arithmetic is float32, and counted as that of 8-bit operands:
+    what quantisation would lose is not held against it.
 
     work : Work of all texts since the first.
     timed_texts : clock cycles, which take long to predict, are counted for so many texts; None for all.
-    masks : if set to a list, every call appends its bool [n_heads, n_q, n_k], the elements that took part in PV.
+    masks : if set to a list, every call appends its bool [..., n_heads, n, n], the elements that took part in PV.
     alive : bool [tokens], those that a token pruner has left; None where all are.
     """
 
@@ -26,14 +27,8 @@ class Method:
     masks = None
     alive = None
 
-    def begin(self, n_layers, n_heads, tokens):
-        """Start a text or image: ``tokens`` are what the model takes of it."""
-        if self.work is None:
-            self.work = Work(n_layers, n_heads)
-        self.timed = self.timed_texts is None or self.work.texts < self.timed_texts
-
     def __call__(self, layer, q, k, v):
-        """Context [n_heads, n, head_dim] of q, k, v [n_heads, n, head_dim], real numbers."""
+        """Context [..., n_heads, n, head_dim] of q, k, v [..., n_heads, n, head_dim], real numbers."""
         raise NotImplementedError
 
     @property
@@ -49,28 +44,40 @@ class Method:
             raise ParameterError(name, getattr(self, name), legal)
 
     def count(self, layer, q, scored, kept, decision, rows, **more):
-        """Count what a layer did.
+        """Count what a layer did, beside :meth:`add`.
 
-        scored, kept : bool [n_heads, n_q, n_k], the elements that were scored exactly, and that took part in PV.
-        decision : its work, a number or [n_heads]. rows : of Q, K and O together, on their way from or to memory, a
-        number or [n_heads], in rows of 8-bit operands; those of V follow from ``kept``. more : further counts.
+        scored, kept : bool [..., n_heads, n, n], the elements that were scored exactly, and that took part in PV.
+        decision : its work. rows : of Q, K and O together, on their way from or to memory, in rows of 8-bit operands;
+        those of V follow from ``kept``. more : further counts. All of a head, or [..., n_heads].
         """
-        _, n, d = q.shape
-        macs = d * (scored.sum((1, 2)) + kept.sum((1, 2)))
-        counts = dict(macs=macs, cost=macs, decision=decision, bytes=d * (rows + kept.any(1).sum(1)))
-        self.work.add(layer, **dense_counts(n, d) | counts | more)
+        d = q.shape[-1]
+        macs = d * (scored.sum((-2, -1)) + kept.sum((-2, -1)))
+        counts = dict(macs=macs, cost=macs, decision=decision, bytes=d * (rows + kept.any(-2).sum(-1)))
+        self.add(layer, q, kept, **counts, **more)
+
+    def add(self, layer, q, kept, **counts):
+        """Add counts of a layer, numbers or [..., n_heads], to the work, what dense attention takes beside them."""
+        if self.work is None:
+            self.work = Work()
+        *_, n, d = q.shape
+        macs = 2 * n * n * d
+        dense = dict(texts=1, dense_macs=macs, dense_cost=macs, dense_bytes=4 * n * d, linear=1, dense_linear=1)
+        of_heads = {name: np.broadcast_to(value, q.shape[:-2]) for name, value in (dense | counts).items()}
+        self.work.add(layer, **{name: value.reshape(-1, q.shape[-3]).sum(0) for name, value in of_heads.items()})
         if self.masks is not None:
             self.masks.append(kept)
 
-
-def dense_counts(n, d):
-    """Counts of a head that nothing is pruned of, as far as these do not depend on the method."""
-    macs = 2 * n * n * d
-    return dict(texts=1, dense_macs=macs, dense_cost=macs, dense_bytes=4 * n * d, linear=1, dense_linear=1)
+    def timed(self, layer, q):
+        """How many of the texts of this call, the first ones, have their clock cycles counted; ask before ``count``."""
+        n_texts = int(np.prod(q.shape[:-3]))
+        if self.timed_texts is None:
+            return n_texts
+        done = self.work.texts(layer) if self.work else 0
+        return max(0, min(n_texts, self.timed_texts - done))
 
 
 def logits(q, k):
-    """QK^T / sqrt(d): [n_heads, n, d] -> [n_heads, n, n]."""
+    """QK^T / sqrt(d): [..., n, d] -> [..., n, n]."""
     return q @ k.swapaxes(-1, -2) / np.float32(np.sqrt(q.shape[-1]))
 
 
@@ -84,8 +91,8 @@ def softmax(s, kept=True):
 
 
 def largest(values, n):
-    """Bool of the same shape: the ``n`` largest along the last axis, the first of equals."""
+    """Bool of the same shape: the ``n`` largest along the last axis, the first of equals; n as a number or [..., 1]."""
     order = np.argsort(-values, -1, kind="stable")
     chosen = np.zeros(values.shape, bool)
-    np.put_along_axis(chosen, order[..., :n], True, -1)
+    np.put_along_axis(chosen, order, np.broadcast_to(np.arange(values.shape[-1]) < n, values.shape), -1)
     return chosen

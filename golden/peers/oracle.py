@@ -6,7 +6,6 @@ import numpy as np
 
 from golden.peers.cycles import array_cycles, dense_cycles
 from golden.peers.method import Method, largest, logits, softmax
-from golden.pruning.geometry import tiles_of
 from hdp_hw.params import HdpParams, ceil_div
 
 
@@ -34,26 +33,29 @@ class Oracle(Method):
         self.require("mass", 0, 1, "0 up to, not including, 1")
 
     def __call__(self, layer, q, k, v):
-        n_heads, n, d = q.shape
+        *_, n_heads, n, d = q.shape
         s = logits(q, k)
-        blocks = np.stack([self._blocks(p) for p in softmax(s)])
-        kept = np.repeat(np.repeat(blocks, self.params.tile, 1), self.params.tile, 2)[:, :n, :n]
-        self.count(layer, q, kept, kept, decision=0, rows=2 * n + kept.any(1).sum(1))
-        if self.timed:
-            cycles, dense = array_cycles(blocks, n, d, self.params), dense_cycles(n_heads, n, d, self.params)
+        blocks = self.blocks(softmax(s))
+        kept = blocks.repeat(self.params.tile, -2).repeat(self.params.tile, -1)[..., :n, :n]
+        n_timed = self.timed(layer, q)
+        self.count(layer, q, kept, kept, decision=0, rows=2 * n + kept.any(-2).sum(-1))
+        for of_text in blocks.reshape(-1, *blocks.shape[-3:])[:n_timed]:
+            cycles, dense = array_cycles(of_text, n, d, self.params), dense_cycles(n_heads, n, d, self.params)
             self.work.add(layer, cycles=cycles / n_heads, dense_cycles=dense / n_heads)
         return compensated(s, kept, v) if self.compensate else softmax(s, kept) @ v
 
-    def _blocks(self, p):
-        """Bool [blocks_q, blocks_k] of one head's probabilities."""
+    def blocks(self, p):
+        """Bool [..., blocks, blocks] of probabilities [..., n, n]."""
         tile = self.params.tile
-        padded = np.zeros([ceil_div(n, tile) * tile for n in p.shape], p.dtype)
-        padded[: p.shape[0], : p.shape[1]] = p
-        mass = tiles_of(padded, tile).sum((-2, -1))
-        order = np.sort(mass, 1)[:, ::-1]
-        before = np.cumsum(order, 1) - order  # what the larger ones hold together
-        needed = (before < self.mass * mass.sum(1, keepdims=True)).sum(1)
-        return np.stack([largest(row, max(count, 1)) for row, count in zip(mass, needed)])
+        *batch, n, _ = p.shape
+        edge = ceil_div(n, tile)
+        padded = np.zeros((*batch, edge * tile, edge * tile), p.dtype)
+        padded[..., :n, :n] = p
+        mass = padded.reshape(*batch, edge, tile, edge, tile).sum((-3, -1))
+        order = np.sort(mass, -1)[..., ::-1]
+        before = np.cumsum(order, -1) - order  # what the larger ones hold together
+        needed = (before < self.mass * mass.sum(-1, keepdims=True)).sum(-1, keepdims=True)
+        return largest(mass, np.maximum(needed, 1))
 
 
 def compensated(s, kept, v):

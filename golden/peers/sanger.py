@@ -27,7 +27,7 @@ class Sanger(Method):
         self.require("threshold", 0, 1, "0 up to, not including, 1")
 
     def __call__(self, layer, q, k, v):
-        _, n, d = q.shape
+        *_, n, d = q.shape
         predicted = softmax(logits(quantised(q), quantised(k)))
         kept = (predicted > self.threshold) | largest(predicted, 1)
         decision = n * n * (d * multiplication(4, 4) + EXPONENTIAL + 3 * addition())  # maximum, sum, comparison
@@ -36,7 +36,7 @@ class Sanger(Method):
 
 
 def quantised(x):
-    """x [n_heads, n, d] rounded to 4 bits, -7 to 7, a scale a head, in the units of x."""
-    peak = np.abs(x).max((1, 2), keepdims=True)
+    """x [..., n, d] rounded to 4 bits, -7 to 7, a scale a head, in the units of x."""
+    peak = np.abs(x).max((-2, -1), keepdims=True)
     scale = np.where(peak > 0, peak, 1) / 7
     return (np.rint(x / scale) * scale).astype(np.float32)

@@ -56,7 +56,7 @@ class SpAtten(Method):
                 raise ParameterError(name, average, f"0 up to, not including, 1 / (1 + slope) = {1 / (1 + self.slope)}")
 
     def begin(self, n_layers, n_heads, tokens):
-        super().begin(n_layers, n_heads, tokens)
+        """Start a text of a model; the number of its tokens follows from the first layer."""
         self._ratios = ratios(self.tokens, self.slope, FIRST_TOKENS, n_layers)
         self._head_ratios = ratios(self.heads, self.slope, FIRST_HEADS, n_layers)
 
@@ -92,7 +92,7 @@ class SpAtten(Method):
             decision += self._alive_heads * n_tokens * selecting(n_tokens)
         in_linear = n_tokens / n if self.drop else 1
         more = dict(linear=in_linear * (n_alive / n_heads + INNER) / (1 + INNER), pruned_heads=~self._alive_heads)
-        if self.timed and self.params and not self.values:
+        if self.params and not self.values and self.timed(layer, q):
             more["cycles"] = dense_cycles(n_alive, n_tokens, d, self.params) / n_heads
             more["dense_cycles"] = dense_cycles(n_heads, n, d, self.params) / n_heads
         self.count(layer, q, scored, kept, decision, rows=3 * n_tokens * self._alive_heads, **more)

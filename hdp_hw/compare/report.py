@@ -194,7 +194,7 @@ def _masks(records, job, prepared):
         method = method_of(Point(record.curve, record.method, tuple(record.parameters.items())), prepared, job.params)
         method.masks, method.timed_texts = [], 0
         task.model.run([tokens], method)
-        mask = method.masks[layer][head]
+        mask = method.masks[layer].reshape(encoder.n_heads, *method.masks[layer].shape[-2:])[head]
         shown[f"{record.name}\n{percent(1 - mask.mean())} of the pairs pruned"] = mask
     text = [
         f"Which keys (columns) each query (row) keeps in layer {layer}, head {head}, for the best setting of each "

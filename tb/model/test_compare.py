@@ -101,7 +101,7 @@ def test_record_is_what_the_method_does(folder, made):
     method = METHODS["energon"](alpha=0.0)
     predictions = prepared.task.predict(prepared.task.model.run(prepared.task.inputs, method))
     assert record.metric == prepared.task.metric(predictions, prepared.task.labels)
-    assert record.work.net_saving == method.work.net_saving and record.work.texts == len(prepared.task.inputs)
+    assert record.work.net_saving == method.work.net_saving and record.work.texts(1) == len(prepared.task.inputs)
 
 
 def test_a_second_run_evaluates_nothing(folder, made, monkeypatch):
@@ -188,8 +188,8 @@ def test_command_line_refuses(folder, tmp_path, capsys, changes, message):
 
 # -- words ------------------------------------------------------------------------------------------------------------
 def record(curve, method, net_saving, loss, stderr=0.001):
-    work = Work(1, 1)
-    work.add(0, dense_cost=1, cost=1 - net_saving)
+    work = Work()
+    work.add(0, texts=np.ones(1), dense_cost=1.0, cost=1 - net_saving)
     return Record(curve, method, {}, 100, 0.9 - loss, 0.9, loss, stderr, 3, 1.0, work)
 
 
