@@ -17,13 +17,16 @@ from pathlib import Path
 from amaranth.hdl import UnusedElaboratable
 
 from golden.core import timeline
-from golden.svg import line, picture, text
 from hdp_hw import settings, tables, timing
 from hdp_hw.common.layouts import settings_layout
 from hdp_hw.configs import CONFIGS
 from hdp_hw.core.attention_core import AttentionCore
 from hdp_hw.generate import ports_of, to_verilog
+from hdp_hw.packaging.self_test import self_test
 from hdp_hw.params import HdpParams
+from hdp_hw.register_map import BY_NAME
+from hdp_hw.shell.hdp_top import HdpTop
+from tb.lib.waves import draw, run_icarus, traced, tracing
 from tb.model import test_approximation, test_attention_core
 from tb.unit.test_mutations import MUTATIONS
 
@@ -58,6 +61,16 @@ def ports():
         if not port.startswith("i_settings_") or port in ("i_settings_valid", "i_settings_ready"):
             rows.append([code(port), direction, *(of[port][1] for of in widths)])
     return markdown(["port", "direction", *CONFIGS], rows)
+
+
+def top_ports():
+    """Ports of hdp_top, a line for each interface and channel."""
+    tops = [ports_of(HdpTop(params)) for params in CONFIGS.values()]
+    widths = [{port: width for port, _, width in top} for top in tops]
+    rows = []
+    for port, direction, _ in tops[0]:
+        rows.append([code(port), direction, _alike([of[port] for of in widths])])
+    return markdown(["port", "direction", "bits"], rows)
 
 
 def cores():
@@ -244,12 +257,23 @@ def example():
     return re.search(r"```verilog\n(.*?)```", (DOCS / "integration.md").read_text(), re.S)[1]
 
 
-TRACED = (
+def lowest(value):
+    """Text of the lowest element of a beat."""
+    return str(value & 255)
+
+
+def address(value):
+    """Text of the lowest digits of an address."""
+    return f"{value & 0xFFF:03x}"
+
+
+CORE_PORTS = (
     *("i_settings_valid", "i_settings_ready"),
     *("i_integer_valid", "i_integer_ready", "i_integer_key", "i_integer_last"),
     *("i_value_valid", "i_value_ready", "i_value_data", "i_value_last"),
     *("o_valid", "o_data", "o_last", "o_status_valid"),
 )
+CORE_BUSES = {"i_value_data": ("i_value_valid", lowest), "o_data": ("o_valid", lowest)}
 BENCH = f"""
 module bench;
     reg aclk = 1, aresetn = 0;
@@ -264,7 +288,7 @@ module bench;
         $finish;
     end
     always @(posedge aclk) if (aresetn) begin
-        $display("{" ".join(["%h"] * len(TRACED))}", {", ".join(f"example.core.{name}" for name in TRACED)});
+        {tracing(CORE_PORTS, "example.core")}
         if (finished) begin
             $display("error %d", error);
             $finish;
@@ -275,90 +299,75 @@ endmodule
 
 
 def run_example(folder):
-    """``[{port: value}]`` of the ports TRACED in each clock cycle after the reset: the example, run by Icarus.
+    """``[{port: value}]`` of CORE_PORTS in each clock cycle after the reset: the example, run by Icarus.
 
     The Verilog is left in ``folder``: ``hdp_core.v``, ``example.v`` and ``bench.v``.
     """
-    folder = Path(folder)
-    sources = {"hdp_core": to_verilog(AttentionCore(CONFIGS["tiny"]), "hdp_core"), "example": example(), "bench": BENCH}
-    for name, content in sources.items():
-        (folder / f"{name}.v").write_text(content)
-    files = [str(folder / f"{name}.v") for name in sources]
-    subprocess.run(["iverilog", "-g2005", "-s", "bench", "-o", str(folder / "bench.vvp"), *files], check=True)
-    run = subprocess.run(["vvp", str(folder / "bench.vvp")], capture_output=True, text=True, check=True)
-    *trace, end = run.stdout.splitlines()
+    core = to_verilog(AttentionCore(CONFIGS["tiny"]), "hdp_core")
+    *lines, end = run_icarus(Path(folder), ["bench"], {"hdp_core": core, "example": example(), "bench": BENCH})
     if end.split() != ["error", "0"]:
         raise RuntimeError(f"the example ended with: {end}")
-    return [{name: int(value, 16) for name, value in zip(TRACED, line.split())} for line in trace]
+    return [traced(CORE_PORTS, printed) for printed in lines]
 
 
 def handshake():
     """Text of the picture of the example's handshakes."""
     with tempfile.TemporaryDirectory() as folder:
-        return draw_waves(run_example(folder))
+        return draw_handshake(run_example(folder))
 
 
-def draw_waves(trace):
-    """Waves of a trace: its beginning and its end."""
+def draw_handshake(trace):
+    """The same of its trace: the beginning and the end."""
     begin = next(
         index for index, values in enumerate(trace) if values["i_settings_valid"] and values["i_settings_ready"]
     )
     loaded = max(index for index, values in enumerate(trace) if values["i_value_valid"]) - begin
     output = next(index for index, values in enumerate(trace) if values["o_valid"]) - begin
     windows = range(loaded + 2), range(output - 1, len(trace) - begin)
-    width, height, left, top, step = 36, 22, 150, 44, 29
-    cycles = sum(map(len, windows)) + 1
-    elements = [text(left - 12, 28, "clock cycle", "small end")]
-    x = left
-    for number, window in enumerate(windows):
-        rows = [trace[begin + cycle] for cycle in window]
-        elements += [
-            text(x + (index + 0.5) * width, 28, str(cycle), "small middle") for index, cycle in enumerate(window)
-        ]
-        elements += [line(x + i * width, 36, x + i * width, top + step * len(TRACED) - 8) for i in range(len(rows) + 1)]
-        for place, name in enumerate(TRACED):
-            y = top + place * step
-            if not number:
-                elements.append(text(left - 12, y + 16, name, "code end"))
-            draw = _bus if name.endswith("data") else _wire
-            elements += draw(
-                [row[name] for row in rows], [row[name.replace("data", "valid")] for row in rows], x, y, width, height
-            )
-        x += (len(rows) + 1) * width
-    return picture(left + cycles * width + 20, top + step * len(TRACED) + 6, "Handshakes of one small head", elements)
+    return draw("Handshakes of one small head", trace, CORE_PORTS, CORE_BUSES, windows, begin)
 
 
-def _wire(values, _, x, y, width, height):
-    levels = [y + (3 if value else height - 3) for value in values]
-    path = f"M{x} {levels[0]}" + "".join(f"V{level}h{width}" for level in levels)
-    return [f'<path d="{path}" class="wave"/>']
+# -- the self-test of hdp_top -----------------------------------------------------------------------------------------
+TOP_PORTS = (
+    *("s_axil_awvalid", "s_axil_awready", "s_axil_awaddr", "s_axil_wvalid", "s_axil_wready", "s_axil_wdata"),
+    *("s_axil_bvalid", "m_axi_arvalid", "m_axi_arready", "m_axi_araddr", "m_axi_arlen", "m_axi_rvalid", "m_axi_rlast"),
+    *("m_axi_wvalid", "m_axi_wready", "m_axi_wlast", "m_axi_bvalid", "irq"),
+    *("s_axil_arvalid", "s_axil_rvalid", "s_axil_rdata"),
+)
+TOP_BUSES = {
+    "s_axil_awaddr": ("s_axil_awvalid", address),
+    "s_axil_wdata": ("s_axil_wvalid", str),
+    "m_axi_araddr": ("m_axi_arvalid", address),
+    "m_axi_arlen": ("m_axi_arvalid", str),
+    "s_axil_rdata": ("s_axil_rvalid", str),
+}
+TRACE = f"module trace; always @(posedge hdp_top_tb.aclk) {tracing(TOP_PORTS, 'hdp_top_tb')} endmodule\n"
 
 
-def _bus(values, valids, x, y, width, height):
-    """Boxes with the lowest element of the data, where they are valid."""
-    parts, index = [], 0
-    for value, group in _runs(list(zip(values, valids))):
-        if value[1]:
-            box = f'x="{x + index * width + 1}" y="{y + 3}" width="{group * width - 2}" height="{height - 6}" rx="3"'
-            middle = x + (index + group / 2) * width
-            parts += [f'<rect {box} class="bus"/>', text(middle, y + 16.5, str(value[0] & 255), "small middle")]
-        index += group
-    return parts
-
-
-def _runs(values):
-    runs = []
-    for value in values:
-        if runs and runs[-1][0] == value:
-            runs[-1][1] += 1
-        else:
-            runs.append([value, 1])
-    return runs
+def job():
+    """Text of the picture of a job: its start, its first burst, its end. From the self-test that is generated."""
+    params = CONFIGS["tiny"]
+    top = HdpTop(params)
+    files = {"hdp_top": to_verilog(top, "hdp_top"), "bench": self_test("tiny", params, ports_of(top)), "trace": TRACE}
+    with tempfile.TemporaryDirectory() as folder:
+        *lines, end = run_icarus(Path(folder), ["hdp_top_tb", "trace"], files)
+    if end != "PASSED":
+        raise RuntimeError(f"the self-test ended with: {end}")
+    trace = [traced(TOP_PORTS, printed) for printed in lines]
+    control = BY_NAME["CONTROL"].address
+    start = max(i for i, row in enumerate(trace) if row["s_axil_awvalid"] and row["s_axil_awaddr"] == control)
+    burst = next(i for i, row in enumerate(trace) if row["m_axi_arvalid"]) - start
+    written = max(i for i, row in enumerate(trace) if row["m_axi_bvalid"]) - start
+    interrupt = next(i for i, row in enumerate(trace) if row["irq"]) - start
+    windows = range(-1, 5), range(burst - 1, burst + 6), range(written - 3, written + 2)
+    windows += (range(interrupt - 1, interrupt + 5),)
+    return draw("A job of hdp_top", trace, TOP_PORTS, TOP_BUSES, windows, start)
 
 
 # -- all of them ------------------------------------------------------------------------------------------------------
 PARTS = {  #: {file: {name: function that returns lines}}
     "integration.md": {
+        "top_ports": top_ports,
         "ports": ports,
         "settings": settings_table,
         "verdicts": lambda: enum_table(settings.Verdict, "verdict"),
@@ -375,7 +384,11 @@ PARTS = {  #: {file: {name: function that returns lines}}
     "architecture.md": {"latencies": latencies, "bubbles": lambda: ["```", *printed("golden.core.timeline"), "```"]},
     "verification.md": {"benches": benches, "system": system_tests, "model": model_tests},
 }
-PICTURES = {"images/schedule.svg": timeline.draw, "images/handshake.svg": handshake}  #: {file: function}
+PICTURES = {
+    "images/schedule.svg": timeline.draw,
+    "images/handshake.svg": handshake,
+    "images/job.svg": job,
+}  #: {file: function}
 
 
 def part_of(content, name):
