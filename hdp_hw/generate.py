@@ -55,7 +55,7 @@ def _without_aliases(text):
     Nothing reads them, yet Icarus keeps them up to date, for a quarter of its time, and abc9 of yosys 0.70 fails on
     larger cores because of their brackets.
     """
-    alias = r"\\\S*[.\[]\S* "
+    alias = r"\\(?!\$)\S*[.\[]\S* "  # names that begin with $ are wires of yosys
     text = re.sub(rf"^  assign {alias} = [^;]*;\n", "", text, flags=re.MULTILINE)
     return re.sub(rf"^(  \(\*.*\*\)\n)*  wire (\[\d+:0\] )?{alias};\n", "", text, flags=re.MULTILINE)
 
