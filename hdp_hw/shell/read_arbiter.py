@@ -1,6 +1,6 @@
 """Several readers at one memory port."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
+from amaranth.hdl import Array, Cat, Module, Mux, Signal, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -31,8 +31,8 @@ class ReadArbiter(wiring.Component):
     memory : Out(read_signature(params))
         IDs are ``id_layout``: the reader's index, and the epoch in the highest bits.
     i_epoch : In(unsigned(EPOCH_WIDTH))
-        The epoch's name. The readers must be in reset in the clock cycle in which it changes. A name can be used again
-        when the responses of the epoch that had it have come.
+        The epoch's name. The readers must be in reset in the clock cycle in which it changes. Nothing is granted until
+        all responses of the last epoch of that name have come.
     i_stop : In(unsigned(1))
         Nothing is granted; a burst that is on offer to the memory already stays there until it is accepted.
     o_outstanding : Out(unsigned(bits_for(self.max_outstanding)))
@@ -81,11 +81,11 @@ class ReadArbiter(wiring.Component):
         m.d.sync += epoch.eq(self.i_epoch)
 
         awaited, full, granted, ended = Signal(self.n), Signal(self.n), Signal(self.n), Signal(self.n)
-        m.d.comb += granted.eq(self._grant(m, full, epoch, self.i_stop | epoch_ends))
+        waits = Signal()  # for responses of the last epoch of this name
+        m.d.comb += granted.eq(self._grant(m, full, epoch, self.i_stop | epoch_ends | waits))
         m.d.comb += ended.eq(self._respond(m, awaited, epoch_ends))
 
-        # Bursts of each reader, and of all.
-        begins, ends = Signal(), Signal()
+        # Bursts of each reader, and of each epoch.
         for k in range(self.n):
             count = Signal(range(MAX_OUTSTANDING + 1), name=f"count_{k}")
             m.d.sync += [
@@ -95,13 +95,18 @@ class ReadArbiter(wiring.Component):
             ]
             with m.If(epoch_ends):
                 m.d.sync += [count.eq(0), awaited[k].eq(0)]
-        m.d.sync += [
-            begins.eq(granted.any()),
-            ends.eq(ended.any()),
-            self.o_outstanding.eq(self.o_outstanding + begins - ends),
-        ]
+        begins, ends = Signal(), Signal(1 << EPOCH_WIDTH)
+        response, response_epoch = self.memory.r, self.id_layout(self.memory.r.payload.id).epoch
+        last_taken = response.valid & response.ready & response.payload.last
+        m.d.sync += [begins.eq(granted.any()), ends.eq(Mux(last_taken, 1 << response_epoch, 0))]
+        due = [Signal(range(self.max_outstanding + 1), name=f"due_{name}") for name in range(1 << EPOCH_WIDTH)]
+        for name, count in enumerate(due):
+            m.d.sync += count.eq(count + (begins & (epoch == name)) - (ends[name] & (count != 0)))
         with m.If(epoch_ends):
-            m.d.sync += [begins.eq(0), ends.eq(0), self.o_outstanding.eq(0)]
+            m.d.sync += waits.eq(1)
+        with m.Elif(Array(due)[epoch] == 0):
+            m.d.sync += waits.eq(0)
+        m.d.comb += self.o_outstanding.eq(Mux(waits, 0, Array(due)[epoch]))
         m.d.comb += self.o_idle.eq((self.o_outstanding == 0) & ~self.memory.ar.valid)
         return m
 
