@@ -2,7 +2,7 @@
 
 import os
 import time
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from multiprocessing import get_context
 
@@ -72,6 +72,8 @@ def _run(pool, job, missing, cache, prepared, say):
             cache.put(point, result)
             left = (time.monotonic() - start) / count * (len(missing) - count)
             say(f"[{count}/{len(missing)}] {Record.of(point, result, prepared)}; {left / 60:.1f} minutes left")
+    except BrokenExecutor as error:
+        raise CompareError(f"a process died; what is done is kept, so run it again ({error})") from None
     except BaseException:
         for future in futures:
             future.cancel()

@@ -3,6 +3,7 @@
 import csv
 import html
 import json
+import os
 
 import numpy as np
 import pytest
@@ -151,6 +152,20 @@ def test_a_failing_point_is_named_and_the_others_are_kept(folder, tmp_path, monk
     with pytest.raises(CompareError, match="1 points failed, the first with: Energon, alpha 2: ParameterError"):
         compare(job_of(folder), tmp_path, say=lambda text: None)
     assert [row["curve"] for row in json.loads((tmp_path / "pairs.json").read_text())] == ["Sanger"]
+
+
+class Dying:
+    """An evaluation that takes its process with it."""
+
+    def __init__(self, job, point):
+        os._exit(1)
+
+
+def test_a_dying_process_is_said(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(command, "points", lambda: [Point.of("Energon", "energon", alpha=0.0)])
+    monkeypatch.setattr(command, "attempt", Dying)
+    with pytest.raises(CompareError, match="a process died; what is done is kept"):
+        compare(job_of(folder), tmp_path, say=lambda text: None)
 
 
 # -- the command ------------------------------------------------------------------------------------------------------
