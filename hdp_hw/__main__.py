@@ -60,6 +60,17 @@ def main(argv=None):
     command.add_argument("--seed", type=int, default=1, help="of all that is random (default: 1)")
     command.set_defaults(run=faults)
 
+    command = commands.add_parser("calibrate", help="find the settings that save most within an allowed loss")
+    add_workplace(command)
+    command.add_argument("-o", "--output", metavar="FILE", default="settings.json", help="settings, .json or .toml")
+    command.set_defaults(run=calibrate)
+
+    command = commands.add_parser("profile", help="what pruning saves and costs for a model, and whether it pays")
+    add_workplace(command)
+    command.add_argument("--settings", metavar="FILE", help="of hdp-hw calibrate (default: calibrated first)")
+    command.add_argument("-o", "--output", metavar="DIR", type=Path, default=Path("build", "profile"))
+    command.set_defaults(run=profile)
+
     command = commands.add_parser("synth", help="synthesise, place and route a core for an ECP5")
     add_config(command)
     command.add_argument("--device", default="LFE5U-85F", help="default: LFE5U-85F")
@@ -84,6 +95,21 @@ def add_config(command, default=None):
     names = f"{', '.join(CONFIGS)} or a TOML file" + (f" (default: {default})" if default else "")
     command.add_argument("config", metavar="CONFIG", nargs="?" if default else None, default=default, help=names)
     command.add_argument("overrides", metavar="NAME=VALUE", nargs="*", help="a parameter to change, such as TILE=4")
+
+
+def add_workplace(command):
+    """The arguments of commands that calibrate a model."""
+    command.add_argument("model", metavar="MODEL", help="a folder of Hugging Face, an installed package, or minilm")
+    command.add_argument("--data", metavar="FILE", help="examples: .tsv, .csv, .txt or .npz (default: built-in ones)")
+    command.add_argument("--limit", metavar="N", type=int, help="the first examples only")
+    command.add_argument("--max-tokens", metavar="N", type=int, help="cut texts (default: what the core holds)")
+    command.add_argument("--max-loss", metavar="SHARE", default="1%", help="of the metric (default: 1%%)")
+    command.add_argument("--rules", metavar="RULE,...", default="mass,margin,row_threshold", help="(default: all)")
+    command.add_argument("--sample", metavar="N", type=int, default=16, help="inputs to try choices on (default: 16)")
+    command.add_argument("--steps", metavar="N", type=int, default=8, help="settings to measure (default: 8)")
+    command.add_argument("--jobs", metavar="N", type=int, default=os.cpu_count(), help="threads")
+    command.add_argument("--config", metavar="CONFIG", help="the core (default: the first that takes the heads)")
+    command.add_argument("--set", metavar="NAME=VALUE", nargs="+", default=[], help="parameters of the core to change")
 
 
 def config_of(arguments):
@@ -183,6 +209,32 @@ def faults(arguments):
     except DriverError as error:
         print(f"hdp-hw faults: {error}", file=sys.stderr)
         return 1
+
+
+def calibrate(arguments):
+    """hdp-hw calibrate: see hdp_hw.accuracy.calibrate."""
+    return accuracy_command(arguments, "calibrate")
+
+
+def profile(arguments):
+    """hdp-hw profile: see hdp_hw.accuracy.profile."""
+    return accuracy_command(arguments, "profile")
+
+
+def accuracy_command(arguments, name):
+    """Run the function ``name`` of hdp_hw.accuracy.command."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # threads share the work out among themselves
+    from golden.models import ModelError
+    from golden.tasks import TaskError
+    from hdp_hw.accuracy import command
+    from hdp_hw.driver.faults import MissingPackage
+
+    try:
+        getattr(command, name)(arguments, shlex.join(["hdp-hw", *sys.argv[1:]]))
+    except (ModelError, TaskError, MissingPackage) as error:
+        print(f"hdp-hw {arguments.command}: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def synth(arguments):

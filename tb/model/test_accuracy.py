@@ -1,0 +1,250 @@
+"""Whole models through the golden model: attention, choices, search, profile and their commands: hdp_hw/accuracy/."""
+
+import json
+
+import numpy as np
+import pytest
+
+from golden.models import softmax_attention
+from golden.tasks.fidelity import Fidelity
+from hdp_hw.__main__ import main
+from hdp_hw.accuracy import calibrate, choices, profile, search
+from hdp_hw.accuracy.attention import Counter, HdpAttention
+from hdp_hw.accuracy.command import rules_of, share_of
+from hdp_hw.accuracy.cost import CostMeter, spread
+from hdp_hw.configs import CONFIGS
+from hdp_hw.driver import Emulator, HdpDriver, LayerSettings, load_layers
+from hdp_hw.driver.monitor import excesses
+from hdp_hw.params import ParameterError
+from hdp_hw.settings import Rule
+from tb.lib.tiny_model import write_model, write_pairs
+
+PARAMS = CONFIGS["tiny"]
+LAYER = LayerSettings(
+    (3.0, 4.0), 3.5, (2.0, 3.0), "mass", (0.5, 3.0), relative=True, compensate=True, tau_head=(0.0, 15.0), min_keep=0.2
+)
+
+
+def operands(batch=3, n=19, seed=1):
+    q, k, v = np.random.default_rng(seed).normal(size=(3, batch, 2, n, 16)).astype(np.float32)
+    q[0] *= 0.2
+    return 2 * q, k, v
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A tiny random model on pairs of random texts."""
+    folder = tmp_path_factory.mktemp("tiny")
+    write_model(folder / "model")
+    pairs = write_pairs(folder / "pairs.tsv", 40)
+    return calibrate.open_workplace(str(folder / "model"), pairs, say=lambda line: None)
+
+
+# -- attention --------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("layer", [LAYER, LAYER.dense()], ids=["mass", "dense"])
+@pytest.mark.parametrize("elements", [1 << 18, 1])
+def test_attention_is_what_the_driver_gives(layer, elements, monkeypatch):
+    """Bits, counts, cycles and bytes, text by text."""
+    monkeypatch.setattr("hdp_hw.accuracy.attention.ELEMENTS", elements)
+    driver, counter, meter = HdpDriver(Emulator(PARAMS)), Counter(1), CostMeter(1, PARAMS)
+    q, k, v = operands()
+    both = [HdpAttention([layer], PARAMS, observe)(0, q, k, v) for observe in (counter, meter)]
+    cycles, read, written = 0, 0, 0
+    for index, counts in enumerate(counter.layers[0]):
+        output, statistics = driver.attend(q[index], k[index], v[index], layer)
+        np.testing.assert_array_equal(both[0][index], output)
+        np.testing.assert_array_equal(both[1][index], output)
+        for name in ("kept_share", "kept_shares", "pruned_heads", "fallbacks"):
+            assert getattr(counts, name) == pytest.approx(getattr(statistics, name))
+        assert counts.array_cycles(PARAMS) == sum(statistics.busy.values())
+        dense = driver.attend(q[index], k[index], v[index], layer.dense())[1]
+        assert counts.dense_cycles(PARAMS) == sum(dense.busy.values())
+        cycles, read, written = (
+            sum(x)
+            for x in zip((cycles, read, written), (statistics.cycles, statistics.bytes_read, statistics.bytes_written))
+        )
+    assert vars(meter.layers[0]) == {"cycles": cycles, "bytes_read": read, "bytes_written": written}
+    assert len({counts.pruned_heads for counts in counter.layers[0]}) == (1 if layer.rule == Rule.DENSE else 2)
+
+
+def test_attention_without_a_batch_and_in_float():
+    q, k, v = operands()
+    attention = HdpAttention([LAYER, None], PARAMS)
+    np.testing.assert_array_equal(attention(0, q[1], k[1], v[1]), attention(0, q, k, v)[1])
+    np.testing.assert_array_equal(attention(1, q, k, v), softmax_attention(1, q, k, v))
+
+
+def test_spread_is_over_lengths():
+    inputs = [[0] * n for n in (5, 1, 9, 3, 7)]
+    assert [len(x) for x in spread(inputs, 3)] == [1, 5, 9] and len(spread(inputs, 9)) == 5
+
+
+def test_break_even():
+    """Cycles of all blocks at the break-even share and the fixed ones are those of the dense rule."""
+    meter = CostMeter(1, PARAMS)
+    HdpAttention([LayerSettings(3, 3, 3, "mass", 2.0, relative=True)], PARAMS, meter)(0, *operands(n=40))
+    of_all, of_computed = meter.block_cycles[0]
+    share, cost, dense = meter.break_even(0), meter.layers[0].cycles, meter.dense[0].cycles
+    assert 0.5 < share < 1 and cost < dense
+    assert cost - of_computed + share * of_all == pytest.approx(dense)
+
+
+# -- choices ----------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("price", [0.0, 1e-6, 1e-4, 1e-2, 1e9])
+def test_choice_is_what_it_says(place, price):
+    """Errors and cycles of the settings that are chosen, measured with these."""
+    sample = choices.Sample.record(place.calibration.model, spread(place.calibration.inputs, 5))[1]
+    choice = choices.LayerChoices(sample, (Rule.MASS, Rule.ROW_THRESHOLD), PARAMS)
+    settings, error, cycles = choice.choose(price)
+    contexts, counter = [], Counter(1)
+    for q, k, v in zip(sample.q, sample.k, sample.v):
+        contexts.append(HdpAttention([settings], PARAMS, counter)(0, q, k, v))
+    assert cycles == sum(counts.array_cycles(PARAMS) for counts in counter.layers[0])
+    mean_of_pruned = 0.1 if settings.mean_output else 1e-5  # which is taken as exact
+    assert sample.errors(contexts).sum() == pytest.approx(error, rel=mean_of_pruned, abs=1e-9)
+    if price == 0:
+        assert error == min(x[3].reshape(2, -1).min(1).sum() for x in choice.options)
+    if price == 1e9:
+        assert cycles == min(x[4].reshape(2, -1).min(1).sum() for x in choice.options)
+
+
+def test_errors_are_those_behind_the_output_projection():
+    q, k, v = (list(x) for x in operands(2))
+    weight = np.random.default_rng(2).normal(size=(32, 32))
+    sample = choices.Sample(q, k, v, weight, slice(None))
+    exact = [softmax_attention(0, *x) for x in zip(q, k, v)]
+    contexts = [x.copy() for x in exact]
+    contexts[1][1] += 0.5  # one head of one input
+    joined = [np.concatenate(list(y - x), 1) @ weight.T for x, y in zip(exact, contexts)]
+    errors = sample.errors(contexts)
+    assert errors.shape == (2, 2) and errors[1, 1] == pytest.approx((joined[1] ** 2).sum())
+    assert errors.sum() == pytest.approx(errors[1, 1])
+    first = choices.Sample(q, k, v, weight, slice(0, 1)).errors(contexts)
+    assert first[1, 1] == pytest.approx((joined[1][0] ** 2).sum())
+
+
+def test_scales_are_percentiles_of_each_head():
+    q, k, v = (list(x) for x in operands(2))
+    k[0][0, 0, 0] = 30.0  # an outlier in the first head
+    scales = choices.fit_scales(choices.Sample(q, k, v, np.eye(32), slice(None)), PARAMS)
+    assert set(scales) == {"q_absmax", "k_absmax", "v_absmax"} and all(len(x) == 2 for x in scales.values())
+    assert scales["k_absmax"][0] < 15
+    assert 2 < scales["k_absmax"][1] <= np.abs(np.concatenate(k, 1)[1]).max()
+
+
+def test_a_price_for_a_share(place):
+    sample = choices.Sample.record(place.calibration.model, place.calibration.inputs[:4])[0]
+    choice = choices.LayerChoices(sample, (Rule.MASS,), PARAMS)
+    assert choice.at(0.6)[2] <= 0.6 * choice.dense_cycles
+    assert choice.at(1.0)[1] <= choice.at(0.6)[1] <= choice.at(0.4)[1]
+
+
+# -- search -----------------------------------------------------------------------------------------------------------
+def test_search_stays_within_the_allowed_loss(place):
+    """Fidelity, which falls as pruning rises."""
+    task = place.calibration
+    texts = Fidelity("texts", task.model, task.inputs, np.zeros(40), np.arange(40)[:, None], task.dense)
+    found = {
+        max_loss: search.find(texts, PARAMS, max_loss, (Rule.MASS,), 4, 5, 1, lambda line: None)
+        for max_loss in (-1.0, 0.005, 0.05)
+    }
+    assert {layer.rule for layer in found[-1.0].layers} == {Rule.DENSE} and found[-1.0].speedup == 1
+    for max_loss in (0.005, 0.05):
+        comparison = found[max_loss].comparison
+        assert comparison.loss + comparison.stderr <= max_loss
+        assert search.measure(texts, found[max_loss].layers, PARAMS).comparison == comparison
+    assert 1 <= found[0.005].speedup < found[0.05].speedup
+
+
+def test_weights_of_layers(place):
+    """What a layer's error does to the outputs."""
+    model, inputs = place.calibration.model, place.calibration.inputs[:3]
+    samples = choices.Sample.record(model, inputs)
+    options = [choices.LayerChoices(sample, (Rule.MASS,), PARAMS) for sample in samples]
+    weights = search.layer_weights(model, inputs, options, PARAMS)
+    settings, error, _ = options[1].at(search.SHARE)
+    outputs = model.run(inputs, HdpAttention([None, settings], PARAMS))
+    assert weights[1] * error == pytest.approx(((outputs - model.run(inputs)) ** 2).sum())
+
+
+# -- commands ---------------------------------------------------------------------------------------------------------
+def run(*arguments):
+    return main([str(argument) for argument in arguments])
+
+
+def test_calibrate_writes_settings_that_the_driver_takes(tmp_path, capsys):
+    model, pairs = write_model(tmp_path / "model"), write_pairs(tmp_path / "pairs.tsv", 40)
+    output = tmp_path / "settings.toml"
+    options = ["--max-loss", "20%", "--sample", 4, "--steps", 3, "--jobs", 1]
+    assert run("calibrate", model, "--data", pairs, *options, "-o", output) == 0
+    printed = capsys.readouterr()
+    assert "on unseen examples" in printed.out and "step 3 of 3" in printed.err
+    layers = load_layers(output)
+    assert list(layers) == ["0", "1"] and all(layer.bounds for layer in layers.values())
+    place = calibrate.open_workplace(str(model), pairs, say=lambda line: None)
+    driver = HdpDriver(Emulator(PARAMS))
+    for layer, sample in zip(layers.values(), choices.Sample.record(place.calibration.model, place.calibration.inputs)):
+        for q, k, v in zip(sample.q, sample.k, sample.v):
+            statistics = driver.attend(q, k, v, layer)[1]
+            assert layer.name == "1" or excesses(statistics, layer.bounds) == []  # layer 1 sees what layer 0 pruned
+
+    pytest.importorskip("matplotlib", reason="the `plots` extra is not installed")
+    folder = tmp_path / "profile"
+    assert run("profile", model, "--data", pairs, "--settings", output, "--max-loss", "20%", "-o", folder) == 0
+    facts = json.loads((folder / "model-pairs.json").read_text())
+    printed = capsys.readouterr().out
+    assert facts["verdict"] in printed and facts["verdict"].split("&")[0] in (folder / "model-pairs.html").read_text()
+    assert facts["n"] == 20 and np.shape(facts["kept"]) == np.shape(facts["pruned"]) == (2, 2)
+    assert facts["pays"] == (facts["speedup"] > 1 and facts["loss"] <= 0.2)
+
+
+def test_profile_counts(place):
+    layers = [LayerSettings(3, 3, 3, "mass", 1.0, relative=True, tau_head=(1e3, 0)), LayerSettings(3, 3, 3)]
+    result = profile.profile(place, search.measure(place.validation, layers, PARAMS), 0.5)
+    assert result.pruned.tolist() == [[1, 0], [0, 0]]
+    assert result.kept[0, 0] == 0 < result.kept[0, 1] < 1 and result.kept[1].tolist() == [1, 1]
+    assert result.break_even[1] == pytest.approx(1, abs=0.02) and result.costs[1] == result.dense[1]
+    assert result.speedup == pytest.approx(sum(x.cycles for x in result.dense) / sum(x.cycles for x in result.costs))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["no-such-model"], "model 'no-such-model' is neither a directory nor an installed package"),
+        (["MODEL", "--data", "nowhere.tsv"], "nowhere.tsv"),
+        (["MODEL", "--max-loss", "2"], "parameter max_loss = '2' is not legal; legal: a share of the metric"),
+        (["MODEL", "--rules", "mass,best"], "parameter rules = 'best' is not legal; legal: mass, margin,"),
+        (["MODEL", "--limit", "3"], "parameter data = '3 examples' is not legal; legal: at least 4"),
+        (["MODEL", "--config", "huge"], "parameter CONFIG = 'huge' is not legal"),
+    ],
+)  # fmt: skip
+def test_bad_arguments(tmp_path, capsys, arguments, message):
+    model = write_model(tmp_path / "model")
+    pairs = write_pairs(tmp_path / "pairs.tsv", 8)
+    arguments = [model if text == "MODEL" else text for text in arguments]
+    data = [] if "--data" in arguments else ["--data", pairs]
+    assert run("calibrate", *arguments, *data, "--jobs", 1, "-o", tmp_path / "x.json") in (1, 2)
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("text", "share"), [("1%", 0.01), ("0.5%", 0.005), ("0.02", 0.02), ("0", 0.0)])
+def test_shares(text, share):
+    assert share_of(text) == pytest.approx(share)
+
+
+def test_rules():
+    assert rules_of("margin,mass") == (Rule.MARGIN, Rule.MASS)
+
+
+def test_settings_of_too_few_layers(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text('{"format": 1, "layers": {"0": {"q_absmax": 1, "k_absmax": 1, "v_absmax": 1}}}')
+    with pytest.raises(ParameterError, match="legal: a file with the layers 1, 2 too"):
+        calibrate.layers_of(path, 3)
+
+
+def test_core_is_the_first_that_takes_the_heads(tmp_path):
+    model, pairs = write_model(tmp_path / "model"), write_pairs(tmp_path / "pairs.tsv", 8)
+    assert calibrate.open_workplace(str(model), pairs, say=lambda line: None).label == "tiny"
+    label = calibrate.open_workplace(str(model), pairs, "edge", [("tile", "2")], say=lambda line: None).label
+    assert label == "edge-tile2"
