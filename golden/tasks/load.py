@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from golden.models.checkpoint import WEIGHTS
 from golden.passages import PASSAGES
 from golden.tasks.classification import Classification
 from golden.tasks.fidelity import Fidelity
@@ -12,7 +13,9 @@ from golden.tasks.table import TaskError, numbers, read_table
 
 
 def load_task(path, model, max_tokens=None, limit=None):
-    """The Task that a file holds for a model; without a ``path``, the passages of :mod:`golden.passages`.
+    """The Task that a file holds for a model.
+
+    Without a ``path``, texts are the passages of :mod:`golden.passages`, and images those that the model came with.
 
     ======================================  ==============================================================
     what the file has                       task
@@ -28,10 +31,12 @@ def load_task(path, model, max_tokens=None, limit=None):
     max_tokens : texts are cut to these, or to what the model takes; limit : the first examples only.
     Raises TaskError.
     """
-    if path is None:
+    if path is None and not model.encoder.layout.images:
         texts = [text for _, text in PASSAGES.values()]
         return _task(Fidelity, "passages", model, [[text] for text in texts], np.zeros(len(texts)), max_tokens)
-    path = Path(path)
+    path = Path(path or WEIGHTS / model.name / "examples.npz")
+    if not path.exists():
+        raise TaskError(f"{path} does not exist")
     if path.suffix == ".npz":
         return _images(path, model, limit)
     if model.encoder.layout.images:

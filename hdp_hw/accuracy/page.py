@@ -70,4 +70,4 @@ def _thresholds(result):
         taus = layer.tau_head if isinstance(layer.tau_head, tuple) else (layer.tau_head,)
         rows.append([index, layer.rule.name.lower(), shown, ", ".join(f"{x:.3g}" for x in taus)])
     titles = ["layer", "rule", "thresholds of the heads", "mean |A| below which they are pruned"]
-    return Section("Settings", [], [], [Table(titles, rows, folded=True)])
+    return Section("Thresholds", [], [], [Table(titles, rows, folded=True)])
