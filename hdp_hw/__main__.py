@@ -227,11 +227,10 @@ def accuracy_command(arguments, name):
     from golden.models import ModelError
     from golden.tasks import TaskError
     from hdp_hw.accuracy import command
-    from hdp_hw.driver.faults import MissingPackage
 
     try:
         getattr(command, name)(arguments, shlex.join(["hdp-hw", *sys.argv[1:]]))
-    except (ModelError, TaskError, MissingPackage) as error:
+    except (ModelError, TaskError) as error:
         print(f"hdp-hw {arguments.command}: {error}", file=sys.stderr)
         return 1
     return 0

@@ -8,6 +8,7 @@ from hdp_hw.accuracy.choices import THRESHOLDS
 from hdp_hw.accuracy.page import page
 from hdp_hw.accuracy.profile import profile as find_profile
 from hdp_hw.accuracy.profile import write
+from hdp_hw.driver.faults import MissingPackage
 from hdp_hw.driver.layer import save_layers
 from hdp_hw.params import ParameterError
 from hdp_hw.settings import Rule
@@ -35,8 +36,12 @@ def profile(arguments, command):
     name = f"{place.validation.model.name}-{place.validation.name}"
     path = write(result, arguments.output, name)
     print(result.text())
-    path.with_suffix(".html").write_text(page(result, place, command))
-    print(f"{path.with_suffix('.html')}, .json")
+    print(path)
+    try:
+        path.with_suffix(".html").write_text(page(result, place, command))
+        print(path.with_suffix(".html"))
+    except MissingPackage as error:
+        say(f"no page: {error}")
 
 
 def share_of(text):

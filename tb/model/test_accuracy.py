@@ -1,6 +1,8 @@
 """Whole models through the golden model: attention, choices, search, profile and their commands: hdp_hw/accuracy/."""
 
+import html
 import json
+import re
 
 import numpy as np
 import pytest
@@ -12,12 +14,14 @@ from hdp_hw.accuracy import calibrate, choices, profile, search
 from hdp_hw.accuracy.attention import Counter, HdpAttention
 from hdp_hw.accuracy.command import rules_of, share_of
 from hdp_hw.accuracy.cost import CostMeter, spread
+from hdp_hw.accuracy.page import page
 from hdp_hw.configs import CONFIGS
 from hdp_hw.driver import Emulator, HdpDriver, LayerSettings, load_layers
 from hdp_hw.driver.monitor import excesses
 from hdp_hw.params import ParameterError
 from hdp_hw.settings import Rule
 from tb.lib.tiny_model import write_model, write_pairs
+from tb.model.test_report import PROBE, chromium  # noqa: F401 - a fixture
 
 PARAMS = CONFIGS["tiny"]
 LAYER = LayerSettings(
@@ -205,6 +209,24 @@ def test_profile_counts(place):
     assert result.kept[0, 0] == 0 < result.kept[0, 1] < 1 and result.kept[1].tolist() == [1, 1]
     assert result.break_even[1] == pytest.approx(1, abs=0.02) and result.costs[1] == result.dense[1]
     assert result.speedup == pytest.approx(sum(x.cycles for x in result.dense) / sum(x.cycles for x in result.costs))
+
+
+def test_chromium_shows_the_page(place, chromium, tmp_path):  # noqa: F811
+    """The verdict, a row a layer, a heat map of the heads and masks over the tokens."""
+    pytest.importorskip("matplotlib", reason="the `plots` extra is not installed")
+    layers = [LayerSettings(3, 3, 3, "mass", threshold, relative=True) for threshold in (0.5, 3.0)]
+    result = profile.profile(place, search.measure(place.validation, layers, PARAMS), 0.5)
+    file = tmp_path / "profile.html"
+    file.write_text(page(result, place, "hdp-hw profile tiny").replace("</body>", PROBE + "</body>"))
+    seen = json.loads(html.unescape(re.search("<title>(.*?)</title>", chromium("--dump-dom", file.as_uri()), re.S)[1]))
+    assert len(seen["svg"]) == 2 and all(width > 200 and height > 100 for width, height in seen["svg"])
+    visible = [text.split() for text, width, height in seen["rows"] if width and height]
+    for index in (0, 1):
+        assert [str(index), "mass", f"{result.kept[index].mean():.1%}", "0.0%", f"{result.costs[index].cycles:,}"] in [
+            row[:5] for row in visible
+        ]
+    assert ["core", "tiny"] in visible and seen["overflow"] <= 0
+    assert " ".join(seen["lead"].split()).startswith(result.verdict())
 
 
 @pytest.mark.parametrize(
