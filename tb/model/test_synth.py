@@ -6,6 +6,7 @@ from hdp_hw.params import HdpParams, ParameterError
 from hdp_hw.synth import (
     area_by_block,
     block_of,
+    buffer_reset,
     count_cells,
     critical_path,
     fmax,
@@ -68,6 +69,19 @@ def test_counts():
     assert areas["array"] == {"luts": 2, "lutrams": 0, "ffs": 1, "dsps": 0, "brams": 0}
     totals = {kind: sum(area[kind] for area in areas.values()) for kind in count_cells(CELLS)}
     assert totals == count_cells(CELLS)
+
+
+def test_reset_is_buffered():
+    """Of all resets the one that most registers have; what else reads it stays as it is."""
+    cells = {f"ff_{i}": {"type": "TRELLIS_FF", "connections": {"Q": [i], "LSR": [7]}} for i in range(2, 5)}
+    cells["own"] = {"type": "TRELLIS_FF", "connections": {"Q": [5], "LSR": [6]}}
+    cells["none"] = {"type": "TRELLIS_FF", "connections": {"Q": [9], "LSR": ["0"]}}
+    cells["inverter"] = {"type": "LUT4", "connections": {"A": [8], "B": ["1"], "Z": [7]}}
+    buffer_reset(cells)
+    assert cells["reset_buffer"]["connections"] == {"CLKI": [7], "CE": ["1"], "CLKO": [10]}
+    resets = {name: cell["connections"].get("LSR") for name, cell in cells.items()}
+    assert [resets[name] for name in ("ff_2", "ff_3", "ff_4", "own", "none")] == [[10]] * 3 + [[6], ["0"]]
+    assert cells["inverter"]["connections"]["Z"] == [7]
 
 
 def test_report():
