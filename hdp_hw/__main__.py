@@ -47,6 +47,7 @@ def main(argv=None):
     command.add_argument(
         "--only", metavar="TEXT", nargs="+", default=[], help="curves with one of these in their names"
     )
+    command.add_argument("--settings", metavar="FILE", help="settings of this model, as the driver reads them, to add")
     command.add_argument("--jobs", metavar="N", type=int, default=os.cpu_count(), help="processes")
     command.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster whose workers do the work instead")
     command.add_argument("--config", metavar="CONFIG", default="tiny", help="the array (default: tiny)")
@@ -189,7 +190,8 @@ def compare(arguments):
 
     params = load_config(arguments.config, overrides_of(arguments.set))[1]
     tokens = min(arguments.max_tokens or params.max_seq_len, params.max_seq_len)
-    job = Job(arguments.model, arguments.data, tokens, arguments.examples, arguments.timed, params)
+    sizes = tokens, arguments.examples, arguments.timed
+    job = Job(arguments.model, arguments.data, *sizes, params, arguments.settings)
     options = arguments.only, arguments.jobs, arguments.scheduler
     try:
         compare(job, arguments.output, *options, shlex.join(["hdp-hw", *sys.argv[1:]]))

@@ -23,14 +23,70 @@ BLOCK_ADDITIONS = {Rule.ROW_THRESHOLD: 3, Rule.MARGIN: 0, Rule.MASS: 0}  #: like
 KAPPA_BITS = 8
 
 
-@dataclass(eq=False)
-class Hdp(Method):
-    """Quantises to 2w bits and computes what the core does. Its output has the error of both.
+class GoldenCore(Method):
+    """Attention by the core's golden model: quantises to 2w bits, computes, and has the error of both.
 
     Work is that of the array: the integer product of all elements, which decides; again, with the two mixed products,
     that of the kept ones (all four under ``dense`` and after a fall-back); PV of the kept ones. To it come the
     predictor's additions, and those of compensation. Bytes are those that the co-processor moves for the head, and
     clock cycles those of its cores.
+    """
+
+    def of_layer(self, layer, n_heads, n, d):
+        """``(scales, settings)``: magnitudes of Q, K and V that become the largest integer, each a number or
+        [n_heads, 1, 1], and the HeadSettings of each head."""
+        raise NotImplementedError
+
+    def __call__(self, layer, q, k, v):
+        *_, n_heads, n, d = q.shape
+        scales, settings = self.of_layer(layer, n_heads, n, d)
+        integers = [quantize(x, absmax, self.params) for x, absmax in zip((q, k, v), scales)]
+        results = attend_many(*integers, settings, self.params)
+        self._count(layer, q, results, settings)
+        return (results.output * (scales[2] / self.params.digit_max)).astype(np.float32)
+
+    def _count(self, layer, q, results, settings):
+        shared = settings[0]  # in what matters here
+        n, d, tile, digit = shared.n_q, shared.head_dim, self.params.tile, self.params.digit_width
+        verdict, kept = results.verdict, results.executed.repeat(tile, -2).repeat(tile, -1)[..., :n, :n]
+        n_kept, full = kept.sum((-2, -1)), np.isin(verdict, (Verdict.DENSE, Verdict.FALLBACK))
+        one, operands = multiplication(digit, digit), multiplication(2 * digit, 2 * digit)
+        cost = n_kept * d * (np.where(full, 4, 3) * one + operands)
+        if shared.compensate:
+            sums = n_kept / tile + n  # rows of V that are added up: of kept keys for each block row, and of all
+            cost = cost + np.where(verdict == Verdict.SPARSE, (sums * d + n * n - n_kept) * addition(), 0)
+        if shared.mean_output:
+            cost = cost + np.where(verdict == Verdict.PRUNED, n * d * addition(), 0)
+        decision = 0.0
+        if shared.rule != Rule.DENSE:
+            additions = 1 + RULE_ADDITIONS[shared.rule] + BLOCK_ADDITIONS[shared.rule] / tile**2
+            decision = n * n * (d * one + additions * addition())
+        if shared.rule == Rule.MASS:
+            decision += n * n * multiplication(KAPPA_BITS, self.params.a_width)
+        n_timed = self.timed(layer, q)
+        self.add(
+            layer,
+            q,
+            kept,
+            macs=2 * d * n_kept,
+            cost=cost,
+            dense_cost=2 * d * n * n * operands,
+            decision=decision,
+            bytes=bytes_moved(results, shared, self.params),
+            dense_bytes=4 * n * d * 2 * digit / 8,
+            pruned_heads=verdict == Verdict.PRUNED,
+        )
+        n_heads, of_texts = q.shape[-3], np.ndindex(q.shape[:-3])
+        for text in islice(of_texts, n_timed):
+            heads = [results[*text, head] for head in range(n_heads)]
+            taken = cycles(heads, settings, self.params)["cycles"]
+            dense = dense_cycles(n_heads, n, d, self.params)
+            self.work.add(layer, cycles=taken / n_heads, dense_cycles=dense / n_heads)
+
+
+@dataclass(eq=False)
+class Hdp(GoldenCore):
+    """HDP with one rule and threshold for all layers.
 
     Parameters
     ----------
@@ -68,57 +124,13 @@ class Hdp(Method):
         if self.rule == "mass" and self.threshold <= 0:
             raise ParameterError("threshold", self.threshold, "above 0 for rule mass")
 
-    def __call__(self, layer, q, k, v):
-        *_, n_heads, n, d = q.shape
-        integers = [quantize(x, absmax, self.params) for x, absmax in zip((q, k, v), self.scales[layer])]
-        settings = self._settings(layer, n, d)
-        results = attend_many(*integers, [settings] * n_heads, self.params)
-        self._count(layer, q, results, settings)
-        return (results.output * (self.scales[layer][2] / self.params.digit_max)).astype(np.float32)
-
-    def _settings(self, layer, n, d):
+    def of_layer(self, layer, n_heads, n, d):
         rule, threshold = Rule[self.rule.upper()], self.threshold
         if rule == Rule.MASS:
             threshold = min(1.0, threshold / n if self.relative else threshold)
         more = dict(compensate=self.compensate, tau_head=self.tau_head, mean_output=self.mean_output)
-        return head_settings(n, n, d, *self.scales[layer][:2], self.params, rule, threshold, **more)
-
-    def _count(self, layer, q, results, settings):
-        n, d, tile, digit = settings.n_q, settings.head_dim, self.params.tile, self.params.digit_width
-        verdict, kept = results.verdict, results.executed.repeat(tile, -2).repeat(tile, -1)[..., :n, :n]
-        n_kept, full = kept.sum((-2, -1)), np.isin(verdict, (Verdict.DENSE, Verdict.FALLBACK))
-        one, operands = multiplication(digit, digit), multiplication(2 * digit, 2 * digit)
-        cost = n_kept * d * (np.where(full, 4, 3) * one + operands)
-        if settings.compensate:
-            sums = n_kept / tile + n  # rows of V that are added up: of kept keys for each block row, and of all
-            cost = cost + np.where(verdict == Verdict.SPARSE, (sums * d + n * n - n_kept) * addition(), 0)
-        if settings.mean_output:
-            cost = cost + np.where(verdict == Verdict.PRUNED, n * d * addition(), 0)
-        decision = 0.0
-        if settings.rule != Rule.DENSE:
-            additions = 1 + RULE_ADDITIONS[settings.rule] + BLOCK_ADDITIONS[settings.rule] / tile**2
-            decision = n * n * (d * one + additions * addition())
-        if settings.rule == Rule.MASS:
-            decision += n * n * multiplication(KAPPA_BITS, self.params.a_width)
-        n_timed = self.timed(layer, q)
-        self.add(
-            layer,
-            q,
-            kept,
-            macs=2 * d * n_kept,
-            cost=cost,
-            dense_cost=2 * d * n * n * operands,
-            decision=decision,
-            bytes=bytes_moved(results, settings, self.params),
-            dense_bytes=4 * n * d * 2 * digit / 8,
-            pruned_heads=verdict == Verdict.PRUNED,
-        )
-        n_heads, of_texts = q.shape[-3], np.ndindex(q.shape[:-3])
-        for text in islice(of_texts, n_timed):
-            heads = [results[*text, head] for head in range(n_heads)]
-            taken = cycles(heads, [settings] * n_heads, self.params)["cycles"]
-            dense = dense_cycles(n_heads, n, d, self.params)
-            self.work.add(layer, cycles=taken / n_heads, dense_cycles=dense / n_heads)
+        settings = head_settings(n, n, d, *self.scales[layer][:2], self.params, rule, threshold, **more)
+        return self.scales[layer], [settings] * n_heads
 
 
 def bytes_moved(results, settings, params):

@@ -9,7 +9,14 @@ import golden
 import hdp_hw
 from golden.models import find_model
 
-SOURCES = ("golden", "hdp_hw/compare/worker.py", "hdp_hw/params.py", "hdp_hw/settings.py", "hdp_hw/tables.py")
+SOURCES = (
+    "golden",
+    "hdp_hw/compare/worker.py",
+    "hdp_hw/compare/calibrated.py",
+    "hdp_hw/params.py",
+    "hdp_hw/settings.py",
+    "hdp_hw/tables.py",
+)
 
 
 class Cache:
@@ -58,7 +65,8 @@ class Cache:
             for name in SOURCES
             for path in ([root / name] if name.endswith(".py") else root.glob(f"{name}/**/*.py"))
         ]
-        files += [Path(self.job.data), *find_model(self.job.model).glob("*.*")]
+        files += [Path(name) for name in (self.job.data, self.job.settings) if name]
+        files += [*find_model(self.job.model).glob("*.*")]
         contents = [path.read_bytes() for path in sorted(files)]
         return _digest(repr((self.job, hdp_hw.__version__)).encode(), *contents)
 

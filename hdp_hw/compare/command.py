@@ -26,7 +26,7 @@ def compare(job, folder, only=(), jobs=1, scheduler=None, command="", say=print)
     scheduler : address of a Dask scheduler, whose workers are used in their place. Each of them must find the model
     and the data under the names that ``job`` has. Returns the records. Raises CompareError.
     """
-    swept = [point for point in points() if not only or any(part in point.curve for part in only)]
+    swept = [point for point in points(job.settings) if not only or any(part in point.curve for part in only)]
     if not swept:
         raise CompareError(f"no curve has any of {', '.join(only)} in its name")
     try:

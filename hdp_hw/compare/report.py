@@ -10,6 +10,7 @@ from hdp_hw.report.figures import Curve, curves_figure, heat_figure, masks_figur
 BUDGET = 0.01  #: loss under which the page picks settings to show
 COLORS = {
     "HDP dense": "#1f2328",
+    "HDP calibrated": "#000000",
     "HDP row_threshold": "#9ec5f0",
     "HDP row_threshold, compensated": "#5b9bd5",
     "HDP margin": "#8fd3b6",
@@ -226,4 +227,5 @@ def _settings(job, prepared):
         "array": config,
         "calibration": f"at most {CALIBRATION_INPUTS} inputs of the half of the file that is not measured",
         "scales of Q, K, V by layer": scales,
+        "settings of HDP calibrated": job.settings or "none",
     }

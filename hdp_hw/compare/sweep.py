@@ -43,9 +43,11 @@ def is_number(value):
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def points():
-    """Every Point, curve after curve, loosest first."""
+def points(settings=None):
+    """Every Point, curve after curve, loosest first; HDP with a ``settings`` file is one of them."""
     swept = [Point.of("HDP dense", "hdp", rule="dense")]
+    if settings:
+        swept.append(Point.of("HDP calibrated", "hdp", settings=settings))
     for rule, thresholds in RULES.items():
         for compensate in (False, True):
             curve = f"HDP {rule}" + (", compensated" if compensate else "")

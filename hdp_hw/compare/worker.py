@@ -12,6 +12,7 @@ from golden.digits import quantize
 from golden.models import load_model
 from golden.peers import METHODS
 from golden.tasks import Task, load_task
+from hdp_hw.compare.calibrated import CalibratedHdp
 from hdp_hw.params import HdpParams
 
 CALIBRATION_INPUTS = 64  #: at most, for scales and head thresholds
@@ -23,7 +24,7 @@ class Job:
     """What all points of a comparison share: a model and a file of examples, as every process finds them.
 
     max_tokens : texts are cut to these; examples : that are measured, at most; timed_inputs : inputs whose clock
-    cycles are predicted; params : of the array.
+    cycles are predicted; params : of the array; settings : a settings file of HDP for this model, if any.
     """
 
     model: str
@@ -32,6 +33,7 @@ class Job:
     examples: int
     timed_inputs: int
     params: HdpParams
+    settings: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +76,8 @@ def importances(records, scales, params):
 def method_of(point, prepared, params):
     """The Method of a Point."""
     parameters = dict(point.parameters)
+    if "settings" in parameters:
+        return CalibratedHdp(params, **parameters)
     if point.method == "hdp":
         share = parameters.pop("heads", 0)
         parameters |= {

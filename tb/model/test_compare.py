@@ -16,8 +16,9 @@ from hdp_hw.compare.cache import Cache
 from hdp_hw.compare.command import CompareError, compare
 from hdp_hw.compare.records import Record, best, best_of_curves, findings
 from hdp_hw.compare.sweep import Point, points
-from hdp_hw.compare.worker import Job, method_of, prepare
+from hdp_hw.compare.worker import Job, evaluate, method_of, prepare
 from hdp_hw.configs import CONFIGS
+from hdp_hw.driver.layer import LayerSettings, save_layers
 from hdp_hw.params import ParameterError
 from tb.lib.tiny_model import write_model, write_pairs
 
@@ -148,10 +149,31 @@ def test_cluster(folder, made, tmp_path):
 
 def test_a_failing_point_is_named_and_the_others_are_kept(folder, tmp_path, monkeypatch):
     bad = Point.of("Energon", "energon", alpha=2.0)
-    monkeypatch.setattr(command, "points", lambda: [bad, Point.of("Sanger", "sanger", threshold=0.1)])
+    monkeypatch.setattr(command, "points", lambda settings: [bad, Point.of("Sanger", "sanger", threshold=0.1)])
     with pytest.raises(CompareError, match="1 points failed, the first with: Energon, alpha 2: ParameterError"):
         compare(job_of(folder), tmp_path, say=lambda text: None)
     assert [row["curve"] for row in json.loads((tmp_path / "pairs.json").read_text())] == ["Sanger"]
+
+
+def test_a_settings_file_is_a_point(folder, tmp_path):
+    """With the scales and thresholds of a point of the sweep, layer by layer and head by head, it is that point."""
+    prepared, file = prepare(job_of(folder)), tmp_path / "settings.json"
+    layers = {
+        f"layer {index}": LayerSettings(
+            float(q), (float(k),) * 2, float(v), rule="mass", threshold=(1.0, 1.0), relative=True, compensate=True
+        )
+        for index, (q, k, v) in enumerate(prepared.scales)
+    }
+    save_layers(file, layers)
+    job = job_of(folder, settings=str(file))
+    same = evaluate(job, Point.of("HDP mass, compensated", "hdp", rule="mass", threshold=1.0, compensate=True))
+    (calibrated,) = compare(job, tmp_path, ["calibrated"], say=lambda text: None)
+    assert calibrated.curve == "HDP calibrated" and calibrated.parameters == {"settings": str(file)}
+    assert calibrated.work.to_lists() == same["work"]
+    assert calibrated.metric == prepared.task.metric(same["predictions"], prepared.task.labels)
+    save_layers(file, {"layer 0": layers["layer 0"]})
+    with pytest.raises(CompareError, match="a file of all layers; it has 1"):
+        compare(job, tmp_path, ["calibrated"], say=lambda text: None)
 
 
 class Dying:
@@ -162,7 +184,7 @@ class Dying:
 
 
 def test_a_dying_process_is_said(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(command, "points", lambda: [Point.of("Energon", "energon", alpha=0.0)])
+    monkeypatch.setattr(command, "points", lambda settings: [Point.of("Energon", "energon", alpha=0.0)])
     monkeypatch.setattr(command, "attempt", Dying)
     with pytest.raises(CompareError, match="a process died; what is done is kept"):
         compare(job_of(folder), tmp_path, say=lambda text: None)

@@ -296,7 +296,7 @@ def test_hdp_is_the_golden_model(rule, threshold, compensate):
     method = Hdp(TINY, SCALES, rule, threshold, compensate=compensate)
     method.masks = []
     context = run(method, q, k, v)
-    settings = method._settings(0, 16, 32)
+    _, (settings, _) = method.of_layer(0, 2, 16, 32)
     results = [attend(*(quantize(x[h], 4.0, TINY) for x in (q, k, v)), settings, TINY) for h in (0, 1)]
     expected = np.stack([each.output for each in results]) * (4.0 / 119)
     np.testing.assert_array_equal(context, expected.astype(np.float32))
@@ -332,7 +332,7 @@ def test_hdp_falls_back_to_a_threshold_of_one():
     """1 / n_k times more than n_k is no probability; a row keeps what ties with its best."""
     q, k, v = heads(1, 4, 32)
     method = Hdp(TINY, SCALES, "mass", 9.0)
-    assert method._settings(0, 4, 32).log_mass == 0
+    assert method.of_layer(0, 1, 4, 32)[1][0].log_mass == 0
     assert np.isfinite(run(method, q, k, v)).all()
 
 
