@@ -26,6 +26,10 @@ class Classification(Task):
     metric_name = "accuracy"
     metric = staticmethod(accuracy)
 
+    @property
+    def fits_on_all(self):
+        return not self.model.labels
+
     def fit(self, dense):
         task = super().fit(dense)
         if self.model.labels or self.probes is not None:

@@ -27,6 +27,11 @@ class Task:
     dense: np.ndarray | None = None
     metric_name = ""
 
+    @property
+    def fits_on_all(self):
+        """:meth:`fit` learns from all examples, also those that are not measured afterwards."""
+        return False
+
     def fit(self, dense):
         """The task with the outputs [n_inputs, ...] of the model without pruning, which :meth:`predict` takes."""
         return replace(self, dense=dense)

@@ -55,9 +55,13 @@ def prepare(job):
     """Prepared of a Job. Half of the examples are for calibration only. Raises ModelError, TaskError."""
     model = load_model(job.model)
     task = load_task(job.data, model, job.max_tokens)
-    calibration, measured = task.fit(model.run(task.inputs)).split()
+    if task.fits_on_all:
+        task = task.fit(model.run(task.inputs))
+    calibration, measured = task.split()
     order = np.random.default_rng(SEED).permutation(len(measured.labels))
     task = measured.subset(np.sort(order[: job.examples]))
+    if not task.fits_on_all:
+        task = task.fit(model.run(task.inputs))
     records = [record(model.encoder, each) for each in calibration.inputs[:CALIBRATION_INPUTS]]
     scales = calibrate(records)
     return Prepared(task, task.predict(task.dense), scales, importances(records, scales, job.params))

@@ -8,6 +8,7 @@ import os
 import numpy as np
 import pytest
 
+from golden.models import Model
 from golden.peers import METHODS
 from golden.peers.cost import Work
 from hdp_hw.__main__ import main
@@ -78,6 +79,27 @@ def test_measured_and_calibration_examples_differ(folder):
     assert len(prepared.task.labels) == 8 and prepared.scales.shape == (2, 3) and (prepared.scales > 0).all()
     outputs = prepared.task.model.run(prepared.task.inputs)
     np.testing.assert_allclose(prepared.dense, prepared.task.predict(outputs), rtol=1e-5)
+
+
+def test_only_what_is_measured_is_run_without_pruning(folder, monkeypatch):
+    """A similarity has nothing to learn from the other examples."""
+    run, sizes = Model.run, []
+    monkeypatch.setattr(Model, "run", lambda model, inputs: sizes.append(len(inputs)) or run(model, inputs))
+    task = prepare.__wrapped__(job_of(folder)).task
+    assert sizes == [len(task.inputs)] and len(task.inputs) <= 16
+
+
+def test_probes_are_fitted_on_all_examples(folder, tmp_path):
+    """A model without a classifier gets linear probes; what they predict does not depend on which part is measured."""
+    lines = (folder / "pairs.tsv").read_text().splitlines()
+    data = tmp_path / "classes.tsv"
+    data.write_text(
+        "text\tlabel\n" + "".join(f"{line.split(chr(9))[0]}\t{index % 2}\n" for index, line in enumerate(lines))
+    )
+    small, large = (prepare(job_of(folder, data=str(data), examples=n)) for n in (4, 12))
+    assert small.task.fits_on_all and set(np.unique(large.dense)) <= {0, 1}
+    places = [large.task.inputs.index(each) for each in small.task.inputs]
+    np.testing.assert_array_equal(small.dense, large.dense[places])
 
 
 # -- a run ------------------------------------------------------------------------------------------------------------
