@@ -61,7 +61,7 @@ def report(records, job, prepared, command):
 
 def _curves(records):
     ours = [curve for curve in curves(records) if curve.startswith("HDP")]
-    best_of_ours = [each.curve for each in best_of_curves([r for r in records if r.ours], BUDGET).values()][:1]
+    best_of_ours = list(best_of_curves([each for each in records if each.ours], BUDGET))[:1] or ours[-1:]
     others = [curve for curve in curves(records) if curve not in ours]
     bound = [curve for curve in others if curve.startswith(BOUND)]
     text = [

@@ -16,6 +16,7 @@ from hdp_hw.compare import command
 from hdp_hw.compare.cache import Cache
 from hdp_hw.compare.command import CompareError, compare
 from hdp_hw.compare.records import Record, best, best_of_curves, findings
+from hdp_hw.compare.report import COLORS
 from hdp_hw.compare.sweep import Point, points
 from hdp_hw.compare.worker import Job, evaluate, method_of, prepare
 from hdp_hw.configs import CONFIGS
@@ -57,6 +58,7 @@ def test_points_are_distinct_and_legal(folder):
     swept = points()
     assert len({(point.method, tuple(sorted(point.parameters))) for point in swept}) == len(swept)
     assert {point.method for point in swept} == set(METHODS)
+    assert {point.curve for point in points("a file")} == set(COLORS), "each curve has a colour of its own"
     prepared = prepare(job_of(folder))
     for point in swept:
         method = method_of(point, prepared, CONFIGS["tiny"])
