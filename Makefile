@@ -7,7 +7,7 @@ OVERRIDES = $(foreach name,$(PARAMETERS),$(if $($(name)),$(name)=$($(name))))
 SETUP = $(PYTHON) tools/setup.py
 RUN = .venv/bin/python -m
 
-.PHONY: help verilog configs test test-slow formal registers lint bench faults synth clean
+.PHONY: help verilog configs test test-slow formal registers lint bench profile faults synth clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -49,6 +49,10 @@ bench: ## cycles of tiny and edge, or CONFIG, on captured and synthetic heads un
 faults: ## all that can go wrong, done to the simulated co-processor of CONFIG (FAULTS_ARGS="--tries 30")
 	@$(SETUP)
 	@$(RUN) hdp_hw faults $(CONFIG) $(OVERRIDES) $(FAULTS_ARGS)
+
+profile: ## does pruning pay for MODEL=minilm with DATA=FILE? (PROFILE_ARGS=...)
+	@$(SETUP) models
+	@$(RUN) hdp_hw profile $(or $(MODEL),minilm) $(if $(DATA),--data $(DATA)) $(PROFILE_ARGS)
 
 synth: ## resources and clock frequency of CONFIG on an ECP5
 	@$(SETUP) synth
