@@ -262,7 +262,7 @@ class CoreSchedule:
         return self.clock.now
 
     def look(self):
-        """See golden.clock."""
+        """See :class:`golden.clock.Clock`."""
         self._settings()
         for plane in PLANES:
             self._load(plane)

@@ -38,9 +38,11 @@ def head_segments(result, settings, places, params):
         address, stride = places[plane]
         n_rows = settings.n_q if plane.startswith("q") else settings.n_k
         words = ceil_div(slices, 2 if plane == "value" else 4)
-        key = int(plane.startswith("k"))
+        key, ends = int(plane.startswith("k")), not plane.startswith("q")
         segments[plane] = [
-            Segment(address + first * stride, stride, rows, words, int(not read), key)
+            Segment(
+                address + first * stride, stride, rows, words, int(not read), key, int(ends and first + rows == n_rows)
+            )
             for first, rows, read in runs(how, n_rows, union, params.tile)
         ]
     return segments

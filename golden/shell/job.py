@@ -1,13 +1,23 @@
-"""One attention layer through the co-processor: its heads, what they cost on the bus, and how long the cores work."""
+"""One attention layer through the co-processor: its heads, what they cost on the bus, and how long it takes."""
 
+from dataclasses import dataclass
+
+from golden.clock import Clock
 from golden.core.attention_core import attend_many
-from golden.core.cycle_model import HeadPlan, core_cycles, ideal_cycles
+from golden.core.cycle_model import HeadPlan
+from golden.shell.core_lane import CoreLane, LaneHead
 from golden.shell.fetch import PLANES, head_segments
-from golden.shell.read_traffic import bytes_read, bytes_skipped
+from golden.shell.job_engine import JobEngine
+from golden.shell.memory import Memory
+from golden.shell.read_arbiter import ReadArbiter
+from golden.shell.read_traffic import ENTRY_BYTES, bytes_read, bytes_skipped
+from golden.shell.write_arbiter import WriteArbiter
+from golden.shell.write_traffic import RECORD_BYTES, Output
 from hdp_hw.params import ArrayMode
 
-ENTRY_BYTES = 32  #: of a head in the table of scales and thresholds
-RECORD_BYTES = 32  #: of a head's record
+START_LATENCY = 3  #: from the clock cycle in which the start bit is accepted to the one in which the engine has the job
+INTERRUPT_LATENCY = 2  #: from the job's end to irq
+KEYS_AND_VALUES = ("k_integer", "k_fraction", "value")  #: matrices that query heads may share
 
 
 def kv_head(head, n_heads, n_kv_heads):
@@ -40,19 +50,49 @@ def traffic(results, settings, params, table=False, records=True):
     }
 
 
-def cycles(results, settings, params):
-    """``{counter: clock cycles}`` of the cores, as if operands were always there and outputs always taken.
+@dataclass(frozen=True)
+class JobCycles:
+    """When a job happens, in clock cycles; 0 is the one in which its start bit is accepted.
 
-    Exact for one core. Several take the next head as soon as they have worked off their array cycles, which the
-    co-processor can't foresee: it gives the next head to the core with the fewest.
+    interrupt : irq rises; counters : ``{counter: clock cycles}`` of the register map; cores : CoreCycles of each core,
+    whose cycle 0 is the one in which the job engine has the job.
     """
-    lanes = [[] for _ in range(params.n_cores)]
-    work, busy = [0] * params.n_cores, dict.fromkeys(ArrayMode, 0)
-    for result, of_head in zip(results, settings):
-        plan = HeadPlan.of(of_head, result, params)
-        lane = work.index(min(work))
-        lanes[lane].append(plan)
-        work[lane] += ideal_cycles(plan, params)
-        busy = {mode: busy[mode] + more for mode, more in plan.mode_cycles(params).items()}
-    ends = [core_cycles(plans, params).done[-1] + 1 for plans in lanes if plans]
-    return {"cycles": max(ends), **{f"busy_{mode.name.lower()}": count for mode, count in busy.items()}}
+
+    interrupt: int
+    counters: dict
+    cores: list
+
+
+def cycles(results, settings, places, params, latencies=(1, 1), n_kv_heads=None, table=False, records=True):
+    """JobCycles of a job, exact for an idle co-processor and a memory that never stalls: golden.shell.memory.
+
+    results, settings : HeadResult and HeadSettings of each query head.
+    places : ``{matrix: (address, bytes between rows, bytes between heads)}`` of all planes, output, table, record.
+    latencies : of the memory, read and write.
+    n_kv_heads : as many as query heads, unless given; table, records : as for :func:`traffic`.
+    """
+    plans = [HeadPlan.of(of_head, result, params) for of_head, result in zip(settings, results, strict=True)]
+    heads = []
+    for head, (plan, result) in enumerate(zip(plans, results)):
+        kv = kv_head(head, len(results), n_kv_heads or len(results))
+        at = {
+            name: (address + (kv if name in KEYS_AND_VALUES else head) * head_stride, row_stride)
+            for name, (address, row_stride, head_stride) in places.items()
+        }
+        segments = head_segments(result, plan.settings, {name: at[name] for name in PLANES}, params)
+        output = Output(*at["output"], plan.settings.n_q, plan.settings.head_dim // params.out_lanes)
+        heads.append(LaneHead(plan, segments, output, places["record"][0] + head * RECORD_BYTES if records else None))
+
+    clock = Clock()
+    memory, lanes = Memory(clock, *latencies), [CoreLane(clock, params) for _ in range(params.n_cores)]
+    engine = JobEngine(clock, params, lanes, heads, places["table"][0] if table else None)
+    readers = [each.reader for lane in lanes for each in lane.loader.readers]
+    reads = ReadArbiter(clock, [*readers, engine.reader], memory)
+    writes = WriteArbiter(clock, [lane.writer for lane in lanes], memory)
+    clock.blocks = [engine, *lanes, reads, writes]
+    clock.run()
+    array = [plan.mode_cycles(params) for plan in plans]
+    counters = {"cycles": engine.end + 1}
+    counters |= {f"busy_{mode.name.lower()}": sum(of_head[mode] for of_head in array) for mode in ArrayMode}
+    interrupt = START_LATENCY + engine.end + INTERRUPT_LATENCY
+    return JobCycles(interrupt, counters, [lane.core.cycles() for lane in lanes])

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from golden.shell.burst_reader import bursts
 from hdp_hw.params import ceil_div
 
+RECORD_BYTES = 32  #: of a head's record
+
 
 @dataclass(frozen=True)
 class Output:

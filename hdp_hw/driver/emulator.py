@@ -6,30 +6,31 @@ from golden.shell.job import attend_heads, cycles, traffic
 from hdp_hw.configs import load_config
 from hdp_hw.driver.backend import HeadRecord, LayerRun
 from hdp_hw.driver.faults import JobError
+from hdp_hw.driver.memory_layout import JobLayout
 from hdp_hw.settings import Verdict
 
 
 class Emulator:
-    """Gives the co-processor's output, bit for bit, its counts and its bytes.
-
-    ``cycles`` are those of the cores with a memory that never lets them wait: see :func:`golden.shell.job.cycles`. It
-    does not know stalls.
+    """Gives the co-processor's output, bit for bit, its counts, its bytes and its clock cycles, but no stalls.
 
     Parameters
     ----------
     config : str or HdpParams
         A named configuration, or a TOML file, or parameters.
+    read_latency, write_latency : int
+        Clock cycles in which the memory answers, at least 1, without ever stalling; see :mod:`golden.shell.memory`.
     """
 
-    def __init__(self, config="edge"):
+    def __init__(self, config="edge", read_latency=1, write_latency=1):
         self.params = load_config(config)[1] if isinstance(config, str) else config
+        self.latencies = read_latency, write_latency
 
     def run(self, job):
         """LayerRun of a LayerJob. Raises ParameterError, and JobError if it takes longer than its timeout."""
         results = attend_heads(job.q, job.k, job.v, job.settings, self.params)
         verdicts = [result.verdict for result in results]
         counters = {
-            **cycles(results, job.settings, self.params),
+            **self.cycles(job, results).counters,
             **traffic(results, job.settings, self.params, table=job.has_table),
             "tiles_visited": sum(result.n_visited for result in results),
             "tiles_kept": sum(result.n_kept for result in results),
@@ -41,3 +42,10 @@ class Emulator:
             raise JobError("timeout")
         records = tuple(HeadRecord(r.verdict, r.n_visited, r.n_kept, r.theta_head) for r in results)
         return LayerRun(np.stack([result.output for result in results]), records, counters)
+
+    def cycles(self, job, results):
+        """golden.shell.job.JobCycles of a LayerJob whose heads have these HeadResults."""
+        regions = JobLayout.of(job, self.params).regions
+        places = {name: (each.offset, each.row_stride, each.head_stride) for name, each in regions.items()}
+        shape = {"n_kv_heads": len(job.k), "table": job.has_table}
+        return cycles(results, job.settings, places, self.params, self.latencies, **shape)

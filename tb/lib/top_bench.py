@@ -8,6 +8,7 @@ from cocotb.triggers import RisingEdge
 from golden.core.attention_core import attend
 from golden.core.plane_loader import integer_and_fraction, value
 from golden.shell.fetch import head_segments
+from golden.shell.job import cycles
 from golden.shell.read_traffic import bytes_read, bytes_skipped
 from hdp_hw.params import ceil_div
 from hdp_hw.register_map import BY_NAME
@@ -70,6 +71,7 @@ class TopBench:
     def __init__(self, dut, params, memory):
         self.dut, self.params, self.memory = dut, params, memory
         self.free = memory.base
+        self.latencies = None  # of a memory that never stalls, read and write
 
     # -- registers ------------------------------------------------------------------------------------------------
     async def write(self, address, data):
@@ -235,6 +237,12 @@ class TopBench:
                 expected = [head, result.verdict, 0, result.n_visited, result.n_kept, result.theta_head]
                 assert numbers == expected, f"record of head {head}: {numbers}, not {expected}"
         return results
+
+    def cycles(self, job, places, results):
+        """What the cycle model says of a job on an idle co-processor."""
+        at = {name: place if name in PLANES else (place, 0, 0) for name, place in places.items()}
+        more = {"n_kv_heads": len(job.k), "table": job.table, "records": job.records}
+        return cycles(results, job.settings, at, self.params, self.latencies, **more).counters["cycles"]
 
     def traffic(self, job, places, results):
         """``(bytes read, bytes that reading everything would take)`` of a job."""

@@ -32,7 +32,10 @@ READS, WRITES = ReadTiming(), WriteTiming()  # of a memory that never stalls
 
 
 async def begin(dut, reads=READS, writes=WRITES, size=1 << 20):
-    """A top out of reset; its bench, and checkers and models of the memory at its port, of reads and of writes."""
+    """A top out of reset; its bench, and checkers and models of the memory at its port, of reads and of writes.
+
+    ``latencies`` of the bench are those of a memory that never stalls.
+    """
     memory = Memory(size, BASE)
     await start(dut)
     rng = random.Random(cocotb.RANDOM_SEED)
@@ -41,6 +44,8 @@ async def begin(dut, reads=READS, writes=WRITES, size=1 << 20):
     cocotb.start_soon(serve_reads(dut, models[0], checkers[0], "m_axi"))
     cocotb.start_soon(serve_writes(dut, models[1], checkers[1], "m_axi"))
     bench = TopBench(dut, PARAMS, memory)
+    if (reads, writes) == (ReadTiming(reads.latency), WriteTiming(writes.latency)):
+        bench.latencies = reads.latency, writes.latency
     await bench.write("IRQ_ENABLE", 0x7FF)
     return bench, checkers, models
 
@@ -71,8 +76,9 @@ async def wait_for_end(bench, timeout=60_000):
 
 
 async def run(bench, job, events=("job_done",)):
-    """Run a job and compare output, records and traffic with the golden models."""
-    before = {name: await bench.counter(name) for name in ("BYTES_READ", "BYTES_UNMASKED", "TILES_KEPT", "HEADS")}
+    """Run a job and compare output, records, traffic and, unless the memory stalls, clock cycles with golden models."""
+    names = ("BYTES_READ", "BYTES_UNMASKED", "TILES_KEPT", "HEADS", "CYCLES")
+    before = {name: await bench.counter(name) for name in names}
     places = bench.place(job)
     await bench.program(job, places)
     await bench.start()
@@ -85,6 +91,7 @@ async def run(bench, job, events=("job_done",)):
     read_bytes, unmasked = bench.traffic(job, places, results)
     expected = {"BYTES_READ": read_bytes, "BYTES_UNMASKED": unmasked}
     expected |= {"TILES_KEPT": sum(result.n_kept for result in results), "HEADS": len(results)}
+    expected |= {"CYCLES": bench.cycles(job, places, results) if bench.latencies else counted["CYCLES"]}
     assert counted == expected
     return counted
 

@@ -1,5 +1,6 @@
 """The driver on the simulated hdp_top: jobs, real layers, and memories that stall, fail and fall silent."""
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -8,6 +9,8 @@ from functools import partial
 import numpy as np
 import pytest
 
+from golden.shell.job import INTERRUPT_LATENCY, START_LATENCY, attend_heads
+from golden.stimulus import random_head
 from hdp_hw.configs import CONFIGS
 from hdp_hw.driver import (
     BusBackend,
@@ -19,6 +22,7 @@ from hdp_hw.driver import (
     SimulatedBus,
     Simulation,
 )
+from hdp_hw.driver.backend import LayerJob
 from hdp_hw.driver.driver import prepare
 from hdp_hw.driver.errors import SimulationError
 from hdp_hw.driver.faults import HdpError
@@ -27,6 +31,7 @@ from hdp_hw.driver.memory_layout import JobLayout
 from hdp_hw.driver.simulated_bus import SILENT
 from hdp_hw.params import HdpParams, ParameterError
 from hdp_hw.register_map import BY_NAME
+from hdp_hw.settings import Rule
 from hdp_hw.shell.axi import Response
 from tb.lib.simulation import ROOT
 from tb.model.test_bus_backend import (  # noqa: F401  they run here with this file's bus_class
@@ -46,6 +51,8 @@ from tb.model.test_driver import captured_layer
 from tb.model.test_driver_guide import example_of_the_readme
 
 CACHE = ROOT / "build" / "simulator"
+BEFORE_AND_AFTER = START_LATENCY + INTERRUPT_LATENCY - 1  #: clock cycles that the counter leaves out
+IDEAL = MemoryTiming()
 EXPECTED = HdpDriver(Emulator(TINY)).attend(Q, K, V, LAYER)
 
 
@@ -59,13 +66,17 @@ def simulation():
     return Simulation("tiny", cache=CACHE)
 
 
-def equal(params, tensors, layer, **more):
-    """Statistics of a layer that gives the emulator's bits and statistics in the simulation."""
-    simulation = Simulation(params, cache=CACHE, **more)
-    run, expected = HdpDriver(simulation).attend(*tensors, layer), HdpDriver(Emulator(params)).attend(*tensors, layer)
+def equal(params, tensors, layer, timing=IDEAL, **more):
+    """Statistics of a layer that gives the emulator's bits and statistics in the simulation, and its clock cycles."""
+    simulation = Simulation(params, cache=CACHE, timing=timing, **more)
+    emulator = Emulator(params, timing.read_latency, timing.write_latency)
+    run, expected = (HdpDriver(each).attend(*tensors, layer) for each in (simulation, emulator))
     same(run, expected)
-    assert params.n_cores > 1 or run[1].cycles >= expected[1].cycles
-    assert 0 <= simulation.bus.job_cycles - run[1].cycles < 10
+    if timing == MemoryTiming(timing.read_latency, timing.write_latency):
+        assert run[1].cycles == expected[1].cycles
+    else:
+        assert run[1].cycles > expected[1].cycles
+    assert simulation.bus.job_cycles == run[1].cycles + BEFORE_AND_AFTER
     return run[1]
 
 
@@ -115,6 +126,42 @@ def test_two_cores_take_half_the_time():
 )
 def test_other_parameters(params):
     equal(params, (Q, K, V), LAYER, timing=MemoryTiming(7, 9, r=0.2))
+
+
+def random_jobs(rng, params, n):
+    """LayerJobs of any shape, rule and verdict."""
+    for _ in range(n):
+        n_heads, n_q, n_k = (int(rng.integers(1, end)) for end in (10, 12 * params.tile, 12 * params.tile))
+        d = params.slice_width * int(rng.integers(1, params.max_slices + 1))
+        rule, threshold = Rule(int(rng.integers(0, 4))), float(rng.choice([0.02, 0.1]))
+        more = {"tau_head": float(rng.choice([0, 0, 1.5, 100])), "min_keep": float(rng.choice([0, 0, 0.2]))}
+        if not (causal := bool(rng.random() < 0.2)):
+            more |= {name: bool(rng.random() < 0.5) for name in ("compensate", "mean_output")}
+        heads = [random_head(rng, n_q, n_k, d, rng.uniform(0.5, 3)) for _ in range(n_heads)]
+        q, k, v = (np.array(x) for x in zip(*(head.quantised(params) for head in heads)))
+        settings = [head.settings(params, rule, threshold, causal=causal, **more) for head in heads]
+        shared = int(rng.integers(1, n_heads + 1))
+        yield LayerJob(q, k[:shared], v[:shared], tuple(settings if rng.random() < 0.5 else settings[:1] * n_heads))
+
+
+@pytest.mark.parametrize("n_cores", [1, 2])
+def test_cycles_of_random_jobs(n_cores):
+    """From start bit to interrupt, for memories of any latency."""
+    params, rng = replace(TINY, n_cores=n_cores), np.random.default_rng(int(os.environ.get("HDP_SEED", "1")))
+    simulation = Simulation(params, cache=CACHE)
+    for job in random_jobs(rng, params, 30):
+        latencies = [int(rng.choice([1, 2, 20, 60, 120])) for _ in range(2)]
+        simulation.bus.timing = MemoryTiming(*latencies)
+        simulation.reset()
+        run, emulator = simulation.run(job), Emulator(params, *latencies)
+        results = attend_heads(job.q, job.k, job.v, job.settings, params)
+        np.testing.assert_array_equal(run.output, [result.output for result in results])
+        cycles = emulator.cycles(job, results)
+        what = f"{job.q.shape} x {job.k.shape}, {job.settings[0]}, latencies {latencies}"
+        assert (simulation.bus.job_cycles, run.counters["cycles"]) == (
+            cycles.interrupt,
+            cycles.counters["cycles"],
+        ), what
 
 
 # -- memories ---------------------------------------------------------------------------------------------------------
