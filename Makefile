@@ -7,7 +7,7 @@ OVERRIDES = $(foreach name,$(PARAMETERS),$(if $($(name)),$(name)=$($(name))))
 SETUP = $(PYTHON) tools/setup.py
 RUN = .venv/bin/python -m
 
-.PHONY: help verilog configs test test-slow formal registers lint bench profile faults synth clean
+.PHONY: help verilog configs test test-slow formal registers lint bench bench-layer profile faults synth clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -44,7 +44,11 @@ lint: ## ruff: rules and format
 
 bench: ## cycles of tiny and edge, or CONFIG, on captured and synthetic heads under every rule (BENCH_ARGS=--quick)
 	@$(SETUP) --simulators
-	@$(RUN) hdp_hw bench $(if $(filter file,$(origin CONFIG)),,$(CONFIG)) $(OVERRIDES) $(BENCH_ARGS)
+	@$(RUN) hdp_hw bench core $(if $(filter file,$(origin CONFIG)),,$(CONFIG)) $(OVERRIDES) $(BENCH_ARGS)
+
+bench-layer: ## cycles of layers on the co-processor of edge, or CONFIG, by rule, cores and bus width (BENCH_ARGS=--quick)
+	@$(SETUP) --simulators
+	@$(RUN) hdp_hw bench layer $(if $(filter file,$(origin CONFIG)),,$(CONFIG)) $(OVERRIDES) $(BENCH_ARGS)
 
 faults: ## all that can go wrong, done to the simulated co-processor of CONFIG (FAULTS_ARGS="--tries 30")
 	@$(SETUP)

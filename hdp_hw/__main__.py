@@ -32,11 +32,24 @@ def main(argv=None):
     command.set_defaults(run=configs)
 
     command = commands.add_parser("bench", help="measure clock cycles in simulation, against the golden models")
-    command.add_argument("configs", metavar="CONFIG|NAME=VALUE", nargs="*", help="default: tiny edge")
-    command.add_argument("--quick", action="store_true", help="fewer lengths and thresholds")
-    command.add_argument("--jobs", metavar="N", type=int, default=os.cpu_count(), help="simulations at a time")
-    command.add_argument("--readme", metavar="FILE", type=Path, help="rewrite the table between this file's markers")
-    command.set_defaults(run=bench)
+    benches = command.add_subparsers(dest="what", required=True, metavar="core|layer")
+    for what, configs_by_default, text in (
+        ("core", "tiny edge", "heads on a core whose streams never stall"),
+        ("layer", "edge", "layers on the co-processor, from start bit to interrupt"),
+    ):
+        command = benches.add_parser(what, help=text)
+        command.add_argument("configs", metavar="CONFIG|NAME=VALUE", nargs="*", help=f"default: {configs_by_default}")
+        command.add_argument("--quick", action="store_true", help="fewer of them")
+        command.add_argument("--jobs", metavar="N", type=int, default=os.cpu_count(), help="simulations at a time")
+        command.add_argument(
+            "--readme", metavar="FILE", type=Path, help="rewrite the table between this file's markers"
+        )
+        command.set_defaults(run=bench)
+    command.add_argument("--cores", metavar="N", type=int, nargs="+", default=[1, 2, 4], help="default: 1 2 4")
+    command.add_argument(
+        "--bus-widths", metavar="BITS", type=int, nargs="+", default=[32, 64, 128], help="default: all"
+    )
+    command.add_argument("--latency", metavar="CYCLES", type=int, default=20, help="of the memory (default: 20)")
 
     command = commands.add_parser("compare", help="accuracy against net saving, of HDP and its peers, on a model")
     command.add_argument("model", metavar="MODEL", help="a folder of Hugging Face, an installed package, or minilm")
@@ -169,14 +182,16 @@ def configs(arguments):
 
 def bench(arguments):
     """hdp-hw bench: see hdp_hw.bench."""
-    from hdp_hw import bench  # numpy and the golden models, which generation does without
+    from hdp_hw.bench import core, layer  # numpy and the golden models, which generation does without
     from hdp_hw.driver.errors import DriverError
 
+    of_layer = {name: getattr(arguments, name, None) for name in ("bus_widths", "cores", "latency")}
+    what, more = {"core": (core, {}), "layer": (layer, of_layer)}[arguments.what]
     overrides = overrides_of(text for text in arguments.configs if "=" in text)
-    names = [text for text in arguments.configs if "=" not in text] or bench.DEFAULT_CONFIGS
+    names = [text for text in arguments.configs if "=" not in text] or what.DEFAULT_CONFIGS
     try:
         configs = [load_config(name, overrides) for name in names]
-        bench.bench(configs, arguments.quick, arguments.jobs, arguments.readme)
+        what.bench(configs, quick=arguments.quick, jobs=arguments.jobs, readme=arguments.readme, **more)
     except DriverError as error:
         print(f"hdp-hw bench: {error}", file=sys.stderr)
         return 1

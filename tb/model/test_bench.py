@@ -1,12 +1,20 @@
 """hdp-hw bench without its simulations: the arithmetic of the records, the tables, the README's block."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
-from hdp_hw import bench
+from golden.shell.job import traffic
+from golden.stimulus import random_head
 from hdp_hw.__main__ import main
+from hdp_hw.bench import core, layer
+from hdp_hw.bench.records import with_block
 from hdp_hw.configs import CONFIGS
+from hdp_hw.driver.backend import HeadRecord, LayerRun
+from hdp_hw.driver.emulator import Emulator
+from hdp_hw.driver.errors import Mismatch
 from hdp_hw.params import ParameterError
 from hdp_hw.settings import Rule, Verdict
 
@@ -18,13 +26,13 @@ KEYS = {
 
 def records():
     """A dense record and one of the README's setting, of two heads in 1000 and in 400 clock cycles."""
-    workload = bench.Workload("tiny", "captured", 128, 32, heads=[None] * 2)
+    workload = core.Workload("tiny", "captured", 128, 32, heads=[None] * 2)
 
     def one(rule, share, done, kept, verdicts, ideal, dense_cycles):
         heads = [SimpleNamespace(done=d, n_kept=k, n_visited=8, verdict=v) for d, k, v in zip(done, kept, verdicts)]
         run = SimpleNamespace(heads=heads, array_time=ideal + 10)
         predicted = SimpleNamespace(done=done)
-        return bench.record(workload, rule, share, 0.01, {}, run, predicted, ideal, dense_cycles)
+        return core.record(workload, rule, share, 0.01, {}, run, predicted, ideal, dense_cycles)
 
     return [
         one(Rule.DENSE, 1.0, [499, 999], [8, 8], [Verdict.DENSE] * 2, 990, None),
@@ -43,9 +51,9 @@ def test_record():
 
 
 def test_tables():
-    lines = bench.record_table(records()).splitlines()
+    lines = core.record_table(records()).splitlines()
     assert len(lines) == 3 and {len(line) for line in lines} == {len(lines[0])}
-    table = bench.readme_table(records(), {"tiny": {"multipliers": 64, "memory_bits": 1234}})
+    table = core.readme_table(records(), {"tiny": {"multipliers": 64, "memory_bits": 1234}})
     assert table.splitlines()[2:] == ["| tiny | 64 | 1,234 | 128 x 32, captured | 500 | 200 | 2.50 | 99.0% | 97.2% |"]
 
 
@@ -53,37 +61,116 @@ def test_tables():
 def test_workloads(name):
     """Every length of every head dimension that the core takes, several heads each."""
     params = CONFIGS[name]
-    made = list(bench.workloads(name, params, bench.LENGTHS))
+    made = list(core.workloads(name, params, core.LENGTHS))
     shapes = {(x.source, x.n, x.d) for x in made}
     dims = {"captured": 32, "synthetic": 64}
     assert shapes == {
         (source, n, d)
         for source, d in dims.items()
-        for n in bench.LENGTHS
+        for n in core.LENGTHS
         if n <= params.max_seq_len and d <= params.max_head_dim
     }
     for workload in made:
-        assert len(workload.heads) >= bench.HEADS_MIN
+        assert len(workload.heads) >= core.HEADS_MIN
         assert {(head.n_q, head.head_dim) for head in workload.heads} == {(workload.n, workload.d)}
 
 
+# -- layers -----------------------------------------------------------------------------------------------------------
+def layer_records():
+    """Records of two heads of 8 x 8 under the dense rule and with one pruned, on one core and on two."""
+    params, rng = CONFIGS["tiny"], np.random.default_rng(1)
+    made = layer.Layer("bert", [random_head(rng, 8, 8, 32) for _ in range(2)])
+    dense = layer.case_of(made, Rule.DENSE, None, params)
+    importance = [layer.case_of(made, Rule.MASS, 2.0**-31, params).results[head].theta_head / 64 for head in range(2)]
+    pruned = layer.case_of(made, Rule.MASS, 2.0**-31, params, tau_head=sum(importance) / 2)
+    records = []
+    for n_cores, cycles in ((1, (1000, 500)), (2, (550, 400))):
+        each = replace(params, n_cores=n_cores)
+        for case, measured in zip((dense, pruned), cycles):
+            predicted = Emulator(each).cycles(case.job, case.results)
+            counters = predicted.counters | traffic(case.results, case.job.settings, each, table=case.job.has_table)
+            heads = [HeadRecord(x.verdict, x.n_visited, x.n_kept, x.theta_head) for x in case.results]
+            run = LayerRun(np.stack([x.output for x in case.results]), tuple(heads), counters)
+            layer.check(run, case, counters, "")
+            records.append(layer.record("tiny", each, case, 20, run, measured, predicted, cycles[0]))
+    return records
+
+
+def test_layer_record():
+    dense, pruned, both, _ = layer_records()
+    assert dense.keys() >= KEYS | {
+        "bus_width", "n_cores", "latency", "bytes_read", "bytes_unmasked", "roofline_ratio"
+    }  # fmt: skip
+    # Two heads of 4 x 4 tiles, each of 8 FULL and 8 CONTEXT cycles.
+    assert (dense["ideal_cycles"], dense["busy_ratio"], both["busy_ratio"]) == (512, 0.512, 512 / 2 / 550)
+    assert dense["roofline_ratio"] == 0.512 and both["roofline_ratio"] == 256 / 550
+    assert (dense["kept_share"], pruned["heads_kept_share"], pruned["speedup_over_dense"]) == (1.0, 0.5, 2.0)
+    # Rows of 16 bytes: I and F planes of Q and K; V of 32.
+    planes = 2 * 8 * 16 * 4 + 2 * 8 * 32
+    assert dense["bytes_read"] == dense["bytes_unmasked"] == planes and dense["bus_cycles"] == planes // 8
+    assert pruned["bytes_read"] == planes // 2 + 2 * 8 * 16 and pruned["bytes_unmasked"] == planes
+
+
+def test_layer_tables():
+    lines = layer.record_table(layer_records()).splitlines()
+    assert len(lines) == 5 and {len(line) for line in lines} == {len(lines[0])}
+    rows = layer.tables(layer_records()).splitlines()
+    assert [len(rows), rows[4]] == [4 + 1 + 4, ""] and {row.count("|") for row in rows[:4]} == {11}
+    assert rows[2].startswith("| tiny: bert, 8 x 32 | dense | 100% | 100% | 1,000 | 1.00 |")
+    assert rows[3].split(" | ")[1:4] == ["mass, heads pruned", "50%", "50%"] and rows[3].endswith("| 33.3% |")
+    assert rows[-1] == "| tiny: bert, 8 x 32 | dense | 2 | 64 | array | 550 | 1.82 | 46.5% |"
+
+
+@pytest.mark.parametrize("wrong", ["output", "heads", "counters"])
+def test_what_a_layer_is_held_against(wrong):
+    params = CONFIGS["tiny"]
+    case = layer.case_of(
+        layer.Layer("bert", [random_head(np.random.default_rng(1), 8, 8, 32)]), Rule.DENSE, None, params
+    )
+    run = Emulator(params).run(case.job)
+    counters = dict(run.counters)
+    layer.check(run, case, counters, "here")
+    if wrong == "output":
+        run.output[0, 3, 5] += 1
+    elif wrong == "heads":
+        run = replace(run, heads=(run.heads[0]._replace(n_kept=15),))
+    else:
+        run.counters["bytes_read"] += 8
+    with pytest.raises(Mismatch, match="here: "):
+        layer.check(run, case, counters, "here")
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_layers(name):
+    """12 heads each, of the lengths and head dimensions that the core takes."""
+    made = list(layer.layers(CONFIGS[name]))
+    expected = {"tiny": [("minilm", (128, 32))]}.get(name)
+    expected = expected or [("minilm", (128, 32)), ("bert", (128, 64)), ("random", (384, 64))]
+    assert [(each.source, each.shape) for each in made] == expected
+    assert {len(each.heads) for each in made} == {12}
+    assert list(layer.layers(CONFIGS[name], quick=True))[-1].shape[0] == 128
+
+
+# -- both -------------------------------------------------------------------------------------------------------------
 def test_readme_block(tmp_path):
     path = tmp_path / "README.md"
-    begin, end = bench.MARKERS
+    begin, end = "<!-- bench:begin -->", "<!-- bench:end -->"
     path.write_text(f"before\n{begin}\nold\n{end}\nafter\n")
-    assert bench.with_block(path, "new") == f"before\n{begin}\nnew\n{end}\nafter\n"
+    assert with_block(path, "bench", "new") == f"before\n{begin}\nnew\n{end}\nafter\n"
     for bad in ("nothing", f"{end}\n{begin}", f"{begin}\n{begin}\n{end}"):
         path.write_text(bad)
         with pytest.raises(ParameterError, match=r"readme = .*bench:begin"):
-            bench.with_block(path, "new")
+            with_block(path, "bench", "new")
 
 
-def test_refusals(tmp_path, capsys):
+@pytest.mark.parametrize("what", ["core", "layer"])
+def test_refusals(what, capsys):
     """What is wrong on the command line is said before anything is built."""
     for arguments, word in (
         (["nonsense"], "CONFIG"),
         (["tiny", "TILE=3"], "tile"),
         (["--readme", "none.md"], "none.md"),
+        *([(["--cores", "9"], "n_cores"), (["--bus-widths", "48"], "bus_width")] if what == "layer" else []),
     ):
-        assert main(["bench", *arguments]) == 2
+        assert main(["bench", what, *arguments]) == 2
         assert word in capsys.readouterr().err

@@ -69,7 +69,7 @@ def test_imports_run_one_way(path):
         ("golden/digits.py", "hdp_hw.driver.check"),
         ("golden/digits.py", "amaranth"),
         ("golden/digits.py", "hdp_hw.common.pipeline"),
-        ("hdp_hw/bench.py", "tb.lib.simulation"),
+        ("hdp_hw/bench/core.py", "tb.lib.simulation"),
         ("golden/digits.py", "tb.lib.lockstep"),
     ],
 )

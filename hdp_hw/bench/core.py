@@ -1,12 +1,9 @@
-"""hdp-hw bench: clock cycles of the simulated core, held against its golden models as they are measured."""
+"""hdp-hw bench core: clock cycles of the simulated core, held against its golden models as they are measured."""
 
-import json
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import cycle, islice
-from pathlib import Path
 
 import numpy as np
 
@@ -14,22 +11,21 @@ from golden.calibration import threshold_for_share
 from golden.core.attention_core import attend
 from golden.core.cycle_model import HeadPlan, core_cycles, ideal_cycles
 from golden.stimulus import captured_heads, random_head, wide_heads
+from hdp_hw.bench.records import FOLDER, aligned, say, with_block, write_records
 from hdp_hw.driver.check import check, expect
 from hdp_hw.driver.errors import Mismatch, SimulatorMissing
 from hdp_hw.driver.icarus import play
 from hdp_hw.driver.simulation import CoreSimulation, Job, beats_of
 from hdp_hw.manifest import STANDARD_HEAD, memory_bits
-from hdp_hw.params import ParameterError
 from hdp_hw.settings import Rule, Verdict
 
-FOLDER = Path("build", "bench")
 DEFAULT_CONFIGS = ("tiny", "edge")
 SOURCES = {"captured": (32, captured_heads), "synthetic": (64, wide_heads)}  #: head dimension, and heads of a length
 LENGTHS, SHARES = (32, 64, 128, 256), (0.5, 0.25, 0.1)
 QUICK_LENGTHS, QUICK_SHARES = (32, STANDARD_HEAD["n"]), (0.25,)
 README_SETTING = Rule.MASS, 0.25  #: rule and share of the README's table
 HEADS_MIN = 6  #: a shorter list of heads is run through again
-MARKERS = ("<!-- bench:begin -->", "<!-- bench:end -->")
+PART = "bench"  #: of the README, that is written anew
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,11 +42,12 @@ class Workload:
 def bench(configs, quick=False, jobs=1, readme=None, folder=FOLDER):
     """Measure ``configs``, ``[(name, HdpParams)]``; print tables, write ``core.json`` and perhaps the README's table.
 
-    quick : fewer lengths and thresholds; jobs : simulations at a time; readme : file whose block between MARKERS is
-    written anew. Raises DriverError, Mismatch above all, and ParameterError.
+    quick : fewer lengths and thresholds; jobs : simulations at a time; readme : file whose PART is written anew.
+
+    Raises DriverError, Mismatch above all, and ParameterError.
     """
     if readme:
-        with_block(readme, "")  # before all the work
+        with_block(readme, PART, "")  # before all the work
     lengths, shares = (QUICK_LENGTHS, QUICK_SHARES) if quick else (LENGTHS, SHARES)
     records, facts, speeds = [], {}, []
     for name, params in configs:
@@ -64,13 +61,11 @@ def bench(configs, quick=False, jobs=1, readme=None, folder=FOLDER):
                 records += [record for task in tasks for record in task.result()]
             finally:
                 pool.shutdown(cancel_futures=True)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "core.json").write_text(json.dumps(records, indent=1) + "\n")
     table = readme_table(records, facts)
     print(record_table(records), "", *speeds, "", table, "", sep="\n")
-    print(f"{folder / 'core.json'}: {len(records)} records")
+    write_records(records, folder / "core.json")
     if readme:
-        readme.write_text(with_block(readme, table))
+        readme.write_text(with_block(readme, PART, table))
 
 
 def workloads(config, params, lengths):
@@ -191,8 +186,7 @@ def record_table(records):
         names = [x[key] for key in ("config", "source", "n", "d", "n_heads", "rule")]
         ratios = [f"{x['busy_ratio']:.1%}", f"{x['speedup_over_dense']:.2f}"]
         rows.append([*map(str, names), threshold, *shares, *cycles, *ratios])
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(row, widths)) for row in rows)
+    return aligned(rows)
 
 
 def readme_table(records, facts):
@@ -215,16 +209,3 @@ def readme_table(records, facts):
             cells += [f"{record['busy_ratio']:.1%}" for record in (x, y)]
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
-
-
-def with_block(path, block):
-    """Text of a file with ``block`` between its MARKERS. Raises ParameterError unless each is there once, in order."""
-    text, (begin, end) = path.read_text(), MARKERS
-    if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
-        raise ParameterError("readme", str(path), f"a file with {begin} and then {end}, each once")
-    return f"{text[: text.index(begin)]}{begin}\n{block}\n{text[text.index(end) :]}"
-
-
-def say(line):
-    """Progress, on stderr."""
-    print(f"bench: {line}", file=sys.stderr, flush=True)
