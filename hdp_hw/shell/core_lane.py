@@ -46,7 +46,7 @@ class CoreLane(wiring.Component):
 
     Numerics
     --------
-    Golden twins: golden.core.attention_core, golden.shell.fetch.
+    Golden twins: golden.core.attention_core, golden.shell.fetch; clock cycles: golden.shell.core_lane.
     """
 
     def __init__(self, params):

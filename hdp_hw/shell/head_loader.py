@@ -54,7 +54,7 @@ class HeadLoader(wiring.Component):
 
     Numerics
     --------
-    Golden twin: golden.shell.fetch.
+    Golden twin: golden.shell.fetch; clock cycles: golden.shell.head_loader.
     """
 
     def __init__(self, params):

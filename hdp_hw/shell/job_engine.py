@@ -75,7 +75,7 @@ class JobEngine(wiring.Component):
 
     Numerics
     --------
-    Golden twin: golden.shell.job.
+    Golden twin: golden.shell.job; clock cycles: golden.shell.job_engine.
     """
 
     def __init__(self, params):

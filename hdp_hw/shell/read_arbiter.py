@@ -47,6 +47,10 @@ class ReadArbiter(wiring.Component):
     offers it, 1 if the reader's turn has come already; a response reaches its reader after ``response_latency`` = 1.
     ``memory.r.ready`` is low only while a reader is not ready for the response before.
 
+    Numerics
+    --------
+    Clock cycles: ``golden.shell.read_arbiter``.
+
     Raises
     ------
     ParameterError

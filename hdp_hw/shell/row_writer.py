@@ -54,7 +54,7 @@ class RowWriter(wiring.Component):
 
     Numerics
     --------
-    Golden twin ``golden.shell.write_traffic``.
+    Golden twin ``golden.shell.write_traffic``; clock cycles: ``golden.shell.row_writer``.
     """
 
     def __init__(self, params):

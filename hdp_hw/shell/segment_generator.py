@@ -44,7 +44,7 @@ class SegmentGenerator(wiring.Component):
 
     Numerics
     --------
-    Golden twin: golden.shell.fetch.segments.
+    Golden twin: golden.shell.fetch.runs; clock cycles: golden.shell.segment_generator.
     """
 
     def __init__(self, params):

@@ -57,6 +57,10 @@ class WriteArbiter(wiring.Component):
     as long to come out. Words may be offered before their request is accepted. A response reaches its requester in two
     clock cycles; one is accepted every second clock cycle at most. ``o_outstanding`` and ``o_idle`` follow by one.
 
+    Numerics
+    --------
+    Clock cycles: ``golden.shell.write_arbiter``.
+
     Raises
     ------
     ParameterError
