@@ -41,7 +41,7 @@ VIT = {
     "intermediate_size": 128,
     "layer_norm_eps": 1e-12,
     "num_attention_heads": 4,
-    "num_hidden_layers": 4,
+    "num_hidden_layers": 2,
     "image_size": 8,
     "patch_size": 1,
     "num_channels": 1,
@@ -68,7 +68,7 @@ class Trained(nn.Module):
         if self.images:
             patch, n = config["patch_size"], (config["image_size"] // config["patch_size"]) ** 2 + 1
             self.patches = nn.Conv2d(config["num_channels"], hidden, patch, patch)
-            self.class_token, self.positions = (nn.Parameter(torch.randn(1, x, hidden) * 0.02) for x in (1, n))
+            self.class_token, self.positions = (nn.Parameter(torch.randn(1, x, hidden) * 0.3) for x in (1, n))
         else:
             sizes = (config[name] for name in ("vocab_size", "max_position_embeddings", "type_vocab_size"))
             self.words, self.positions, self.types = (nn.Embedding(size, hidden) for size in sizes)
@@ -129,7 +129,7 @@ def train(model, batches, rate):
         optimiser.step()
         schedule.step()
         mean += (loss.item() - mean) / min(step + 1, 200)
-        if step % 200 == 199:
+        if step % 100 == 99:
             print(f"step {step + 1} of {len(batches)}: loss {mean:.3f}", file=sys.stderr, flush=True)
 
 
@@ -197,7 +197,7 @@ def sentiment(folder, data, steps):
 
 
 # -- digits -----------------------------------------------------------------------------------------------------------
-def digits(folder, data, steps):
+def digits(folder, steps):
     """A vision transformer on scikit-learn's digits, each pixel a token."""
     from sklearn.datasets import load_digits
 
@@ -207,12 +207,12 @@ def digits(folder, data, steps):
     y, rng = torch.tensor(labels[:-N_TEST]), np.random.default_rng(1)
 
     def batch():
-        chosen, moves = rng.integers(0, len(x), 64), rng.integers(-1, 2, 2)
+        chosen, moves = rng.integers(0, len(x), 48), rng.integers(-1, 2, 2)
         moved = nn.functional.pad(x[chosen], (1, 1, 1, 1), value=-1)
         return moved[..., 1 + moves[0] : 9 + moves[0], 1 + moves[1] : 9 + moves[1]], y[chosen]
 
     model = Trained(VIT, dropout=0.05)
-    train(model, [batch] * steps, 1e-3)
+    train(model, [batch] * steps, 2e-3)
     save(model, VIT, folder, {"preprocessor_config.json": DIGITS_SCALING})
     np.savez_compressed(folder / "examples.npz", images=images[-N_TEST:], labels=labels[-N_TEST:].astype(np.uint8))
 
@@ -222,7 +222,7 @@ def main():
     parser.add_argument("model", choices=["bert-tiny-sst2", "vit-digits"])
     parser.add_argument("--data", type=Path, help="SST-2's training sentences with labels, for bert-tiny-sst2")
     parser.add_argument("--test", type=Path, help="its development sentences, likewise")
-    parser.add_argument("--steps", type=int, default=1500, help="batches (default: %(default)s)")
+    parser.add_argument("--steps", type=int, help="batches (default: 1500 for bert-tiny-sst2, 5000 for vit-digits)")
     parser.add_argument("-o", "--output", type=Path, help="folder (default: golden/models/weights/MODEL)")
     arguments = parser.parse_args()
     if (arguments.model == "bert-tiny-sst2") != bool(arguments.data and arguments.test):
@@ -230,7 +230,10 @@ def main():
     torch.manual_seed(1)
     torch.set_num_threads(1)
     folder = arguments.output or WEIGHTS / arguments.model
-    {"bert-tiny-sst2": sentiment, "vit-digits": digits}[arguments.model](folder, arguments.data, arguments.steps)
+    if arguments.model == "vit-digits":
+        digits(folder, arguments.steps or 5000)
+    else:
+        sentiment(folder, arguments.data, arguments.steps or 1500)
     model = load_model(str(folder))
     task = load_task(arguments.test or folder / "examples.npz", model)
     accuracy = task.metric(task.predict(model.run(task.inputs)), task.labels)

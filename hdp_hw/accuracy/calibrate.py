@@ -48,9 +48,7 @@ def calibrate(place, max_loss, rules, n_sample, steps, jobs, say):
 def judge(place, layers, jobs, say):
     """Trial of LayerSettings on the validation half."""
     say(f"validation on {len(place.validation.labels)} other examples")
-    trial = measure(place.validation, layers, place.params, jobs)
-    say(f"{trial}")
-    return trial
+    return measure(place.validation, layers, place.params, jobs)
 
 
 def bounded(trial):
