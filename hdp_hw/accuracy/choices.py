@@ -144,15 +144,6 @@ class LayerChoices:
                 best = total, settings, float(errors[heads, k, m].sum()), float(cycles[heads, k, m].sum())
         return best[1:]
 
-    def at(self, share, weight=1.0):
-        """The same for the price at which the cycles are about ``share`` of the dense rule's, or as few as they get."""
-        low, high = -40.0, 40.0
-        for _ in range(40):
-            middle = (low + high) / 2
-            few = self.choose(2.0**middle, weight)[2] <= share * self.dense_cycles
-            low, high = (low, middle) if few else (middle, high)
-        return self.choose(2.0**high, weight)
-
     def _measure(self, sample, fields):
         """Errors, cycles, importances (mean |A|) and cycles of prediction, each [n_inputs, n_heads]."""
         contexts, results, settings = sample.run(LayerSettings(**self.scales, **fields), self.params)

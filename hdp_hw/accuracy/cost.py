@@ -6,14 +6,16 @@ import numpy as np
 
 from golden.core.attention_core import attend_many
 from golden.core.cycle_model import mode_cycles
-from golden.shell.job import cycles, traffic
+from golden.shell.job import traffic
 from hdp_hw.accuracy.attention import HdpAttention
+from hdp_hw.driver.backend import LayerJob
+from hdp_hw.driver.emulator import Emulator
 from hdp_hw.settings import HeadSettings
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one or more layers: clock cycles with a memory that never lets the cores wait, and bytes of it."""
+    """Of one or more layers: clock cycles with a memory that never stalls, and bytes that it gives and takes."""
 
     cycles: int = 0
     bytes_read: int = 0
@@ -24,9 +26,12 @@ class Cost:
 
     @classmethod
     def of(cls, results, settings, params):
-        """Of a job: HeadResult and HeadSettings of each head."""
-        moved = traffic(results, settings, params, table=len(set(settings)) > 1)
-        return cls(cycles(results, settings, params)["cycles"], moved["bytes_read"], moved["bytes_written"])
+        """Of a layer: HeadResult and HeadSettings of each head, all with keys and values of their own."""
+        operands = np.zeros((len(settings), settings[0].n_q, settings[0].head_dim), np.int64)
+        job = LayerJob(operands, operands, operands, tuple(settings))
+        cycles = Emulator(params).cycles(job, results).counters["cycles"]
+        moved = traffic(results, settings, params, table=job.has_table)
+        return cls(cycles, moved["bytes_read"], moved["bytes_written"])
 
 
 class CostMeter:

@@ -27,10 +27,10 @@ def page(result, place, command):
 def _layers(result):
     titles, rows = result.rows()
     text = [
-        "Blocks and heads are counted over all examples. Clock cycles are those of the cores with a memory that never "
-        f"lets them wait, predicted for {len(result.lengths)} inputs of {min(result.lengths)} to "
-        f"{max(result.lengths)} positions by the model that equals the RTL; bytes are those that the co-processor "
-        "reads for them. At the break-even share of computed blocks the decision costs as much as pruning saves.",
+        "Blocks and heads are counted over all examples. Clock cycles are those of the co-processor with a memory that "
+        f"never stalls, predicted for {len(result.lengths)} inputs of {min(result.lengths)} to {max(result.lengths)} "
+        "positions by the model that equals the RTL; bytes are those that it reads for them. At the break-even share "
+        "of computed blocks the decision costs as much as pruning saves.",
     ]
     return Section("Layer by layer", text, [], [Table(titles, rows)])
 

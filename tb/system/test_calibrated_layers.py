@@ -9,6 +9,7 @@ from golden.models import ModelError, load_model
 from golden.tasks import load_task
 from hdp_hw.accuracy.attention import HdpAttention
 from hdp_hw.accuracy.choices import LayerChoices, Sample
+from hdp_hw.accuracy.search import price_for
 from hdp_hw.configs import CONFIGS
 from hdp_hw.driver import Emulator, HdpDriver, load_layers
 from hdp_hw.driver.check import check, expect
@@ -37,7 +38,7 @@ def test_same_bits(name, simulation, tmp_path):
     *examples, unseen = load_task(None, model, max_tokens=40, limit=3).inputs[:3]
     layer = model.encoder.n_layers // 2
     choices = LayerChoices(Sample.record(model, examples)[layer], (Rule.MASS, Rule.MARGIN), PARAMS)
-    save_layers(tmp_path / "settings.toml", {"calibrated": choices.at(SHARE)[0]})
+    save_layers(tmp_path / "settings.toml", {"calibrated": choices.choose(price_for([choices], [1.0], SHARE))[0]})
     settings = load_layers(tmp_path / "settings.toml")["calibrated"]
     sample = Sample.record(model, [unseen])[layer]
     q, k, v = sample.q[0], sample.k[0], sample.v[0]
