@@ -222,7 +222,7 @@ def main():
     parser.add_argument("model", choices=["bert-tiny-sst2", "vit-digits"])
     parser.add_argument("--data", type=Path, help="SST-2's training sentences with labels, for bert-tiny-sst2")
     parser.add_argument("--test", type=Path, help="its development sentences, likewise")
-    parser.add_argument("--steps", type=int, help="batches (default: 1500 for bert-tiny-sst2, 5000 for vit-digits)")
+    parser.add_argument("--steps", type=int, help="batches (default: 1500 for bert-tiny-sst2, 1200 for vit-digits)")
     parser.add_argument("-o", "--output", type=Path, help="folder (default: golden/models/weights/MODEL)")
     arguments = parser.parse_args()
     if (arguments.model == "bert-tiny-sst2") != bool(arguments.data and arguments.test):
@@ -231,7 +231,7 @@ def main():
     torch.set_num_threads(1)
     folder = arguments.output or WEIGHTS / arguments.model
     if arguments.model == "vit-digits":
-        digits(folder, arguments.steps or 5000)
+        digits(folder, arguments.steps or 1200)
     else:
         sentiment(folder, arguments.data, arguments.steps or 1500)
     model = load_model(str(folder))
