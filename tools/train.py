@@ -48,7 +48,7 @@ VIT = {
     "id2label": {str(digit): str(digit) for digit in range(10)},
 }
 DIGITS_SCALING = {"rescale_factor": 1 / 16, "image_mean": [0.5], "image_std": [0.5]}
-N_TEST = 360  #: the last of scikit-learn's 1797 digits, which other people wrote
+N_TEST = 360  #: the last of scikit-learn's 1797 digits
 
 
 class Trained(nn.Module):
