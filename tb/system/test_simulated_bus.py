@@ -75,7 +75,7 @@ def equal(params, tensors, layer, timing=IDEAL, **more):
     if timing == MemoryTiming(timing.read_latency, timing.write_latency):
         assert run[1].cycles == expected[1].cycles
     else:
-        assert run[1].cycles > expected[1].cycles
+        assert run[1].cycles >= expected[1].cycles  # a stall may hide behind the array
     assert simulation.bus.job_cycles == run[1].cycles + BEFORE_AND_AFTER
     return run[1]
 
