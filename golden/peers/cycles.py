@@ -5,9 +5,15 @@ from functools import cache
 import numpy as np
 
 from golden.core.attention_core import HeadResult
-from golden.shell.job import cycles
+from golden.core.cycle_model import HeadPlan, core_cycles
 from hdp_hw.params import ceil_div
 from hdp_hw.settings import HeadSettings, Rule, Verdict
+
+
+def layer_cycles(results, settings, params):
+    """Of a core that executes heads, HeadResult and HeadSettings of each, whose operands are always there."""
+    plans = [HeadPlan.of(of_head, result, params) for result, of_head in zip(results, settings)]
+    return core_cycles(plans, params).done[-1] + 1
 
 
 def array_cycles(blocks, n, d, params):
@@ -17,7 +23,7 @@ def array_cycles(blocks, n, d, params):
     """
     settings = HeadSettings(n, n, d, Rule.DENSE).validate(params)
     results = [HeadResult(None, mask, mask, Verdict.DENSE, 0, mask.size, int(mask.sum())) for mask in blocks]
-    return cycles(results, [settings] * len(results), params)["cycles"]
+    return layer_cycles(results, [settings] * len(results), params)
 
 
 @cache

@@ -9,10 +9,9 @@ from golden.calibration import head_settings
 from golden.core.attention_core import attend_many
 from golden.digits import quantize
 from golden.peers.cost import addition, multiplication
-from golden.peers.cycles import dense_cycles
+from golden.peers.cycles import dense_cycles, layer_cycles
 from golden.peers.method import Method
 from golden.shell.fetch import ALL, MASKED, NOTHING, fetch_plan
-from golden.shell.job import cycles
 from golden.shell.plane_reader import row_beats
 from hdp_hw.params import HdpParams, ParameterError, ceil_div
 from hdp_hw.settings import Rule, Verdict
@@ -79,7 +78,7 @@ class GoldenCore(Method):
         n_heads, of_texts = q.shape[-3], np.ndindex(q.shape[:-3])
         for text in islice(of_texts, n_timed):
             heads = [results[*text, head] for head in range(n_heads)]
-            taken = cycles(heads, settings, self.params)["cycles"]
+            taken = layer_cycles(heads, settings, self.params)
             dense = dense_cycles(n_heads, n, d, self.params)
             self.work.add(layer, cycles=taken / n_heads, dense_cycles=dense / n_heads)
 
