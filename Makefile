@@ -51,7 +51,7 @@ bench-layer: ## cycles of layers on the co-processor of edge, or CONFIG, by rule
 	@$(RUN) hdp_hw bench layer $(if $(filter file,$(origin CONFIG)),,$(CONFIG)) $(OVERRIDES) $(BENCH_ARGS)
 
 faults: ## all that can go wrong, done to the simulated co-processor of CONFIG (FAULTS_ARGS="--tries 30")
-	@$(SETUP)
+	@$(SETUP) --simulators
 	@$(RUN) hdp_hw faults $(CONFIG) $(OVERRIDES) $(FAULTS_ARGS)
 
 profile: ## does pruning pay for MODEL=minilm with DATA=FILE? (PROFILE_ARGS=...)

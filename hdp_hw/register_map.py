@@ -42,6 +42,14 @@ REGISTERS = (
         (
             Field("busy", 0, 1, "r", None, "A job runs or waits."),
             Field("queue_free", 1, 3, "r", None, "Jobs that the queue can take."),
+            Field(
+                "writing",
+                4,
+                1,
+                "r",
+                None,
+                "Writes await their acknowledgement: the buffer of a job that was stopped may change.",
+            ),
             Field("jobs_done", 16, 16, "r", None, "Jobs that ended since reset, modulo 65536."),
         ),
     ),

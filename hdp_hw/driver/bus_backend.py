@@ -43,6 +43,11 @@ class BusBackend:
         self._check_buffer(layout)
         if self._read("STATUS")["busy"]:
             raise HdpError("the co-processor has another job: wait for its end, or reset() this back end")
+        if not self._until(lambda: not self._read("STATUS")["writing"], STOP_SECONDS):
+            raise NoAnswer(
+                "the memory has not acknowledged all writes of a job that was stopped, so the buffer cannot be filled. "
+                "Cure: find out why it does not answer; then try again, or reset memory and co-processor by aresetn."
+            )
         self._acknowledge()
         for name, content in pack_job(job, self.params).items():
             self.bus.memory.write(layout.regions[name].offset, content)

@@ -54,7 +54,8 @@ class FaultBench:
         """
         yield from self._bus_errors(tries)
         yield from self._registers()
-        moments = range(tries)
+        yield "abort, cycle by cycle", ("aborted", "none"), self._at_the_end(self._abort)
+        yield "soft reset, cycle by cycle", ("silence",), self._at_the_end(self._soft_reset)
         for name, bits, strike in (
             ("job started while the queue is full", ("queue_full",), self._overfill),
             ("registers written while busy", ("none",), self._scribble),
@@ -65,7 +66,7 @@ class FaultBench:
             ("memory stops answering: abort", ("aborted",), partial(self._silence, self._abort)),
             ("memory stops answering: soft reset", ("silence",), partial(self._silence, self._soft_reset)),
         ):
-            yield name, bits, [(f"try {moment}", strike) for moment in moments]
+            yield name, bits, [(f"try {index}", strike) for index in range(tries)]
 
     def next_job(self):
         """Run another job on a memory that is well; what was wrong with it, or None."""
@@ -247,6 +248,19 @@ class FaultBench:
     def _stop(self, command):
         job = self.random.choice(self.jobs)
         self._let_run(job, 2.0)
+        return command(job)
+
+    def _at_the_end(self, command):
+        """Tries of a command in each of the last clock cycles of a job, whose length does not vary."""
+        job, self.bus.timing = self.jobs[0], FAST
+        self._run(job)
+        for cycle in range(self.bus.job_cycles - 20, self.bus.job_cycles + 6):
+            yield f"cycle {cycle}", partial(self._strike, job, cycle, command)
+
+    def _strike(self, job, cycle, command):
+        self.bus.timing = FAST
+        self._begin(job)
+        self.bus.run(cycle)
         return command(job)
 
     def _abort(self, job):

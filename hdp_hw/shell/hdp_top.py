@@ -119,7 +119,7 @@ class HdpTop(wiring.Component):
             engine.i_malformed.eq(Cat(lane.o_malformed for lane in self.lanes).any()),
             self.irq.eq(bank.irq),
         ]
-        self._registers(m, bank, engine, counters)
+        self._registers(m, bank, engine, counters, writes)
         self._count(m, engine, counters)
         return m
 
@@ -144,7 +144,7 @@ class HdpTop(wiring.Component):
         for name in write_channels(self.params):
             self._channel(m, self.m_axi, name, getattr(writes.o, name), constants if name == "aw" else {})
 
-    def _registers(self, m, bank, engine, counters):
+    def _registers(self, m, bank, engine, counters, writes):
         """The register bank's fields to and from the engine."""
         job, registers, status, control = engine.i_job, bank.o_job, bank.i_status, bank.o_control
         mode = ("rule", "causal", "compensate", "mean_output", "table_enable", "record_enable")
@@ -164,6 +164,7 @@ class HdpTop(wiring.Component):
             engine.i_reset.eq(control.reset),
             status.status_busy.eq(engine.o_busy),
             status.status_queue_free.eq(engine.o_queue_free),
+            status.status_writing.eq(~writes.o_idle),
             status.status_jobs_done.eq(engine.o_jobs_done),
             status.error_info_job.eq(engine.o_last_error.job),
             status.error_info_head.eq(engine.o_last_error.head),

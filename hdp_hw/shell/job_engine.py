@@ -147,11 +147,14 @@ class JobEngine(wiring.Component):
         issue, taken = Signal(), Signal()
         self._lanes(m, command, issue, taken)
         m.d.sync += n_ended.eq(n_ended + self.o_result.valid)
-        m.d.comb += events.fallback.eq(self.o_result.valid & (self.o_result.result.verdict == Verdict.FALLBACK))
 
         # What stops a job at any time.
         cycles, failed, stops, silent, refused = Signal(32), Signal(), Signal(), Signal(), Signal()
-        m.d.comb += refused.eq(self.o_result.valid & (self.o_result.result.error != HeadError.NONE))
+        fell_back = self.o_result.valid & (self.o_result.result.verdict == Verdict.FALLBACK)
+        m.d.comb += [
+            events.fallback.eq(fell_back & ~silent),
+            refused.eq(self.o_result.valid & (self.o_result.result.error != HeadError.NONE)),
+        ]
         causes = {
             "read_error": self.i_read_error | table.o_error,
             "write_error": self.i_write_error,
@@ -162,17 +165,18 @@ class JobEngine(wiring.Component):
         m.d.comb += stops.eq(Cat(causes.values(), self.i_abort).any())
 
         entry_words = ENTRY_BYTES // params.bus_bytes
-        n_words, entry = Signal(range(entry_words)), thresholds.as_value()
+        n_words, entry, runs = Signal(range(entry_words)), thresholds.as_value(), Signal()
         m.d.comb += [
             table.i.payload.address.eq(addresses["table"]),
             table.i.payload.n_beats.eq(entry_words),
             table.o.ready.eq(1),
             self.o_bytes_read.eq(Mux(table.o.valid, params.bus_bytes, 0)),
             self.o_busy.eq(1),
+            runs.eq(1),
         ]
         with m.FSM(name="jobs"):
             with m.State("IDLE"):
-                m.d.comb += self.o_busy.eq(queue.r_rdy)
+                m.d.comb += [self.o_busy.eq(queue.r_rdy), runs.eq(0)]
                 m.d.sync += [n_issued.eq(0), n_ended.eq(0), kv_phase.eq(0), cycles.eq(0), failed.eq(0)]
                 with m.If(queue.r_rdy & ~self.i_abort):
                     m.d.comb += queue.r_en.eq(1)
@@ -255,7 +259,7 @@ class JobEngine(wiring.Component):
                 m.d.comb += [self.o_stop.eq(1), self.o_reset_lanes.eq(1)]
                 m.next = "END"
             with m.State("END"):
-                m.d.comb += events.job_done.eq(~silent)
+                m.d.comb += [events.job_done.eq(~silent), runs.eq(0)]
                 m.d.sync += silent.eq(0)
                 with m.If(~silent):
                     m.d.sync += [
@@ -265,7 +269,7 @@ class JobEngine(wiring.Component):
                     ]
                 m.next = "IDLE"
         with m.If(self.i_reset):
-            m.d.sync += [silent.eq(self.o_busy), self.o_jobs_done.eq(0)]
+            m.d.sync += [silent.eq(runs), self.o_jobs_done.eq(0)]
             m.d.sync += [self.o_last_job.eq(0), self.o_last_error.eq(0)]
         return m
 

@@ -11,7 +11,7 @@ SOURCES = ROOT / "hdp_hw" / "driver" / "c"
 FLAGS = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic"]
 ERRORS = (
     "OK", "NO_CORE", "OTHER_VERSION", "UNSUPPORTED", "ILLEGAL_JOB", "BUFFER_TOO_SMALL", "BUFFER_MISPLACED", "BUSY",
-    "NO_ANSWER", "FAILED",
+    "WRITING", "NO_ANSWER", "FAILED",
 )  # fmt: skip
 REGIONS = ("q_integer", "k_integer", "q_fraction", "k_fraction", "value", "table", "record", "output")
 ACCESS = """

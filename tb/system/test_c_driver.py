@@ -84,6 +84,8 @@ def test_no_failure(library):
 )
 def test_layout_and_bytes(library, params):
     """The buffer is filled as hdp_hw.driver.memory_layout fills it: every operand, several head dimensions, a table."""
+    idle = READ(lambda base, offset: 0), WRITE(lambda base, offset, value: None)
+    c_driver.connect(library, *idle)
     low, high = -(1 << (params.operand_width - 1)), (1 << (params.operand_width - 1)) - 1
     for d in {params.slice_width, 3 * params.slice_width, params.max_head_dim}:
         q, k, v = (np.resize(np.arange(low, high + 1), (n, 9, d)) for n in (3, 2, 2))
@@ -311,5 +313,9 @@ def test_timeouts(driver, bus):
         assert driver.run(job, TINY) == "BUSY"
         assert driver.call(stop, 1) == "NO_ANSWER"
         assert driver.call(stop, 10_000) == "OK"
+    bus.timing = MemoryTiming(w=1.0)
+    assert driver.run(replace(job, timeout_cycles=5000), TINY) == "FAILED"
+    assert driver.run(job, TINY) == "WRITING"
     bus.timing = MemoryTiming()
+    bus.run(1000)
     compare(driver, bus, job)

@@ -217,6 +217,22 @@ def test_memory_that_falls_silent(simulation):
     same(driver.attend(Q, K, V, LAYER), EXPECTED)
 
 
+def test_late_writes(simulation, monkeypatch):
+    """The buffer is not filled again while a job that was stopped may still write to it."""
+    monkeypatch.setattr("hdp_hw.driver.bus_backend.STOP_SECONDS", 0.05)
+    driver, bus = HdpDriver(simulation), simulation.bus
+    bus.timing = MemoryTiming(w=1.0)
+    with pytest.raises(JobError, match=r"IRQ_STATUS\.timeout in job 1"):
+        driver.attend(Q, K, V, replace(LAYER, timeout_cycles=5000))
+    with pytest.raises(NoAnswer, match="the memory has not acknowledged all writes of a job that was stopped"):
+        driver.attend(Q, K, V, LAYER)
+    before = bus.memory.array.copy()
+    bus.timing = MemoryTiming()
+    bus.run(1000)
+    assert (bus.memory.array != before).any()
+    same(driver.attend(Q, K, V, LAYER), EXPECTED)
+
+
 def test_busy(simulation):
     driver, bus = HdpDriver(simulation), simulation.bus
     driver.attend(Q, K, V, LAYER)

@@ -59,6 +59,7 @@ const char *hdp_error_text(const hdp_device *device, hdp_error error) {
     case HDP_BUFFER_TOO_SMALL: return "the buffer is too small. Cure: hdp_layout_of says what the job takes.";
     case HDP_BUFFER_MISPLACED: return "the buffer is not at a multiple of the bus word below 2^ADDRESS_WIDTH.";
     case HDP_BUSY: return "the co-processor has another job. Cure: wait for its end, or hdp_reset.";
+    case HDP_WRITING: return "the memory has not acknowledged all writes of a job that was stopped. Cure: try again.";
     case HDP_NO_ANSWER: return "the job has not ended. Cure: more polls, or hdp_abort and then hdp_reset.";
     case HDP_FAILED: return hdp_failure(device->failures);
     }
@@ -246,6 +247,8 @@ hdp_error hdp_pack(const hdp_device *device, const hdp_job *job, const hdp_buffe
     const hdp_params *p = &device->params;
     const hdp_error error = check(device, job, buffer);
     if (error) return error;
+    if (busy(device)) return HDP_BUSY;
+    if (HDP_GET(STATUS_WRITING, get(device, HDP_STATUS_OFFSET))) return HDP_WRITING;
     const hdp_layout layout = hdp_layout_of(device, job);
     const hdp_region *regions = layout.regions, *table = &regions[HDP_TABLE], *record = &regions[HDP_RECORD];
     pack_digits(p, &regions[HDP_Q_INTEGER], &regions[HDP_Q_FRACTION], buffer->bytes, q, job->head_dim);

@@ -120,6 +120,7 @@ typedef enum {
     HDP_BUFFER_TOO_SMALL,   /* hdp_layout_of says what the job takes */
     HDP_BUFFER_MISPLACED,   /* not a multiple of the bus word, or beyond ADDRESS_WIDTH */
     HDP_BUSY,               /* another job runs */
+    HDP_WRITING,            /* a job was stopped, and may still write to the buffer */
     HDP_NO_ANSWER,          /* within the polls; hdp_abort stops the job */
     HDP_FAILED              /* hdp_failure says why */
 } hdp_error;
@@ -136,7 +137,8 @@ const char *hdp_illegal(const hdp_device *device, const hdp_job *job);
 hdp_layout hdp_layout_of(const hdp_device *device, const hdp_job *job);
 
 /* Put operands, split into digits, and thresholds into the buffer. q is [n_heads][n_q][head_dim], k and v are
- * [n_kv_heads][n_k][head_dim]; all of int8_t, or of int16_t where digit_width is 8. */
+ * [n_kv_heads][n_k][head_dim]; all of int8_t, or of int16_t where digit_width is 8. HDP_BUSY or HDP_WRITING while the
+ * co-processor still uses the buffer. */
 hdp_error hdp_pack(const hdp_device *device, const hdp_job *job, const hdp_buffer *buffer, const void *q, const void *k,
                    const void *v);
 

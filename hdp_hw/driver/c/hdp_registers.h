@@ -45,6 +45,8 @@
 #define HDP_STATUS_BUSY_MASK               0x00000001u /* A job runs or waits. */
 #define HDP_STATUS_QUEUE_FREE_SHIFT        1u
 #define HDP_STATUS_QUEUE_FREE_MASK         0x0000000Eu /* Jobs that the queue can take. */
+#define HDP_STATUS_WRITING_SHIFT           4u
+#define HDP_STATUS_WRITING_MASK            0x00000010u /* Writes await their acknowledgement: the buffer of a job that was stopped may change. */
 #define HDP_STATUS_JOBS_DONE_SHIFT         16u
 #define HDP_STATUS_JOBS_DONE_MASK          0xFFFF0000u /* Jobs that ended since reset, modulo 65536. */
 
