@@ -121,7 +121,7 @@ def test_two_cores_take_half_the_time():
     [
         CONFIGS["edge"],
         HdpParams(lanes=4, digit_width=8, bus_width=128, address_width=64),
-        HdpParams(tile=8, bus_width=32, address_width=32, n_cores=3),
+        HdpParams(tile=4, lanes=4, bus_width=32, address_width=32, n_cores=2),
     ],
 )
 def test_other_parameters(params):
