@@ -71,7 +71,7 @@ class JobEngine(wiring.Component):
 
     Timing
     ------
-    A head every ten clock cycles or so, ahead of the lanes' need.
+    A head every four clock cycles while a lane takes it; with a table, its entry is read in between.
 
     Numerics
     --------

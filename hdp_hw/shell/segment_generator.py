@@ -39,8 +39,8 @@ class SegmentGenerator(wiring.Component):
 
     Timing
     ------
-    One segment for NOTHING and ALL; otherwise a segment for each run, found at a block a clock cycle and three clock
-    cycles a mask word.
+    One segment for NOTHING and ALL, offered in the clock cycle after the request; otherwise a segment for each run. Two
+    clock cycles go by for each mask word, one for each block, and one for each segment; then a request is taken again.
 
     Numerics
     --------

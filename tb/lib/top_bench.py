@@ -61,6 +61,23 @@ class TopJob:
         return commands
 
 
+def threshold_words(settings):
+    """The five words of a table entry, which are also registers."""
+    words = []
+    for register in THRESHOLDS:
+        word = 0
+        for each in BY_NAME[register].fields:
+            name = register.lower() if len(BY_NAME[register].fields) == 1 else each.name
+            word |= (int(getattr(settings, name)) & ((1 << each.width) - 1)) << each.low
+        words.append(word)
+    return words
+
+
+def table_entry(settings):
+    """A head's entry in the table."""
+    return b"".join(word.to_bytes(4, "little") for word in threshold_words(settings))
+
+
 def round_up(n, multiple):
     return ceil_div(n, multiple) * multiple
 
@@ -172,17 +189,6 @@ class TopBench:
         ]
         return np.array(rows, np.int64).reshape(n_heads, n_q, d)
 
-    def threshold_words(self, settings):
-        """The five words of a table entry, which are also registers."""
-        words = []
-        for register in THRESHOLDS:
-            word = 0
-            for each in BY_NAME[register].fields:
-                name = register.lower() if len(BY_NAME[register].fields) == 1 else each.name
-                word |= (int(getattr(settings, name)) & ((1 << each.width) - 1)) << each.low
-            words.append(word)
-        return words
-
     # -- jobs -----------------------------------------------------------------------------------------------------
     async def program(self, job, places):
         """Write the job registers, without starting."""
@@ -201,10 +207,9 @@ class TopBench:
         values["MODE"] = sum(int(v) << fields[name].low for name, v in mode.items())
         if job.table:
             for head, each in enumerate(job.settings):
-                entry = b"".join(word.to_bytes(4, "little") for word in self.threshold_words(each))
-                self.memory.poke(places["table"] + head * ENTRY_BYTES, entry)
+                self.memory.poke(places["table"] + head * ENTRY_BYTES, table_entry(each))
         else:
-            values |= dict(zip(THRESHOLDS, self.threshold_words(settings)))
+            values |= dict(zip(THRESHOLDS, threshold_words(settings)))
         for name, data in (values | job.registers).items():
             assert await self.write(name, data) == 0, f"register {name} cannot be written"
 

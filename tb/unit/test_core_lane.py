@@ -111,7 +111,9 @@ async def heads(dut, memory, busy):
     """Output, records, results, bytes and array cycles of heads under every rule and verdict, one after the other."""
     bench, rng = Bench(dut, memory, busy), np.random.default_rng(cocotb.RANDOM_SEED)
     await bench.start()
-    jobs = [random_job(rng, 2, *rng.integers(1, PARAMS.max_seq_len + 1, 2), **more) for more in JOBS]
+    jobs = [
+        random_job(rng, 2, *rng.integers(PARAMS.max_seq_len // 2, PARAMS.max_seq_len + 1, 2), **more) for more in JOBS
+    ]
     places = [bench.place.place(job) for job in jobs]
     bench.offer([command for job, place in zip(jobs, places) for command in job.commands(place)])
     await bench.sink.collect(2 * len(jobs), 100_000)

@@ -134,6 +134,20 @@ MUTATIONS = [
         "writer.i_data.valid.eq(core.o.valid)",
         "tb.unit.test_core_lane",
     ),
+    ("hdp_hw/shell/counters.py", "counter.eq(total)", "counter.eq(total[:32])", "tb.unit.test_counters"),
+    (
+        "hdp_hw/shell/head_loader.py",
+        "Mux(verdict == Verdict.PRUNED, settings.mean_output, settings.compensate | full)",
+        "settings.compensate | full",
+        "tb.unit.test_head_loader",
+    ),
+    (
+        "hdp_hw/shell/job_engine.py",
+        "kv_phase.eq(kv_phase - job.n_heads)",
+        "kv_phase.eq(0)",
+        "tb.unit.test_job_engine",
+    ),
+    ("hdp_hw/shell/mask_union.py", "transparent_for=(write,)", "", "tb.unit.test_mask_union"),
     ("hdp_hw/shell/plane_reader.py", "Mux(take, 0, part + 1)", "part + 1", "tb.unit.test_plane_reader"),
     (
         "hdp_hw/shell/read_arbiter.py",
@@ -146,6 +160,12 @@ MUTATIONS = [
         "strobes.eq((1 << min(held, params.bus_bytes)) - 1)",
         "strobes.eq((1 << params.bus_bytes) - 1)",
         "tb.unit.test_row_writer",
+    ),
+    (
+        "hdp_hw/shell/segment_generator.py",
+        "Mux(rows_left < params.tile, rows_left, params.tile)",
+        "params.tile",
+        "tb.unit.test_segment_generator",
     ),
     ("hdp_hw/shell/write_arbiter.py", "word.strb.eq(0)", "word.strb.eq(-1)", "tb.unit.test_write_arbiter"),
     (
