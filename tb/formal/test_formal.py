@@ -11,6 +11,7 @@ from hdp_hw.core.drain import Drain
 from hdp_hw.core.head_table import HeadTable
 from hdp_hw.core.jobs import head_shape_layout, row_job_layout
 from hdp_hw.core.plane_loader import PlaneLoader
+from hdp_hw.core.row_queue import RowQueue
 from hdp_hw.core.sequencer import Sequencer
 from hdp_hw.core.softmax_unit import SoftmaxUnit
 from hdp_hw.params import ArrayMode, HdpParams
@@ -20,14 +21,16 @@ from hdp_hw.register_map import REGISTERS
 from hdp_hw.shell.axi import Response
 from hdp_hw.shell.axi_lite import AxiLite
 from hdp_hw.shell.burst_reader import BurstReader
+from hdp_hw.shell.counters import Counters
 from hdp_hw.shell.head_loader import HeadLoader
 from hdp_hw.shell.job_engine import JobEngine
 from hdp_hw.shell.plane_reader import PlaneReader
 from hdp_hw.shell.read_arbiter import ReadArbiter
-from hdp_hw.shell.register_bank import RegisterBank
+from hdp_hw.shell.register_bank import RegisterBank, counter_layout
 from hdp_hw.shell.row_writer import RowWriter
 from hdp_hw.shell.segment_generator import SegmentGenerator
 from hdp_hw.shell.write_arbiter import WriteArbiter
+from hdp_hw.timing import QUEUE_DEPTH
 from tb.formal.contract import held, holds, not_from_ready, past, stream_contract, streams_of
 from tb.formal.runner import NotProved, assert_independent, prove
 
@@ -100,10 +103,13 @@ def arbiter(m, arbiter):
 
 
 def job_engine(m, engine):
-    """A head that is offered stays with its lane until it is taken, or the job stops."""
+    """A head that is offered stays with its lane until it is taken, or the job stops; none is left out or doubled."""
     for head in engine.o_head:
         m.d.comb += Assert(holds(m, head) | engine.o_stop)
-    head = engine.o_head[0]
+    taken, head = Cat(head.valid & head.ready for head in engine.o_head), engine.o_head[0]
+    number = head.payload.head  # of the head that is next, whether it is on offer or not
+    m.d.comb += Assert((taken & (taken - 1)) == 0)
+    m.d.comb += Assert((number == past(m, number + taken.any())[:16]) | ((number == 0) & ~past(m, taken.any())))
     m.d.comb += Cover(past(m, head.valid & ~head.ready) & head.valid & head.ready)
 
 
@@ -217,6 +223,47 @@ def sequencer(m, sequencer):
 @pytest.mark.parametrize(("mode", "depth"), [("bmc", 12), ("cover", 16)])
 def test_sequencer(mode, depth):
     prove(Sequencer(PARAMS), sequencer, "sequencer", depth, mode)
+
+
+# -- rows that wait ---------------------------------------------------------------------------------------------------
+def row_queue(m, queue):
+    """Jobs leave in the order and as they came: what a ring of slots would give."""
+    slots = [Signal(queue.i.payload.shape(), name=f"slot_{index}") for index in range(QUEUE_DEPTH)]
+    first, free, n_inside = Signal(range(QUEUE_DEPTH)), Signal(range(QUEUE_DEPTH)), Signal(range(QUEUE_DEPTH + 1))
+    comes, leaves = queue.i.valid & queue.i.ready, queue.o.valid & queue.o.ready
+    m.d.sync += [first.eq(first + leaves), free.eq(free + comes), n_inside.eq(n_inside + comes - leaves)]
+    for index, slot in enumerate(slots):
+        with m.If(comes & (free == index)):
+            m.d.sync += slot.eq(queue.i.payload)
+        m.d.comb += Assert(~queue.o.valid | (first != index) | (queue.o.payload == slot))
+    m.d.comb += [
+        Assert(queue.o.valid == (n_inside != 0)),
+        Assert(queue.i.ready == (n_inside != QUEUE_DEPTH)),
+        Cover(past(m, n_inside == QUEUE_DEPTH, 4) & (n_inside == 0)),
+    ]
+    stream_contract(m, queue)
+
+
+@pytest.mark.parametrize("mode", ["bmc", "cover"])
+def test_row_queue(mode):
+    prove(RowQueue(PARAMS), row_queue, "row_queue", 10, mode)
+
+
+# -- counters ---------------------------------------------------------------------------------------------------------
+def counters(m, counters):
+    """Each grows by its increment, and tells when that takes it beyond 64 bits, where no bench comes."""
+    beyond = []
+    for name, _ in counter_layout():
+        total = Signal(65, name=f"{name}_total")
+        m.d.comb += total.eq(counters.o[name] + past(m, counters.i[name]))
+        following = Mux(counters.i_clear, 0, total[:64])
+        m.d.comb += Assert(counters.o[name] == past(m, following))
+        beyond.append(total[64])
+    m.d.comb += Assert(counters.o_overflow == past(m, Cat(beyond).any()))
+
+
+def test_counters():
+    prove(Counters(PARAMS), counters, "counters", 2)
 
 
 # -- the list of survivors --------------------------------------------------------------------------------------------
