@@ -21,6 +21,7 @@ from hdp_hw import settings, tables, timing
 from hdp_hw.common.layouts import settings_layout
 from hdp_hw.configs import CONFIGS
 from hdp_hw.core.attention_core import AttentionCore
+from hdp_hw.driver.faults import CURES
 from hdp_hw.generate import ports_of, to_verilog
 from hdp_hw.packaging.self_test import self_test
 from hdp_hw.params import HdpParams
@@ -32,7 +33,7 @@ from tb.unit.test_mutations import MUTATIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
-BLOCK_FOLDERS = ("array", "approximation", "pruning", "core")  #: of hdp_hw, in the order of the verification table
+BLOCK_FOLDERS = ("array", "approximation", "pruning", "core", "shell")  #: in the order of the table
 
 
 def markdown(titles, rows):
@@ -197,6 +198,13 @@ def printed(module):
     return subprocess.run(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True
     ).stdout.splitlines()
+
+
+# -- troubleshooting --------------------------------------------------------------------------------------------------
+def cures():
+    """Bits of IRQ_STATUS that say that something failed."""
+    meaning = {field.name: field.desc for field in BY_NAME["IRQ_STATUS"].fields}
+    return markdown(["bit", "what happened", "cure"], [[code(bit), meaning[bit], cure] for bit, cure in CURES.items()])
 
 
 # -- verification -----------------------------------------------------------------------------------------------------
@@ -382,6 +390,7 @@ PARTS = {  #: {file: {name: function that returns lines}}
         "head_errors": head_errors,
     },
     "architecture.md": {"latencies": latencies, "bubbles": lambda: ["```", *printed("golden.core.timeline"), "```"]},
+    "troubleshooting.md": {"cures": cures},
     "verification.md": {"benches": benches, "system": system_tests, "model": model_tests},
 }
 PICTURES = {

@@ -11,9 +11,7 @@ import pytest
 
 from hdp_hw.configs import CONFIGS
 from hdp_hw.driver import Bounds, LayerSettings, MemoryMapped, trace
-from hdp_hw.driver.faults import CURES
 from hdp_hw.driver.memory_mapped import ArrayMemory
-from hdp_hw.register_map import BY_NAME
 from tb.lib.docs import code, markdown, part_of
 from tb.lib.fake_device import FakeCoprocessor
 
@@ -78,13 +76,7 @@ def fields_table(kind):
     return markdown(["field", "default", "meaning"], rows)
 
 
-def cures_table():
-    """Bits of IRQ_STATUS that fail a job."""
-    meaning = {field.name: field.desc for field in BY_NAME["IRQ_STATUS"].fields}
-    return markdown(["bit", "what happened", "cure"], [[code(bit), meaning[bit], cure] for bit, cure in CURES.items()])
-
-
-TABLES = {"layer": lambda: fields_table(LayerSettings), "bounds": lambda: fields_table(Bounds), "cures": cures_table}
+TABLES = {"layer": lambda: fields_table(LayerSettings), "bounds": lambda: fields_table(Bounds)}
 
 
 @pytest.mark.parametrize("name", TABLES)
