@@ -40,6 +40,10 @@ class NoAnswer(HdpError):
     """The co-processor did not do in time what it was asked to do."""
 
 
+class BusError(HdpError):
+    """There is no register or memory at an address, or it refuses the access."""
+
+
 class UnsupportedCore(HdpError):
     """What answers is no co-processor that this driver supports."""
 

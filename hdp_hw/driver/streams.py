@@ -27,8 +27,9 @@ class StreamPorts:
 
     def encode(self, beats):
         """uint8 [n, beat_bytes] of n beats, tuples with a value for each field: an integer, or an array of them."""
-        columns = zip(*beats) if beats else [()] * len(self.fields)
-        return np.concatenate([_to_bytes(list(x), width) for x, width in zip(columns, self.fields.values())], 1)
+        if not beats:
+            return np.zeros((0, self.beat_bytes), np.uint8)
+        return np.concatenate([_to_bytes(list(x), width) for x, width in zip(zip(*beats), self.fields.values())], 1)
 
     def decode(self, stored):
         """``{field: uint8 [n, bytes]}`` of beats stored in uint8 [n, beat_bytes]; see :func:`to_integers`."""

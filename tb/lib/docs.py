@@ -33,7 +33,7 @@ from tb.unit.test_mutations import MUTATIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
-BLOCK_FOLDERS = ("array", "approximation", "pruning", "core", "shell")  #: in the order of the table
+BLOCK_FOLDERS = ("array", "approximation", "pruning", "core", "shell", "boards")  #: in the order of the table
 
 
 def markdown(titles, rows):

@@ -21,6 +21,8 @@ SCOPE = {"In": In, "Out": Out, "signed": signed, "unsigned": unsigned, "data": d
 
 #: Arguments that a constructor takes beside the parameters.
 EXAMPLES = {
+    "BoardDemo": {"divisor": 4, "n_bytes": 4096},
+    "BoardMemory": {"n_bytes": 4096},
     "Drain": {"sums_layout": unsigned(8)},
     "OperandBuffer": {"n_heads": 3, "n_words": PARAMS.max_words, "word_width": PARAMS.lanes * PARAMS.digit_width},
     "OperandSelect": {"side": "left"},
@@ -28,6 +30,8 @@ EXAMPLES = {
     "ReadArbiter": {"n": 2},
     "Reciprocal": {"width": PARAMS.seq_width},
     "RowAccumulator": {"term_width": 8, "width": PARAMS.context_width},
+    "UartReceiver": {"divisor": 4},
+    "UartTransmitter": {"divisor": 4},
     "WriteArbiter": {"n": 2},
 }
 
@@ -45,7 +49,7 @@ def public_classes(path):
 
 FILES = [
     path
-    for folder in ("array", "approximation", "pruning", "core", "shell")
+    for folder in ("array", "approximation", "pruning", "core", "shell", "boards")
     for path in sorted((ROOT / "hdp_hw" / folder).glob("*.py"))
     if public_classes(path)
 ]
@@ -56,7 +60,8 @@ def load(path):
     module = importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
     name = "".join(word.capitalize() for word in path.stem.split("_"))
     component = getattr(module, name)
-    return module, component, component(PARAMS, **EXAMPLES.get(name, {}))
+    params = [PARAMS] if "params" in inspect.signature(component).parameters else []
+    return module, component, component(*params, **EXAMPLES.get(name, {}))
 
 
 def sections_of(documented):

@@ -180,6 +180,29 @@ MUTATIONS = [
         "(pending.as_value() | self.i_events.as_value()) & ~cleared.as_value()",
         "tb.unit.test_register_bank",
     ),
+    ("hdp_hw/boards/uart_receiver.py", "self.divisor // 2 - 1", "self.divisor - 1", "tb.unit.test_uart_receiver"),
+    (
+        "hdp_hw/boards/uart_transmitter.py",
+        "left.eq(FRAME_BITS)",
+        "left.eq(FRAME_BITS - 1)",
+        "tb.unit.test_uart_transmitter",
+    ),
+    ("hdp_hw/boards/frame_receiver.py", "match_detected & ~escaped", "match_detected", "tb.unit.test_frame_receiver"),
+    ("hdp_hw/boards/frame_transmitter.py", "special & ~escaping", "special", "tb.unit.test_frame_transmitter"),
+    ("hdp_hw/boards/host_link.py", "status.eq(done_status)", "status.eq(Status.OK)", "tb.unit.test_host_link"),
+    (
+        "hdp_hw/boards/axi_lite_manager.py",
+        "port.wvalid.eq(access.p.write & ~outside)",
+        "port.wvalid.eq(access.p.write)",
+        "tb.unit.test_axi_lite_manager",
+    ),
+    (
+        "hdp_hw/boards/board_memory.py",
+        "reading & advance & ~host_reads",
+        "reading & advance",
+        "tb.unit.test_board_memory",
+    ),
+    ("hdp_hw/boards/board_demo.py", "result.error.eq(nowhere)", "result.error.eq(0)", "tb.unit.test_board_demo"),
 ]
 
 
