@@ -1,13 +1,14 @@
 # Thin lines over Python: what each does is in the file it calls.
 PYTHON ?= python3
 CONFIG ?= tiny
+BOARD ?= ulx3s
 PYTEST_ARGS ?=
 PARAMETERS := TILE LANES DIGIT_WIDTH MAX_HEAD_DIM MAX_SEQ_LEN
 OVERRIDES = $(foreach name,$(PARAMETERS),$(if $($(name)),$(name)=$($(name))))
 SETUP = $(PYTHON) tools/setup.py
 RUN = .venv/bin/python -m
 
-.PHONY: help verilog configs test test-slow formal registers lint bench bench-layer profile faults synth clean
+.PHONY: help verilog configs test test-slow formal registers lint bench bench-layer profile faults synth board clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -61,6 +62,10 @@ profile: ## does pruning pay for MODEL=minilm with DATA=FILE? (PROFILE_ARGS=...)
 synth: ## resources and clock frequency of CONFIG on an ECP5
 	@$(SETUP) synth
 	@$(RUN) hdp_hw synth $(CONFIG) $(OVERRIDES)
+
+board: ## the demonstration's bitstream for BOARD=ulx3s, or what Vivado takes for BOARD=arty_a7
+	@$(SETUP) synth
+	@$(RUN) hdp_hw board $(BOARD) $(if $(filter ulx3s,$(BOARD)),--build)
 
 clean: ## remove what was built; .venv stays
 	rm -rf build

@@ -92,6 +92,13 @@ def main(argv=None):
     command.add_argument("--seeds", type=int, nargs="+", default=[1], help="of place and route (default: 1)")
     command.set_defaults(run=synth)
 
+    command = commands.add_parser("board", help="write the demonstration for a board, and build its bitstream")
+    command.add_argument("board", metavar="BOARD", help="ulx3s (LFE5U-85F) or arty_a7 (XC7A100T)")
+    command.add_argument("--config", default="tiny", help="default: tiny")
+    command.add_argument("--baud", type=int, default=1_000_000, help="of the serial line (default: 1000000)")
+    command.add_argument("--build", action="store_true", help="build the bitstream, with open tools (ulx3s)")
+    command.set_defaults(run=board)
+
     command = commands.add_parser("registers", help="write what is made from hdp_hw/registers.rdl")
     command.add_argument("--check", action="store_true", help="write nothing; fail if a file is not up to date")
     command.set_defaults(run=registers)
@@ -262,6 +269,19 @@ def synth(arguments):
         synthesise(label, params, arguments.device, arguments.speed, arguments.seeds)
     except SynthesisError as error:
         print(f"hdp-hw synth: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def board(arguments):
+    """hdp-hw board: see hdp_hw.bitstream."""
+    from hdp_hw.bitstream import build
+    from hdp_hw.synth import SynthesisError
+
+    try:
+        build(arguments.board, load_config(arguments.config)[1], arguments.baud, arguments.build)
+    except SynthesisError as error:
+        print(f"hdp-hw board: {error}", file=sys.stderr)
         return 1
     return 0
 

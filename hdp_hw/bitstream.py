@@ -1,0 +1,80 @@
+"""Writes what a board's tools take, and has them build the bitstream where they are open."""
+
+import hashlib
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from hdp_hw.boards.arty_a7 import ArtyA7
+from hdp_hw.boards.ulx3s import Ulx3s
+from hdp_hw.params import ParameterError
+from hdp_hw.synth import DIGIT_PRODUCT, SynthesisError
+
+BOARDS = {"ulx3s": Ulx3s, "arty_a7": ArtyA7}
+TOOLS = ("yosys", "nextpnr-ecp5", "ecppack")  #: of an ECP5, in YoWASP's packages with a prefix
+MAP = "digit_product.map"  #: not .v: the platform would read that as a part of the design
+OPTIONS = {
+    "script_after_read": f"hierarchy -top top; proc; wreduce t:$mul; techmap -autoproc -map {MAP} t:$mul",
+    "nextpnr_opts": "--seed 1",
+}
+
+
+def prepare(board, params, baud):
+    """``(BoardTop, BuildPlan)`` of a board. Raises ParameterError; SynthesisError without amaranth-boards."""
+    if board not in BOARDS:
+        raise ParameterError("board", board, ", ".join(BOARDS))
+    top = BOARDS[board](params, baud)
+    try:
+        platform = top.platform()
+    except ModuleNotFoundError:
+        raise SynthesisError("amaranth-boards is not installed: pip install 'hdp-hw[synth]'") from None
+    if not top.open_tools:
+        return top, platform.prepare(top, "top")
+    platform.add_file(MAP, DIGIT_PRODUCT.read_text())
+    return top, platform.prepare(top, "top", **OPTIONS)
+
+
+def build(board, params, baud, bitstream, folder=Path("build", "board"), say=print):
+    """Write the files of a board to ``<folder>/<board>``, and with ``bitstream`` build ``top.bit`` from them.
+
+    Raises ParameterError, and SynthesisError if a tool is missing or fails, or there are none.
+    """
+    top, plan = prepare(board, params, baud)
+    folder = folder / board
+    if folder.exists():
+        for old in folder.iterdir():
+            old.unlink()
+    plan.extract(folder)
+    say(f"{folder}: {', '.join(sorted(map(str, plan.files)))}")
+    if not bitstream:
+        return
+    if not top.open_tools:
+        raise SynthesisError(f"there are no open tools for {board}: run Vivado on top.tcl in {folder}")
+    say("synthesis, place and route: some minutes; top.rpt and top.tim in that folder tell how far it is")
+    programs = {tool: Path(sys.executable).with_name(f"yowasp-{tool}") for tool in TOOLS}
+    for tool, program in programs.items():
+        if not program.exists():
+            raise SynthesisError(f"yowasp-{tool} is not installed: make board, or python3 tools/setup.py synth")
+    environment = {tool.replace("-", "_").upper(): str(program) for tool, program in programs.items()}
+    log = folder / "build.log"
+    with open(log, "w") as output:
+        run = subprocess.run(
+            ["sh", "build_top.sh"], cwd=folder, env=os.environ | environment, stdout=output, stderr=output, check=False
+        )
+    if run.returncode:
+        raise SynthesisError(f"the build failed; the end of {log}:\n{log.read_text()[-2000:]}")
+    say(summary((folder / "top.tim").read_text()))
+    content = (folder / "top.bit").read_bytes()
+    say(f"{folder / 'top.bit'}: {len(content):,} bytes, sha256 {hashlib.sha256(content).hexdigest()}")
+
+
+def summary(log):
+    """Use of the device and clock frequency, of nextpnr's log."""
+    kinds = ("TRELLIS_COMB", "TRELLIS_FF", "DP16KD", "MULT18X18D")
+    lines = [re.search(rf"{kind}: +(\d+)/ *(\d+)", log) for kind in kinds]
+    used = ", ".join(f"{int(line[1]):,} of {int(line[2]):,} {kind}" for kind, line in zip(kinds, lines) if line)
+    clock = re.findall(r"Max frequency for clock *'([^']+)': ([\d.]+) MHz \((\w+) at ([\d.]+) MHz\)", log)
+    clocks = [f"{name}: {mhz} MHz ({verdict} at {target} MHz)" for name, mhz, verdict, target in dict.fromkeys(clock)]
+    return "\n".join([used, *clocks[-1:]])
