@@ -96,6 +96,7 @@ def test_vivado_scripts(tmp_path):
         assert command in called
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not YOSYS.exists(), reason="yosys is not installed: python3 tools/setup.py synth")
 def test_arty_links(tmp_path):
     """Every cell of the Arty's design is one of Xilinx's or of the design, with ports that it has."""
