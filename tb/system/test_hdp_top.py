@@ -22,7 +22,7 @@ from tb.lib.axi_memory import Memory, ReadChecker, ReadModel, ReadTiming, serve_
 from tb.lib.axi_write_memory import WriteChecker, WriteModel, WriteTiming, serve_writes
 from tb.lib.faulty_core import FaultyCore
 from tb.lib.lockstep import start
-from tb.lib.simulation import simulate
+from tb.lib.simulation import SIMULATORS, simulate
 from tb.lib.top_bench import TopBench, TopJob
 
 CONFIG, _, OVERRIDES = os.environ.get("HDP_CONFIG", "tiny").partition(" ")
@@ -75,14 +75,14 @@ async def wait_for_end(bench, timeout=60_000):
     return happened
 
 
-async def run(bench, job, events=("job_done",)):
+async def run(bench, job, events=("job_done",), **timeout):
     """Run a job and compare output, records, traffic and, unless the memory stalls, clock cycles with golden models."""
     names = ("BYTES_READ", "BYTES_UNMASKED", "TILES_KEPT", "HEADS", "CYCLES")
     before = {name: await bench.counter(name) for name in names}
     places = bench.place(job)
     await bench.program(job, places)
     await bench.start()
-    happened = await wait_for_end(bench)
+    happened = await wait_for_end(bench, **timeout)
     results = job.results(bench.params)
     fallback = {"fallback"} if any(result.verdict == Verdict.FALLBACK for result in results) else set()
     assert happened == set(events) | fallback, f"events {happened}"
@@ -287,8 +287,8 @@ async def real_layer(dut):
     heads = [head.cropped(int(os.environ.get("HDP_SEQ_LEN", "32"))) for head in heads]
     assert len(heads) == 12
     threshold, _ = threshold_for_share(heads, Rule.MASS, 0.25, PARAMS)
-    await run(bench, layer(heads, threshold=threshold, compensate=True, table=True))
-    await run(bench, layer(heads[:2], rule=Rule.DENSE))
+    await run(bench, layer(heads, threshold=threshold, compensate=True, table=True), timeout=400_000)
+    await run(bench, layer(heads[:2], rule=Rule.DENSE), timeout=400_000)
 
 
 # -- pytest ------------------------------------------------------------------------------------------------------------
@@ -341,8 +341,9 @@ def test_other_tops(config):
 
 
 @pytest.mark.slow
-def test_whole_layer_at_128():
-    simulate_top("tiny", "verilator", ["real_layer"], "layer", HDP_SEQ_LEN="128")
+@pytest.mark.parametrize("simulator", SIMULATORS)
+def test_whole_layer_at_128(simulator):
+    simulate_top("tiny", simulator, ["real_layer"], "layer", HDP_SEQ_LEN="128")
 
 
 @pytest.mark.slow
