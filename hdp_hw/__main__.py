@@ -53,7 +53,7 @@ def main(argv=None):
 
     command = commands.add_parser("compare", help="accuracy against net saving, of HDP and its peers, on a model")
     command.add_argument("model", metavar="MODEL", help="a folder of Hugging Face, an installed package, or minilm")
-    command.add_argument("--data", metavar="FILE", required=True, help="examples: .tsv, .csv, .txt or .npz")
+    command.add_argument("--data", metavar="FILE", help="examples: .tsv, .csv, .txt or .npz (default: built-in ones)")
     command.add_argument("--examples", metavar="N", type=int, default=100, help="examples to measure (default: 100)")
     command.add_argument("--max-tokens", metavar="N", type=int, help="cut texts (default: what the array holds)")
     command.add_argument("--timed", metavar="N", type=int, default=20, help="inputs to predict cycles of (default: 20)")

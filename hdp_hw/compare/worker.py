@@ -23,12 +23,13 @@ SEED = 0  #: of the choice of examples
 class Job:
     """What all points of a comparison share: a model and a file of examples, as every process finds them.
 
-    max_tokens : texts are cut to these; examples : that are measured, at most; timed_inputs : inputs whose clock
-    cycles are predicted; params : of the array; settings : a settings file of HDP for this model, if any.
+    data : the file, None for examples that are built in; max_tokens : texts are cut to these; examples : that are
+    measured, at most; timed_inputs : inputs whose clock cycles are predicted; params : of the array; settings : a
+    settings file of HDP for this model, if any.
     """
 
     model: str
-    data: str
+    data: str | None
     max_tokens: int
     examples: int
     timed_inputs: int

@@ -4,6 +4,7 @@ import csv
 import html
 import json
 import os
+import re
 
 import numpy as np
 import pytest
@@ -15,14 +16,15 @@ from hdp_hw.__main__ import main
 from hdp_hw.compare import command
 from hdp_hw.compare.cache import Cache
 from hdp_hw.compare.command import CompareError, compare
-from hdp_hw.compare.records import Record, best, best_of_curves, findings
-from hdp_hw.compare.report import COLORS
+from hdp_hw.compare.records import Record, best, best_of_curves, findings, percent
+from hdp_hw.compare.report import BUDGET, COLORS
 from hdp_hw.compare.sweep import Point, points
 from hdp_hw.compare.worker import Job, evaluate, method_of, prepare
 from hdp_hw.configs import CONFIGS
 from hdp_hw.driver.layer import LayerSettings, save_layers
 from hdp_hw.params import ParameterError
 from tb.lib.tiny_model import write_model, write_pairs
+from tb.model.test_report import PROBE, chromium  # noqa: F401 - a fixture
 
 FIELDS = {
     "method", "parameters", "metric", "dense_metric", "loss", "stderr", "label_flips", "pruned_share", "net_saving",
@@ -130,6 +132,19 @@ def test_record_is_what_the_method_does(folder, made):
     assert record.work.net_saving == method.work.net_saving and record.work.texts(1) == len(prepared.task.inputs)
 
 
+def test_chromium_shows_the_page(folder, made, chromium, tmp_path):  # noqa: F811
+    """The findings, curves of HDP and of its peers, the ranking's rows, and the masks over tokens."""
+    records, file = made[0], tmp_path / "compare.html"
+    file.write_text((folder / "one" / "pairs.html").read_text().replace("</body>", PROBE + "</body>"))
+    seen = json.loads(html.unescape(re.search("<title>(.*?)</title>", chromium("--dump-dom", file.as_uri()), re.S)[1]))
+    assert len(seen["svg"]) >= 3 and all(width > 200 and height > 100 for width, height in seen["svg"])
+    assert all(sentence in " ".join(seen["lead"].split()) for sentence in findings(records))
+    visible = [text for text, width, height in seen["rows"] if width and height]
+    for curve, record in best_of_curves(records, BUDGET).items():
+        assert any(text.startswith(curve) and percent(record.work.net_saving) in text for text in visible)
+    assert seen["strong"] and seen["overflow"] <= 0
+
+
 def test_a_second_run_evaluates_nothing(folder, made, monkeypatch):
     monkeypatch.setattr(command, "executor", None)
     said = []
@@ -155,6 +170,11 @@ def test_a_killed_run_goes_on_where_it_was(folder, made, tmp_path):
 def test_results_of_another_job_do_not_count(folder, made, change):
     cache = Cache(folder / "one" / "pairs.jsonl", job_of(folder, **change))
     assert len(cache.results) == 25 and not any(cache.get(point) for point in points())
+
+
+def test_built_in_examples(folder):
+    prepared = prepare(job_of(folder, data=None))
+    assert prepared.task.name == "passages" and len(prepared.dense) == len(prepared.task.labels) >= 2
 
 
 def test_results_on_other_data_do_not_count(folder, made, tmp_path):
