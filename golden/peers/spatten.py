@@ -99,10 +99,11 @@ class SpAtten(Method):
 
 
 def ratios(average, slope, first, n_layers):
-    """Ratio of each layer: 0 for the ``first`` share of them, one at least, then rising."""
+    """Ratio of each layer: 0 for the first ones, the ``first`` share, one at least; then rising, or the average."""
     n_first = min(n_layers, max(1, round(first * n_layers)))
-    rising = np.linspace(average * (1 - slope), average * (1 + slope), n_layers - n_first)
-    return np.concatenate([np.zeros(n_first), rising])
+    n_pruning = n_layers - n_first
+    slopes = np.linspace(-slope, slope, n_pruning) if n_pruning > 1 else np.zeros(n_pruning)
+    return np.concatenate([np.zeros(n_first), average * (1 + slopes)])
 
 
 def survivors(scores, alive, ratio):

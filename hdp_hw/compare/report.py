@@ -25,6 +25,7 @@ COLORS = {
     "SpAtten tokens, dropped": "#f0ad6b",
     "SpAtten heads": "#b34700",
     "SpAtten values": "#e3b341",
+    "SpAtten tokens, heads, values": "#8a5a00",
     "A3": "#cf222e",
     "Energon": "#bf3989",
     "DynaTran": "#1a7f7f",

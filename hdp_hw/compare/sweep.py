@@ -5,16 +5,18 @@ from dataclasses import dataclass
 RULES = {
     "row_threshold": (-0.9, -0.7, -0.5, -0.3, -0.1, 0.1, 0.3),
     "margin": (4.0, 2.5, 1.5, 1.0, 0.6, 0.3),
-    "mass": (0.25, 0.5, 1.0, 1.7, 3.0, 6.0),
+    "mass": (0.25, 0.5, 1.0, 1.7, 3.0, 6.0, 12.0),
 }
 HEADS = (0.05, 0.1, 0.2, 0.3)  #: share of the heads that are to be pruned, with blocks by the mass rule
-MASS = (0.98, 0.95, 0.9, 0.8, 0.7, 0.6, 0.5)
-TOKENS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
+MASS = (0.98, 0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2)
+TOKENS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
 VALUES = (0.3, 0.5, 0.7, 0.8, 0.9)
-A3 = ((1.0, 1.0), (1.0, 5.0), (0.5, 1.0), (0.5, 5.0), (0.25, 5.0), (0.125, 10.0))  #: steps, percent
-ALPHA = (-0.8, -0.6, -0.4, -0.2, 0.0, 0.2, 0.4)
-TAU = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3)
-PROBABILITY = (0.0005, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1)
+#: Shares of tokens, heads and values.
+SPATTEN = ((0.05, 0.05, 0.3), (0.1, 0.05, 0.5), (0.2, 0.1, 0.5), (0.4, 0.1, 0.7), (0.6, 0.1, 0.7), (0.6, 0.3, 0.8))
+A3 = ((1.0, 1.0), (1.0, 5.0), (0.7, 5.0), (0.5, 1.0), (0.5, 5.0), (0.25, 5.0), (0.125, 10.0))  #: steps, percent
+ALPHA = (-0.8, -0.6, -0.4, -0.3, -0.2, -0.1, 0.0, 0.2, 0.4)
+TAU = (0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3)
+PROBABILITY = (0.0005, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1)
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,10 @@ def points(settings=None):
         swept += [Point.of(curve, "spatten", tokens=share, drop=drop) for share in TOKENS]
     swept += [Point.of("SpAtten heads", "spatten", heads=share) for share in HEADS]
     swept += [Point.of("SpAtten values", "spatten", values=share) for share in VALUES]
+    swept += [
+        Point.of("SpAtten tokens, heads, values", "spatten", tokens=tokens, heads=heads, values=values, drop=False)
+        for tokens, heads, values in SPATTEN
+    ]
     swept += [Point.of("A3", "a3", steps=steps, percent=percent) for steps, percent in A3]
     swept += [Point.of("Energon", "energon", alpha=alpha) for alpha in ALPHA]
     swept += [Point.of("DynaTran", "dynatran", tau=tau) for tau in TAU]

@@ -127,7 +127,7 @@ def test_masks_are_what_took_part():
 def test_spatten_ratios():
     np.testing.assert_allclose(ratios(0.2, 0.5, 0.15, 6), [0, 0.1, 0.15, 0.2, 0.25, 0.3])
     np.testing.assert_allclose(ratios(0.2, 0.5, 0.3, 6), [0, 0, 0.1, 0.1 + 0.2 / 3, 0.1 + 0.4 / 3, 0.3])
-    np.testing.assert_allclose(ratios(0.2, 0.5, 0.15, 2), [0, 0.1])
+    np.testing.assert_allclose(ratios(0.2, 0.5, 0.15, 2), [0, 0.2])
     np.testing.assert_allclose(ratios(0.2, 0.5, 0.15, 1), [0])
 
 
