@@ -6,7 +6,7 @@
 3. Weight of a layer: squared error of the model's outputs, over that of the layer alone, when this layer alone prunes.
 4. For a price of a cycle, every head takes the choice with the least weighted error + price * cycles. Prices for which
    the dense rule would take 1.5 to 7 times the cycles are tried on the calibration half. Loss rises with the price, but
-   what is measured scatters: the isotonic fit says which losses are allowed, and the highest such price wins.
+   what is measured scatters: the highest price wins at which its isotonic fit, one standard error added, is allowed.
 
 The other half of the examples, which none of this has seen, says what the settings cost.
 """
@@ -86,7 +86,8 @@ def find(task, params, max_loss, rules, n_sample, steps, jobs, say):
         if comparison.loss - 2 * comparison.stderr > max_loss:
             break  # and so would all that follow
     losses = isotonic([trial.comparison.loss for trial in trials])
-    return trials[max((index for index, loss in enumerate(losses) if loss <= max_loss), default=0)]
+    bounds = [loss + trial.comparison.stderr for loss, trial in zip(losses, trials)]
+    return trials[max((index for index, bound in enumerate(bounds) if bound <= max_loss), default=0)]
 
 
 def price_for(choices, weights, share):

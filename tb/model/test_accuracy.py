@@ -9,7 +9,7 @@ import pytest
 
 from golden.models import EXTRA, load_model, softmax_attention
 from golden.models.checkpoint import WEIGHTS
-from golden.tasks import compare, load_task
+from golden.tasks import Comparison, compare, load_task
 from golden.tasks.fidelity import Fidelity
 from hdp_hw.__main__ import main
 from hdp_hw.accuracy import calibrate, choices, profile, search
@@ -164,6 +164,16 @@ def test_search_stays_within_the_allowed_loss(place):
         assert comparison.loss <= max_loss
         assert search.measure(texts, found[max_loss].layers, PARAMS).comparison == comparison
     assert 1 <= found[0.005].speedup < found[0.05].speedup
+
+
+def test_search_adds_the_standard_error(place, monkeypatch):
+    """The fourth trial's bound is 0.04, the last one's 0.06, at the same loss."""
+    measured = [(0.0, 0.0), (0.01, 0.01), (0.0, 0.02), (0.02, 0.02), (0.02, 0.04)]
+    trials = [search.Trial([], Comparison(9, 0.5, 0.5, *each, 0), [], PARAMS) for each in measured]
+    left = iter(trials)
+    monkeypatch.setattr(search, "measure", lambda *_: next(left))
+    monkeypatch.setattr(search.Trial, "__str__", lambda trial: "")
+    assert search.find(place.calibration, PARAMS, 0.045, (Rule.MASS,), 2, 4, 1, lambda line: None) is trials[3]
 
 
 @pytest.mark.parametrize(
