@@ -82,6 +82,7 @@ def main(argv=None):
     command = commands.add_parser("profile", help="what pruning saves and costs for a model, and whether it pays")
     add_workplace(command)
     command.add_argument("--settings", metavar="FILE", help="of hdp-hw calibrate (default: calibrated first)")
+    command.add_argument("--timed", metavar="N", type=int, default=8, help="inputs to predict cycles of (default: 8)")
     command.add_argument("-o", "--output", metavar="DIR", type=Path, default=Path("build", "profile"))
     command.set_defaults(run=profile)
 

@@ -25,6 +25,8 @@ def calibrate(arguments, command):
 
 def profile(arguments, command):
     """Judge settings, which are found first unless there are some, and write JSON and a page."""
+    if arguments.timed < 1:
+        raise ParameterError("timed", arguments.timed, "1 or more")
     max_loss, place = share_of(arguments.max_loss), _workplace(arguments)
     if arguments.settings:
         layers = layers_of(arguments.settings, place.validation.model.encoder.n_layers)
@@ -32,7 +34,7 @@ def profile(arguments, command):
     else:
         judged = find_settings(place, max_loss, *_search(arguments))[1]
     say("clock cycles and bytes")
-    result = find_profile(place, judged, max_loss)
+    result = find_profile(place, judged, max_loss, arguments.timed)
     name = f"{place.validation.model.name}-{place.validation.name}"
     path = write(result, arguments.output, name)
     print(result.text())

@@ -9,8 +9,6 @@ from hdp_hw.accuracy.cost import Cost, measure_cost, spread
 from hdp_hw.accuracy.search import Trial
 from hdp_hw.settings import Verdict
 
-COST_INPUTS = 8  #: whose clock cycles and bytes are predicted, of evenly spread lengths
-
 
 @dataclass(frozen=True, eq=False)
 class Profile:
@@ -87,9 +85,12 @@ class Profile:
         return "\n".join([*lines, "", self.verdict()])
 
 
-def profile(place, trial, max_loss):
-    """Profile of a Trial on the validation half of a Workplace."""
-    inputs = spread(place.validation.inputs, COST_INPUTS)
+def profile(place, trial, max_loss, n_timed=8):
+    """Profile of a Trial on the validation half of a Workplace.
+
+    n_timed : inputs whose clock cycles and bytes are predicted, of evenly spread lengths.
+    """
+    inputs = spread(place.validation.inputs, n_timed)
     meter = measure_cost(place.validation.model, inputs, trial.layers, place.params)
     kept = np.array([np.mean([each.kept_shares for each in counts], 0) for counts in trial.counts])
     verdicts = [np.array([each.verdicts for each in counts]) for counts in trial.counts]

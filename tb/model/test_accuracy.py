@@ -218,12 +218,16 @@ def test_calibrate_writes_settings_that_the_driver_takes(tmp_path, capsys):
 
     pytest.importorskip("matplotlib", reason="the `plots` extra is not installed")
     folder = tmp_path / "profile"
-    assert run("profile", model, "--data", pairs, "--settings", output, "--max-loss", "20%", "-o", folder) == 0
+    options = ["--settings", output, "--max-loss", "20%", "-o", folder]
+    assert run("profile", model, "--data", pairs, *options, "--timed", 2) == 0
     facts = json.loads((folder / "model-pairs.json").read_text())
     printed = capsys.readouterr().out
     assert facts["verdict"] in printed and facts["verdict"].split("&")[0] in (folder / "model-pairs.html").read_text()
     assert facts["n"] == 20 and np.shape(facts["kept"]) == np.shape(facts["pruned"]) == (2, 2)
+    assert len(facts["lengths"]) == 2
     assert facts["pays"] == (facts["speedup"] > 1 and facts["loss"] <= 0.2)
+    assert run("profile", model, "--data", pairs, *options, "--timed", 0) in (1, 2)
+    assert "parameter timed = 0 is not legal; legal: 1 or more" in capsys.readouterr().err
 
 
 def test_profile_counts(place):
