@@ -1,5 +1,6 @@
 """Settings of a model that are found on half of the examples and judged on the other half."""
 
+import time
 from dataclasses import dataclass, replace
 
 from golden.models import load_model
@@ -47,8 +48,10 @@ def calibrate(place, max_loss, rules, n_sample, steps, jobs, say):
 
 def judge(place, layers, jobs, say):
     """Trial of LayerSettings on the validation half."""
-    say(f"validation on {len(place.validation.labels)} other examples")
-    return measure(place.validation, layers, place.params, jobs)
+    start = time.monotonic()
+    trial = measure(place.validation, layers, place.params, jobs)
+    say(f"validation on {len(place.validation.labels)} other examples: {time.monotonic() - start:.1f} seconds")
+    return trial
 
 
 def bounded(trial):
