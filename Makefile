@@ -8,7 +8,7 @@ OVERRIDES = $(foreach name,$(PARAMETERS),$(if $($(name)),$(name)=$($(name))))
 SETUP = $(PYTHON) tools/setup.py
 RUN = .venv/bin/python -m
 
-.PHONY: help verilog configs test test-slow formal registers lint bench bench-layer profile faults synth board clean
+.PHONY: help verilog configs test test-slow formal registers lint bench bench-layer profile faults synth tiles board clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -59,9 +59,13 @@ profile: ## does pruning pay for MODEL=minilm with DATA=FILE? (PROFILE_ARGS=...)
 	@$(SETUP) models
 	@$(RUN) hdp_hw profile $(or $(MODEL),minilm) $(if $(DATA),--data $(DATA)) $(PROFILE_ARGS)
 
-synth: ## resources and clock frequency of CONFIG on an ECP5
+synth: ## resources and clock frequency of CONFIG on DEVICE (SYNTH_ARGS="--seeds 1 2 3")
 	@$(SETUP) synth
-	@$(RUN) hdp_hw synth $(CONFIG) $(OVERRIDES)
+	@$(RUN) hdp_hw synth $(CONFIG) $(OVERRIDES) $(if $(DEVICE),--device $(DEVICE)) $(SYNTH_ARGS)
+
+tiles: ## arrays of eight sizes on an ECP5, for the table of docs/synthesis.md (SYNTH_ARGS=...)
+	@$(SETUP) synth
+	@$(RUN) hdp_hw tiles $(SYNTH_ARGS)
 
 board: ## the demonstration's bitstream for BOARD=ulx3s, or what Vivado takes for BOARD=arty_a7
 	@$(SETUP) synth

@@ -86,12 +86,22 @@ def main(argv=None):
     command.add_argument("-o", "--output", metavar="DIR", type=Path, default=Path("build", "profile"))
     command.set_defaults(run=profile)
 
-    command = commands.add_parser("synth", help="synthesise, place and route a core for an ECP5")
+    command = commands.add_parser("synth", help="synthesise a core; for an ECP5, place and route it too")
     add_config(command)
-    command.add_argument("--device", default="LFE5U-85F", help="default: LFE5U-85F")
-    command.add_argument("--speed", type=int, default=6, help="speed grade, 6 to 8 (default: 6, the slowest)")
-    command.add_argument("--seeds", type=int, nargs="+", default=[1], help="of place and route (default: 1)")
+    devices = "LFE5U-25F, LFE5U-45F or LFE5U-85F (default), placed and routed; xc7, xcup, ice40 or gw2a, synthesised"
+    command.add_argument("--device", default="LFE5U-85F", help=devices)
+    command.add_argument("--speed", type=int, default=6, help="grade of an ECP5, 6 to 8 (default: 6, the slowest)")
+    command.add_argument("--seeds", type=int, nargs="*", default=[1], help="of place and route (default: 1)")
+    command.add_argument("--limit", metavar="MINUTES", type=float, default=60, help="for each seed (default: 60)")
+    command.add_argument("--publish", action="store_true", help="put the record into docs/synthesis.json")
     command.set_defaults(run=synth)
+
+    command = commands.add_parser("tiles", help="synthesise arrays of several sizes, for docs/synthesis.json")
+    command.add_argument("--device", default="LFE5U-85F", help="an ECP5 (default: LFE5U-85F)")
+    command.add_argument("--speed", type=int, default=6, help="as in hdp-hw synth (default: 6)")
+    command.add_argument("--seeds", type=int, nargs="*", default=[1], help="of place and route (default: 1)")
+    command.add_argument("--limit", metavar="MINUTES", type=float, default=30, help="for each seed (default: 30)")
+    command.set_defaults(run=tiles)
 
     command = commands.add_parser("board", help="write the demonstration for a board, and build its bitstream")
     command.add_argument("board", metavar="BOARD", help="ulx3s (LFE5U-85F) or arty_a7 (XC7A100T)")
@@ -264,12 +274,29 @@ def accuracy_command(arguments, name):
 def synth(arguments):
     """hdp-hw synth: see hdp_hw.synth."""
     from hdp_hw.synth import SynthesisError, synthesise
+    from hdp_hw.synth.published import publish
 
     label, params = config_of(arguments)
+    target = arguments.device, arguments.speed, arguments.seeds
     try:
-        synthesise(label, params, arguments.device, arguments.speed, arguments.seeds)
+        record = synthesise(label, params, *target, limit=60 * arguments.limit)
     except SynthesisError as error:
         print(f"hdp-hw synth: {error}", file=sys.stderr)
+        return 1
+    if arguments.publish:
+        publish(record)
+    return 0
+
+
+def tiles(arguments):
+    """hdp-hw tiles: see hdp_hw.synth.published."""
+    from hdp_hw.synth import SynthesisError
+    from hdp_hw.synth.published import compare_sizes
+
+    try:
+        compare_sizes(arguments.device, arguments.speed, arguments.seeds, 60 * arguments.limit)
+    except SynthesisError as error:
+        print(f"hdp-hw tiles: {error}", file=sys.stderr)
         return 1
     return 0
 

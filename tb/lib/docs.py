@@ -27,6 +27,7 @@ from hdp_hw.packaging.self_test import self_test
 from hdp_hw.params import HdpParams
 from hdp_hw.register_map import BY_NAME
 from hdp_hw.shell.hdp_top import HdpTop
+from hdp_hw.synth import published
 from tb.lib.waves import draw, run_icarus, traced, tracing
 from tb.model import test_approximation, test_attention_core
 from tb.unit.test_mutations import MUTATIONS
@@ -259,6 +260,17 @@ def system_tests():
     return markdown(["test", "what"], rows)
 
 
+# -- synthesis --------------------------------------------------------------------------------------------------------
+def synthesised():
+    """Resources and clock of configurations, of the published records."""
+    return markdown(published.CONFIG_TITLES, published.config_rows(published.read(DOCS / "synthesis.json")))
+
+
+def array_sizes():
+    """Arrays of several sizes, of the published records."""
+    return markdown(published.SIZE_TITLES, published.size_rows(published.read(DOCS / "synthesis.json")))
+
+
 # -- the example of integration.md ------------------------------------------------------------------------------------
 def example():
     """The Verilog module that integration.md shows."""
@@ -392,6 +404,8 @@ PARTS = {  #: {file: {name: function that returns lines}}
     "architecture.md": {"latencies": latencies, "bubbles": lambda: ["```", *printed("golden.core.timeline"), "```"]},
     "troubleshooting.md": {"cures": cures},
     "verification.md": {"benches": benches, "system": system_tests, "model": model_tests},
+    "synthesis.md": {"configurations": synthesised, "sizes": array_sizes},
+    "../README.md": {"synthesis": synthesised},
 }
 PICTURES = {
     "images/schedule.svg": timeline.draw,

@@ -1,20 +1,16 @@
-"""Reading what synthesis and place and route report; the tools themselves run in `make synth`."""
+"""Reading what synthesis and place and route report, and the limit of time; the larger designs run in `make synth`."""
+
+import sys
+from pathlib import Path
 
 import pytest
 
 from hdp_hw.params import HdpParams, ParameterError
-from hdp_hw.synth import (
-    area_by_block,
-    block_of,
-    buffer_reset,
-    count_cells,
-    critical_path,
-    fmax,
-    harness,
-    slowest,
-    summary,
-    synthesise,
-)
+from hdp_hw.synth import area_by_block, count_cells, place_route, synthesise, tools
+from hdp_hw.synth.devices import DEVICES, GW2A, ICE40, XCUP
+from hdp_hw.synth.flow import harness, summary
+from hdp_hw.synth.netlist import block_of, buffer_reset
+from hdp_hw.synth.place_route import NotRouted, critical_path, fmax, place_and_route, progress, slowest
 
 CELLS = {
     "core.core.array.unit_0_0.o_sum_TRELLIS_FF_Q": {"type": "TRELLIS_FF"},
@@ -90,10 +86,12 @@ def test_report():
     assert path["blocks"] == ["array", "predictor"]
     assert (path["logic_ns"], path["routing_ns"]) == (6.25, 4.0)
     assert list(slowest(REPORT).items()) == [("predictor", 10.25), ("array", 1.5)]
-    record = {"config": "tiny", "device": "LFE5U-85F", "speed": 6, **count_cells(CELLS), "fmax_mhz": {"1": 97.5}}
+    record = {"config": "tiny", "device": "LFE5U-85F", "speed": 6, **count_cells(CELLS)}
+    record |= {"fmax_mhz": {"1": 97.5, "2": None}, "not_routed": {"2": "not routed after 9 s"}}
     record |= {"critical_path": path, "slowest": slowest(REPORT), "area_by_block": area_by_block(CELLS)}
     text = summary(record)
     assert "97.5 MHz (seed 1)" in text and "array -> predictor" in text and "10.25 ns" in text
+    assert "seed 2: not routed after 9 s" in text and "None" not in text
 
 
 def test_harness_connects_every_port():
@@ -104,7 +102,111 @@ def test_harness_connects_every_port():
     assert "reg [2:0] sent;" in text
 
 
-@pytest.mark.parametrize(("device", "speed", "legal"), [("XC7A35T", 6, "LFE5U-85F"), ("LFE5U-85F", 9, "6, 7, 8")])
+@pytest.mark.parametrize(("device", "speed", "legal"), [("XC7A35T", 6, "LFE5U-85F, xc7"), ("LFE5U-85F", 9, "6, 7, 8")])
 def test_refuses(device, speed, legal):
     with pytest.raises(ParameterError, match=legal):
         synthesise("tiny", HdpParams(), device, speed, [1])
+
+
+# -- other families ---------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("family", "types", "counts"),
+    [
+        (XCUP, "LUT6 INV SRL16E RAM64M8 FDRE FDSE_1 DSP48E2 RAMB18E2 RAMB36E2 CARRY8 IBUF", [2, 9, 2, 1, 3]),
+        (ICE40, "SB_LUT4 SB_CARRY SB_DFFESR SB_MAC16 SB_RAM40_4K SB_RAM40_4KNR", [1, 0, 1, 1, 2]),
+        (GW2A, "LUT4 ALU MUX2_LUT5 RAM16SDP4 DFFRE MULT9X9 SDPB SDPX9B DPX9B pROM", [2, 1, 1, 1, 4]),
+    ],
+)
+def test_counts_of_family(family, types, counts):
+    cells = {name: {"type": name} for name in types.split()}
+    assert list(count_cells(cells, family).values()) == counts
+
+
+def test_every_kind_is_counted():
+    for device in DEVICES.values():
+        assert list(device.family.cells) == list(count_cells({}, device.family))
+
+
+# -- running the tools ------------------------------------------------------------------------------------------------
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """A function that runs Python code as a tool, which reads ``in`` and writes ``out``; and the lines it says."""
+    monkeypatch.setattr(tools.metadata, "version", lambda tool: "1")
+    monkeypatch.setattr(tools, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(tools, "SAY_SECONDS", 0)
+    (tmp_path / "in").write_text("1")
+
+    def run(code, limit=None):
+        said = []
+        options = ["in"], ["out"], lambda log: log.strip(), said.append, limit
+        tools.run(tmp_path, "log", Path(sys.executable).name, ["-u", "-c", code], *options)
+        return said
+
+    run.folder = tmp_path
+    return run
+
+
+COPY = "open('out', 'w').write(open('in').read())"
+
+
+def test_not_twice(run):
+    """The same tool on the same files is not run again; on other files, or without its result, it is."""
+    assert not run(COPY) and (run.folder / "out").read_text() == "1"
+    assert run(COPY) == ["  as before: out"]
+    (run.folder / "in").write_text("2")
+    assert not run(COPY) and (run.folder / "out").read_text() == "2"
+    (run.folder / "out").unlink()
+    assert not run(COPY) and (run.folder / "out").exists()
+
+
+def test_time_limit(run):
+    """The tool is ended, said how far it was, and its half-written result is not taken for one."""
+    slow = "import time; print('half'); open('out', 'w'); time.sleep(60)"
+    with pytest.raises(tools.TimeLimit):
+        run(slow, limit=0.5)
+    assert not run(COPY)
+
+
+def test_progress(run):
+    said = run("import time; print('half', flush=True); time.sleep(0.5); open('out', 'w')")
+    assert said and all(line.endswith(" s: half") for line in said)
+
+
+def test_failure(run):
+    with pytest.raises(tools.SynthesisError, match="no such net"):
+        run("raise SystemExit('no such net')")
+    with pytest.raises(tools.SynthesisError, match="yowasp-no is not installed"):
+        tools.run(run.folder, "log", "yowasp-no", [], [], [], str)
+
+
+@pytest.mark.parametrize(
+    ("log", "failure", "reason"),
+    [
+        (
+            "iter=7 wires=9 overused=612 overuse=700 archfail=NA",
+            tools.TimeLimit(),
+            "not routed after 60 s: .* 612 wires",
+        ),
+        ("ERROR: no BELs remaining\n1 warning", tools.SynthesisError("failed"), "^no BELs remaining$"),
+    ],
+)
+def test_not_routed(tmp_path, monkeypatch, log, failure, reason):
+    """Why there is no clock frequency is told, not raised as a fault of the tools."""
+
+    def fail(folder, name, *_):
+        (folder / name).write_text(log)
+        raise failure
+
+    monkeypatch.setattr(place_route, "run", fail)
+    with pytest.raises(NotRouted, match=reason):
+        place_and_route(tmp_path, DEVICES["LFE5U-85F"], 6, 1, 60)
+
+
+def test_progress_of_nextpnr():
+    placing = "Info:     at iteration #2, type ALL: wirelen solved = 9, spread = 9, legal = 885478; time = 9.07s\n"
+    refining = "Info:   at iteration #5: temp = 0.000000, timing cost = 482, wirelen = 474892 \n"
+    routing = "Info:     iter=1 wires=817137 overused=58451 overuse=73270 archfail=NA\n"
+    assert progress("") == "packing and first placement"
+    assert progress(placing) == "placing, iteration 2, wire length 885478"
+    assert progress(placing + refining) == "refining the placement, iteration 5, wire length 474892"
+    assert progress(placing + refining + routing) == "routing, iteration 1, 58451 wires used twice"

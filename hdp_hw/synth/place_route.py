@@ -1,0 +1,78 @@
+"""Place and route for an ECP5, and what nextpnr's report says."""
+
+import json
+import re
+from collections import Counter
+
+from hdp_hw.synth.devices import NEXTPNR
+from hdp_hw.synth.netlist import block_of
+from hdp_hw.synth.tools import SynthesisError, TimeLimit, run
+
+TARGET_MHZ = 100  #: what place and route works for; it says what it reached
+#: router1, nextpnr's default, takes hours where it gets crowded. Its placer's default density, 0.9, crowds too much.
+OPTIONS = ("--router", "router2", "--placer-heap-beta", "0.6")
+
+
+class NotRouted(Exception):
+    """There is no routed design; the message says why."""
+
+
+def place_and_route(folder, device, speed, seed, limit, say=print):
+    """nextpnr's report of ``netlist.json`` in ``folder``, routed within ``limit`` seconds. Raises NotRouted."""
+    report, log = f"report-{seed}.json", f"nextpnr-{seed}.log"
+    arguments = [device.option, "--package", device.package, "--speed", str(speed), "--json", "netlist.json"]
+    arguments += ["--lpf-allow-unconstrained", "--timing-allow-fail", "--freq", str(TARGET_MHZ), *OPTIONS]
+    arguments += ["--seed", str(seed), "--report", report, "--detailed-timing-report"]
+    try:
+        run(folder, log, NEXTPNR, arguments, ["netlist.json"], [report], progress, say, limit)
+    except TimeLimit:
+        reached = progress((folder / log).read_text())
+        raise NotRouted(f"not routed after {limit:.0f} s: {reached}") from None
+    except SynthesisError:
+        errors = re.findall(r"^ERROR: (.*)", (folder / log).read_text(), re.M)
+        if not errors:
+            raise
+        raise NotRouted(errors[-1]) from None
+    return json.loads((folder / report).read_text())
+
+
+def progress(log):
+    """How far nextpnr is, of its log."""
+    if routing := re.findall(r"iter=(\d+) wires=\d+ overused=(\d+)", log):
+        iteration, overused = routing[-1]
+        return f"routing, iteration {iteration}, {overused} wires used twice"
+    if refining := re.findall(r"at iteration #(\d+): temp = .* wirelen = (\d+)", log):
+        return "refining the placement, iteration {}, wire length {}".format(*refining[-1])
+    if placing := re.findall(r"at iteration #(\d+), type ALL: .* legal = (\d+)", log):
+        return "placing, iteration {}, wire length {}".format(*placing[-1])
+    return "packing and first placement"
+
+
+def fmax(report):
+    """MHz that a nextpnr report achieved; the lowest of its clocks."""
+    return min(clock["achieved"] for clock in report["fmax"].values())
+
+
+def critical_path(report):
+    """``{blocks, logic_ns, routing_ns}`` of the slowest register-to-register path."""
+    paths = [
+        path for path in report["critical_paths"] if path["from"].startswith("posedge") and path["to"] == path["from"]
+    ]
+    path = max(paths, key=lambda path: sum(step["delay"] for step in path["path"]))["path"]
+    blocks = [block_of(step["from"]["cell"]) for step in path]
+    times = Counter()
+    for step in path:
+        times["routing_ns" if step["type"] == "routing" else "logic_ns"] += step["delay"]
+    ends = {"from": path[0]["from"]["cell"], "to": path[-1]["to"]["cell"]}
+    return {"blocks": list(dict.fromkeys(blocks)), **ends, **{key: round(value, 2) for key, value in times.items()}}
+
+
+def slowest(report):
+    """``{block: nanoseconds}`` from a clock edge to the latest register of each block, the slowest block first."""
+    times = {}
+    for net in report["detailed_net_timings"]:
+        for endpoint in net["endpoints"]:
+            if endpoint["event"].startswith("posedge"):
+                block = block_of(endpoint["cell"])
+                times[block] = max(times.get(block, 0), *endpoint["delay"])
+    return {block: round(time, 2) for block, time in sorted(times.items(), key=lambda item: -item[1])}

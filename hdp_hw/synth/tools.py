@@ -1,0 +1,60 @@
+"""Runs the tools: with progress, a limit of time, and not twice for the same."""
+
+import hashlib
+import json
+import subprocess
+import sys
+import time
+from importlib import metadata
+from pathlib import Path
+
+POLL_SECONDS = 2
+SAY_SECONDS = 30  #: at least between two lines of progress
+
+
+class SynthesisError(RuntimeError):
+    """A tool is missing or failed; the message says which, and where its log is."""
+
+
+class TimeLimit(Exception):
+    """A tool took longer than it was given, and was ended."""
+
+
+def run(folder, log, tool, arguments, sources, results, progress, say=print, limit=None):
+    """Run a tool of the environment in ``folder`` (YoWASP sees no absolute paths) unless its results are there.
+
+    sources, results : names of the files that it reads and writes
+    progress : function of the log's text that returns a line to say, or ""
+    limit : seconds, or None
+    Raises SynthesisError, TimeLimit.
+    """
+    program = Path(sys.executable).parent / tool
+    if not program.exists():
+        raise SynthesisError(f"{tool} is not installed: make synth, or python3 tools/setup.py synth, installs it")
+    digests = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in sources}
+    made_of = json.dumps([tool, metadata.version(tool), arguments, digests])
+    stamp = folder / f"{log}.made-of"
+    if stamp.exists() and stamp.read_text() == made_of and all((folder / name).exists() for name in results):
+        say(f"  as before: {', '.join(results)}")
+        return
+    stamp.unlink(missing_ok=True)
+    begin = said = time.time()
+    with open(folder / log, "w") as output:
+        process = subprocess.Popen([program, *arguments], cwd=folder, stdout=output, stderr=subprocess.STDOUT)
+    try:
+        while process.poll() is None:
+            time.sleep(POLL_SECONDS)
+            now = time.time()
+            if limit is not None and now - begin > limit:
+                raise TimeLimit
+            if now - said > SAY_SECONDS and (line := progress((folder / log).read_text())):
+                say(f"  {now - begin:4.0f} s: {line}")
+                said = now
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+    if process.returncode:
+        tail = "".join((folder / log).read_text().splitlines(keepends=True)[-5:])
+        raise SynthesisError(f"{tool} failed; the end of {folder / log}:\n{tail}")
+    stamp.write_text(made_of)
