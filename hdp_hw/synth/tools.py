@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import resource
+import signal
 import subprocess
 import sys
 import time
@@ -17,7 +19,7 @@ class SynthesisError(RuntimeError):
 
 
 class TimeLimit(Exception):
-    """A tool took longer than it was given, and was ended."""
+    """A tool took more processor time than it was given, and was ended."""
 
 
 def run(folder, log, tool, arguments, sources, results, progress, say=print, limit=None):
@@ -25,7 +27,7 @@ def run(folder, log, tool, arguments, sources, results, progress, say=print, lim
 
     sources, results : names of the files that it reads and writes
     progress : function of the log's text that returns a line to say, or ""
-    limit : seconds, or None
+    limit : seconds of processor time, which do not depend on what else runs; or None
     Raises SynthesisError, TimeLimit.
     """
     program = Path(sys.executable).parent / tool
@@ -38,15 +40,19 @@ def run(folder, log, tool, arguments, sources, results, progress, say=print, lim
         say(f"  as before: {', '.join(results)}")
         return
     stamp.unlink(missing_ok=True)
+
+    def limit_time():
+        if limit:
+            resource.setrlimit(resource.RLIMIT_CPU, (int(limit), resource.getrlimit(resource.RLIMIT_CPU)[1]))
+
     begin = said = time.time()
     with open(folder / log, "w") as output:
-        process = subprocess.Popen([program, *arguments], cwd=folder, stdout=output, stderr=subprocess.STDOUT)
+        options = {"cwd": folder, "stdout": output, "stderr": subprocess.STDOUT, "preexec_fn": limit_time}
+        process = subprocess.Popen([program, *arguments], **options)
     try:
         while process.poll() is None:
             time.sleep(POLL_SECONDS)
             now = time.time()
-            if limit is not None and now - begin > limit:
-                raise TimeLimit
             if now - said > SAY_SECONDS and (line := progress((folder / log).read_text())):
                 say(f"  {now - begin:4.0f} s: {line}")
                 said = now
@@ -54,6 +60,8 @@ def run(folder, log, tool, arguments, sources, results, progress, say=print, lim
         if process.poll() is None:
             process.kill()
             process.wait()
+    if process.returncode == -signal.SIGXCPU:
+        raise TimeLimit
     if process.returncode:
         tail = "".join((folder / log).read_text().splitlines(keepends=True)[-5:])
         raise SynthesisError(f"{tool} failed; the end of {folder / log}:\n{tail}")
