@@ -10,8 +10,7 @@ from pathlib import Path
 from hdp_hw.boards.arty_a7 import ArtyA7
 from hdp_hw.boards.ulx3s import Ulx3s
 from hdp_hw.params import ParameterError
-from hdp_hw.synth import SynthesisError
-from hdp_hw.synth.devices import DIGIT_PRODUCT
+from hdp_hw.synth import DIGIT_PRODUCT, SynthesisError
 
 BOARDS = {"ulx3s": Ulx3s, "arty_a7": ArtyA7}
 TOOLS = ("yosys", "nextpnr-ecp5", "ecppack")  #: of an ECP5, in YoWASP's packages with a prefix

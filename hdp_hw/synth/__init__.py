@@ -1,7 +1,17 @@
 """Synthesis of a core with the open tools that pip installs; for an ECP5, place and route too."""
 
-from hdp_hw.synth.flow import synthesise
-from hdp_hw.synth.netlist import area_by_block, count_cells
+from hdp_hw.synth.devices import DIGIT_PRODUCT
+from hdp_hw.synth.flow import harness, synthesise, synthesise_netlist
+from hdp_hw.synth.netlist import area_by_block, block_of, count_cells
 from hdp_hw.synth.tools import SynthesisError
 
-__all__ = ["SynthesisError", "area_by_block", "count_cells", "synthesise"]
+__all__ = [
+    "DIGIT_PRODUCT",
+    "SynthesisError",
+    "area_by_block",
+    "block_of",
+    "count_cells",
+    "harness",
+    "synthesise",
+    "synthesise_netlist",
+]
