@@ -9,7 +9,8 @@ from hdp_hw.synth.netlist import block_of
 from hdp_hw.synth.tools import SynthesisError, TimeLimit, run
 
 TARGET_MHZ = 100  #: what place and route works for; it says what it reached
-#: router1, nextpnr's default, takes hours where it gets crowded. Its placer's default density, 0.9, crowds too much.
+#: router1, nextpnr's default, takes hours where it gets crowded; router2 did not end on `edge` at the placer's default
+#: density, 0.9.
 OPTIONS = ("--router", "router2", "--placer-heap-beta", "0.6")
 
 

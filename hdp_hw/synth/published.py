@@ -43,9 +43,8 @@ def read(file=FILE):
 
 
 def publish(record, file=FILE):
-    """Put a record of :func:`hdp_hw.synth.synthesise`, and the cycles of the standard head, into ``file``."""
+    """Put a record of :func:`hdp_hw.synth.synthesise` into ``file``."""
     shown = {key: value for key, value in record.items() if key not in ("slowest", "seconds")}
-    shown["standard_head"] = standard_head(HdpParams(**record["parameters"]))
     records = {(old["config"], old["device"]): old for old in read(file)}
     records[record["config"], record["device"]] = shown
     file.write_text("[\n" + ",\n".join(json.dumps(records[key]) for key in sorted(records)) + "\n]\n")
@@ -73,14 +72,13 @@ def size_rows(records):
     published = {record["config"]: record for record in records if record["device"].startswith("LFE5U")}
     rows = []
     for label, params in sizes().items():
+        head, counts, clock, rates = standard_head(params), [NOT_MEASURED] * 4, NOT_MEASURED, [NOT_MEASURED] * 2
         if record := published.get(label):
             counts = [f"{record[kind]:,}" for kind in ("luts", "ffs", "dsps", "brams")]
-            mhz = max(filter(None, record["fmax_mhz"].values()), default=None)
-            cycles, speed = record["standard_head"]["cycles"], [NOT_MEASURED] * 3
-            if mhz:
-                rate = gops(record["standard_head"], mhz)
-                speed = [mhz, f"{rate:.2f}", f"{1000 * rate / record['luts']:.3f}"]
-            rows.append([params.tile, params.lanes, params.multipliers, *counts, speed[0], f"{cycles:,}", *speed[1:]])
+            if mhz := [mhz for mhz in record["fmax_mhz"].values() if mhz]:
+                clock, rate = max(mhz), gops(head, max(mhz))
+                rates = [f"{rate:.2f}", f"{1000 * rate / record['luts']:.3f}"]
+        rows.append([params.tile, params.lanes, params.multipliers, *counts, clock, f"{head['cycles']:,}", *rates])
     return rows
 
 
