@@ -228,8 +228,9 @@ def bench(arguments):
 
 def compare(arguments):
     """hdp-hw compare: see hdp_hw.compare."""
-    from hdp_hw.compare.command import CompareError, compare
+    from hdp_hw.compare.command import compare
     from hdp_hw.compare.worker import Job
+    from hdp_hw.sweep import SweepError
 
     params = load_config(arguments.config, overrides_of(arguments.set))[1]
     tokens = min(arguments.max_tokens or params.max_seq_len, params.max_seq_len)
@@ -238,7 +239,7 @@ def compare(arguments):
     options = arguments.only, arguments.jobs, arguments.scheduler
     try:
         compare(job, arguments.output, *options, shlex.join(["hdp-hw", *sys.argv[1:]]))
-    except CompareError as error:
+    except SweepError as error:
         print(f"hdp-hw compare: {error}", file=sys.stderr)
         return 1
     return 0

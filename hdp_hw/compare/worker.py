@@ -94,14 +94,6 @@ def method_of(point, prepared, params):
     return METHODS[point.method](**parameters)
 
 
-def attempt(job, point):
-    """What :func:`evaluate` gives, or ``{"error": text}``: not every exception survives the way between processes."""
-    try:
-        return evaluate(job, point)
-    except Exception as error:
-        return {"error": f"{type(error).__name__}: {error}"}
-
-
 def evaluate(job, point):
     """``{"predictions": of each example, "work": counts, "seconds": taken}`` of a Point."""
     prepared, start = prepare(job), time.perf_counter()

@@ -14,8 +14,8 @@ from golden.peers import METHODS
 from golden.peers.cost import Work
 from hdp_hw.__main__ import main
 from hdp_hw.compare import command
-from hdp_hw.compare.cache import Cache
-from hdp_hw.compare.command import CompareError, compare
+from hdp_hw.compare.cache import digest
+from hdp_hw.compare.command import compare
 from hdp_hw.compare.records import Record, best, best_of_curves, findings, percent
 from hdp_hw.compare.report import BUDGET, COLORS
 from hdp_hw.compare.sweep import Point, points
@@ -23,6 +23,7 @@ from hdp_hw.compare.worker import Job, evaluate, method_of, prepare
 from hdp_hw.configs import CONFIGS
 from hdp_hw.driver.layer import LayerSettings, save_layers
 from hdp_hw.params import ParameterError
+from hdp_hw.sweep import Results, SweepError
 from tb.lib.tiny_model import write_model, write_pairs
 from tb.model.test_report import PROBE, chromium  # noqa: F401 - a fixture
 
@@ -168,7 +169,7 @@ def test_a_killed_run_goes_on_where_it_was(folder, made, tmp_path):
 
 @pytest.mark.parametrize("change", [{"examples": 7}, {"timed_inputs": 4}, {"max_tokens": 10}])
 def test_results_of_another_job_do_not_count(folder, made, change):
-    cache = Cache(folder / "one" / "pairs.jsonl", job_of(folder, **change))
+    cache = Results(folder / "one" / "pairs.jsonl", digest(job_of(folder, **change)))
     assert len(cache.results) == 25 and not any(cache.get(point) for point in points())
 
 
@@ -179,7 +180,7 @@ def test_built_in_examples(folder):
 
 def test_results_on_other_data_do_not_count(folder, made, tmp_path):
     data = write_pairs(tmp_path / "pairs.tsv", seed=2)
-    cache = Cache(folder / "one" / "pairs.jsonl", job_of(folder, data=str(data)))
+    cache = Results(folder / "one" / "pairs.jsonl", digest(job_of(folder, data=str(data))))
     assert not any(cache.get(point) for point in points())
 
 
@@ -194,7 +195,7 @@ def test_cluster(folder, made, tmp_path):
 def test_a_failing_point_is_named_and_the_others_are_kept(folder, tmp_path, monkeypatch):
     bad = Point.of("Energon", "energon", alpha=2.0)
     monkeypatch.setattr(command, "points", lambda settings: [bad, Point.of("Sanger", "sanger", threshold=0.1)])
-    with pytest.raises(CompareError, match="1 points failed, the first with: Energon, alpha 2: ParameterError"):
+    with pytest.raises(SweepError, match="1 points failed, the first with: Energon, alpha 2: ParameterError"):
         compare(job_of(folder), tmp_path, say=lambda text: None)
     assert [row["curve"] for row in json.loads((tmp_path / "pairs.json").read_text())] == ["Sanger"]
 
@@ -216,7 +217,7 @@ def test_a_settings_file_is_a_point(folder, tmp_path):
     assert calibrated.work.to_lists() == same["work"]
     assert calibrated.metric == prepared.task.metric(same["predictions"], prepared.task.labels)
     save_layers(file, {"layer 0": layers["layer 0"]})
-    with pytest.raises(CompareError, match="a file of all layers; it has 1"):
+    with pytest.raises(SweepError, match="a file of all layers; it has 1"):
         compare(job, tmp_path, ["calibrated"], say=lambda text: None)
 
 
@@ -229,8 +230,8 @@ class Dying:
 
 def test_a_dying_process_is_said(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(command, "points", lambda settings: [Point.of("Energon", "energon", alpha=0.0)])
-    monkeypatch.setattr(command, "attempt", Dying)
-    with pytest.raises(CompareError, match="a process died; what is done is kept"):
+    monkeypatch.setattr(command, "evaluate", Dying)
+    with pytest.raises(SweepError, match="a process died; what is done is kept"):
         compare(job_of(folder), tmp_path, say=lambda text: None)
 
 
