@@ -86,6 +86,11 @@ def main(argv=None):
     command.add_argument("-o", "--output", metavar="DIR", type=Path, default=Path("build", "profile"))
     command.set_defaults(run=profile)
 
+    command = commands.add_parser("energy", help="estimate the energy of attention, pruned and dense")
+    add_config(command, default="edge")
+    add_workload(command)
+    command.set_defaults(run=energy)
+
     command = commands.add_parser("synth", help="synthesise a core; for an ECP5, place and route it too")
     add_config(command)
     devices = "LFE5U-25F, LFE5U-45F or LFE5U-85F (default), placed and routed; xc7, xcup, ice40 or gw2a, synthesised"
@@ -152,6 +157,22 @@ def add_workplace(command):
     command.add_argument("--jobs", metavar="N", type=int, default=os.cpu_count(), help="threads")
     command.add_argument("--config", metavar="CONFIG", help="the core (default: the first that takes the heads)")
     command.add_argument("--set", metavar="NAME=VALUE", nargs="+", default=[], help="parameters of the core to change")
+
+
+def add_workload(command):
+    """The arguments that choose a workload; :func:`workload_of` reads them."""
+    text = "minilm, wide, or a settings file of hdp-hw calibrate (default: minilm)"
+    command.add_argument("--workload", metavar="NAME|FILE", default="minilm", help=text)
+    command.add_argument("--model", metavar="MODEL", help="that the settings file was made for")
+    command.add_argument("--data", metavar="FILE", help="examples for the model (default: built-in ones)")
+    command.add_argument("--inputs", metavar="N", type=int, default=1, help="examples to compute (default: 1)")
+
+
+def workload_of(arguments):
+    """hdp_hw.explore.workload.Workload that the command line asks for."""
+    from hdp_hw.explore.workload import Workload
+
+    return Workload(arguments.workload, arguments.model, arguments.data, arguments.inputs)
 
 
 def config_of(arguments):
@@ -278,6 +299,20 @@ def accuracy_command(arguments, name):
         getattr(command, name)(arguments, shlex.join(["hdp-hw", *sys.argv[1:]]))
     except (ModelError, TaskError) as error:
         print(f"hdp-hw {arguments.command}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def energy(arguments):
+    """hdp-hw energy: see hdp_hw.energy."""
+    from golden.models import ModelError
+    from golden.tasks import TaskError
+    from hdp_hw.energy import report
+
+    try:
+        print(report(*config_of(arguments), workload_of(arguments)))
+    except (ModelError, TaskError) as error:
+        print(f"hdp-hw energy: {error}", file=sys.stderr)
         return 1
     return 0
 

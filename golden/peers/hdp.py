@@ -46,34 +46,21 @@ class GoldenCore(Method):
 
     def _count(self, layer, q, results, settings):
         shared = settings[0]  # in what matters here
-        n, d, tile, digit = shared.n_q, shared.head_dim, self.params.tile, self.params.digit_width
-        verdict, kept = results.verdict, results.executed.repeat(tile, -2).repeat(tile, -1)[..., :n, :n]
-        n_kept, full = kept.sum((-2, -1)), np.isin(verdict, (Verdict.DENSE, Verdict.FALLBACK))
-        one, operands = multiplication(digit, digit), multiplication(2 * digit, 2 * digit)
-        cost = n_kept * d * (np.where(full, 4, 3) * one + operands)
-        if shared.compensate:
-            sums = n_kept / tile + n  # rows of V that are added up: of kept keys for each block row, and of all
-            cost = cost + np.where(verdict == Verdict.SPARSE, (sums * d + n * n - n_kept) * addition(), 0)
-        if shared.mean_output:
-            cost = cost + np.where(verdict == Verdict.PRUNED, n * d * addition(), 0)
-        decision = 0.0
-        if shared.rule != Rule.DENSE:
-            additions = 1 + RULE_ADDITIONS[shared.rule] + BLOCK_ADDITIONS[shared.rule] / tile**2
-            decision = n * n * (d * one + additions * addition())
-        if shared.rule == Rule.MASS:
-            decision += n * n * multiplication(KAPPA_BITS, self.params.a_width)
+        n, d, tile = shared.n_q, shared.head_dim, self.params.tile
+        kept = results.executed.repeat(tile, -2).repeat(tile, -1)[..., :n, :n]
+        cost, decision = work_of(results, shared, self.params)
         n_timed = self.timed(layer, q)
         self.add(
             layer,
             q,
             kept,
-            macs=2 * d * n_kept,
+            macs=2 * d * kept.sum((-2, -1)),
             cost=cost,
-            dense_cost=2 * d * n * n * operands,
+            dense_cost=2 * d * n * n * multiplication(*2 * [self.params.operand_width]),
             decision=decision,
             bytes=bytes_moved(results, shared, self.params),
-            dense_bytes=4 * n * d * 2 * digit / 8,
-            pruned_heads=verdict == Verdict.PRUNED,
+            dense_bytes=4 * n * d * self.params.operand_width / 8,
+            pruned_heads=results.verdict == Verdict.PRUNED,
         )
         n_heads, of_texts = q.shape[-3], np.ndindex(q.shape[:-3])
         for text in islice(of_texts, n_timed):
@@ -130,6 +117,30 @@ class Hdp(GoldenCore):
         more = dict(compensate=self.compensate, tau_head=self.tau_head, mean_output=self.mean_output)
         settings = head_settings(n, n, d, *self.scales[layer][:2], self.params, rule, threshold, **more)
         return self.scales[layer], [settings] * n_heads
+
+
+def work_of(results, settings, params):
+    """``(cost, decision)`` [...]: work of the heads with these HeadResults, see :mod:`golden.peers.cost`.
+
+    settings : HeadSettings of one of them.
+    """
+    n, d, tile, digit = settings.n_q, settings.head_dim, params.tile, params.digit_width
+    verdict, kept = results.verdict, results.executed.repeat(tile, -2).repeat(tile, -1)[..., :n, :n]
+    n_kept, full = kept.sum((-2, -1)), np.isin(verdict, (Verdict.DENSE, Verdict.FALLBACK))
+    one, operands = multiplication(digit, digit), multiplication(2 * digit, 2 * digit)
+    cost = n_kept * d * (np.where(full, 4, 3) * one + operands)
+    if settings.compensate:
+        sums = n_kept / tile + n  # rows of V that are added up: of kept keys for each block row, and of all
+        cost = cost + np.where(verdict == Verdict.SPARSE, (sums * d + n * n - n_kept) * addition(), 0)
+    if settings.mean_output:
+        cost = cost + np.where(verdict == Verdict.PRUNED, n * d * addition(), 0)
+    decision = 0.0
+    if settings.rule != Rule.DENSE:
+        additions = 1 + RULE_ADDITIONS[settings.rule] + BLOCK_ADDITIONS[settings.rule] / tile**2
+        decision = n * n * (d * one + additions * addition())
+    if settings.rule == Rule.MASS:
+        decision += n * n * multiplication(KAPPA_BITS, params.a_width)
+    return cost, decision
 
 
 def bytes_moved(results, settings, params):
