@@ -8,7 +8,7 @@ OVERRIDES = $(foreach name,$(PARAMETERS),$(if $($(name)),$(name)=$($(name))))
 SETUP = $(PYTHON) tools/setup.py
 RUN = .venv/bin/python -m
 
-.PHONY: help verilog configs test test-slow formal registers lint bench bench-layer profile faults synth tiles board clean
+.PHONY: help verilog configs test test-slow formal registers lint bench bench-layer profile faults synth tiles explore board clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -66,6 +66,10 @@ synth: ## resources and clock frequency of CONFIG on DEVICE (SYNTH_ARGS="--seeds
 tiles: ## arrays of eight sizes on an ECP5, for the table of docs/synthesis.md (SYNTH_ARGS=...)
 	@$(SETUP) synth
 	@$(RUN) hdp_hw tiles $(SYNTH_ARGS)
+
+explore: ## which co-processors are worth building on TARGET=ecp5-85 for WORKLOAD=minilm (EXPLORE_ARGS=...)
+	@$(SETUP) models
+	@$(RUN) hdp_hw explore --target $(or $(TARGET),ecp5-85) --workload $(or $(WORKLOAD),minilm) $(EXPLORE_ARGS)
 
 board: ## the demonstration's bitstream for BOARD=ulx3s, or what Vivado takes for BOARD=arty_a7
 	@$(SETUP) synth

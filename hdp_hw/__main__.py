@@ -86,6 +86,20 @@ def main(argv=None):
     command.add_argument("-o", "--output", metavar="DIR", type=Path, default=Path("build", "profile"))
     command.set_defaults(run=profile)
 
+    command = commands.add_parser("explore", help="which co-processors are worth building for a device and a workload")
+    command.add_argument("--target", metavar="DEVICE", default="ecp5-85", help="ecp5-25, ecp5-45 or ecp5-85 (default)")
+    add_workload(command)
+    command.add_argument(
+        "--sweep", metavar="NAME=VALUE,...", nargs="+", default=[], help="values of a parameter (default: legal ones)"
+    )
+    command.add_argument("--latency", metavar="CYCLES", type=int, default=20, help="of the memory (default: 20)")
+    command.add_argument("--fill", metavar="SHARE", type=float, default=0.9, help="of the LUTs to use (default: 0.9)")
+    command.add_argument("--synthesise", action="store_true", help="the Pareto points too, in place of fitted areas")
+    command.add_argument("--jobs", metavar="N", type=int, default=os.cpu_count(), help="processes")
+    command.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster whose workers do the work instead")
+    command.add_argument("-o", "--output", metavar="DIR", type=Path, default=Path("build", "explore"))
+    command.set_defaults(run=explore)
+
     command = commands.add_parser("energy", help="estimate the energy of attention, pruned and dense")
     add_config(command, default="edge")
     add_workload(command)
@@ -299,6 +313,28 @@ def accuracy_command(arguments, name):
         getattr(command, name)(arguments, shlex.join(["hdp-hw", *sys.argv[1:]]))
     except (ModelError, TaskError) as error:
         print(f"hdp-hw {arguments.command}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def explore(arguments):
+    """hdp-hw explore: see hdp_hw.explore."""
+    from golden.models import ModelError
+    from golden.tasks import TaskError
+    from hdp_hw.explore import command
+    from hdp_hw.explore.space import grid_of
+    from hdp_hw.explore.worker import Job
+    from hdp_hw.sweep import SweepError
+    from hdp_hw.synth import SynthesisError
+
+    job, grid = Job(workload_of(arguments), arguments.latency), grid_of(arguments.sweep)
+    processes = arguments.jobs, arguments.scheduler
+    typed = shlex.join(["hdp-hw", *sys.argv[1:]])
+    where = arguments.target, arguments.output
+    try:
+        command.explore(job, grid, *where, *processes, arguments.fill, arguments.synthesise, typed)
+    except (ModelError, TaskError, SynthesisError, SweepError) as error:
+        print(f"hdp-hw explore: {error}", file=sys.stderr)
         return 1
     return 0
 

@@ -56,6 +56,23 @@ def curves_figure(curves, x_label, y_label, limit=None, title=""):
     return out()
 
 
+def scatter_figure(groups, x_label, y_label):
+    """SVG of ``{name: (x, y, labels)}`` on logarithmic scales; a group with labels is joined by a line."""
+    with _figure(8.6, 5.2) as (figure, out):
+        axes = figure.subplots()
+        axes.set(xscale="log", yscale="log", xlabel=x_label, ylabel=y_label)
+        for name, (x, y, labels) in groups.items():
+            style = (
+                dict(marker="o", markersize=5) if labels else dict(linestyle="", marker=".", markersize=4, alpha=0.5)
+            )
+            axes.plot(x, y, label=name, linewidth=1, **style)
+            for place in zip(labels, x, y):
+                axes.annotate(place[0], place[1:], xytext=(4, 4), textcoords="offset points", fontsize=7)
+        axes.grid(alpha=0.25)
+        figure.legend(loc="outside right upper", fontsize=8, frameon=False)
+    return out()
+
+
 def heat_figure(maps, x_label, y_label):
     """SVG of ``{title: array [rows, columns] of shares}``, side by side, 0 to 1 each, with the shares in the cells."""
     n_rows, n_columns = next(iter(maps.values())).shape

@@ -1,0 +1,133 @@
+"""hdp-hw explore: from a device and a workload to the co-processors that are worth building."""
+
+from dataclasses import asdict
+
+import hdp_hw
+from golden.models import find_model
+from hdp_hw.bench.records import aligned
+from hdp_hw.configs import vars_of
+from hdp_hw.explore.area import MEASURED, AreaModel, load_records
+from hdp_hw.explore.page import page
+from hdp_hw.explore.records import TITLES, Record, fmax_of, fmax_records, mark_pareto, write
+from hdp_hw.explore.space import points
+from hdp_hw.explore.synthesis import DESIGNS, measure
+from hdp_hw.explore.targets import target_of
+from hdp_hw.explore.worker import evaluate
+from hdp_hw.explore.workload import limits
+from hdp_hw.params import HdpParams, ParameterError
+from hdp_hw.report.page import MissingPackage
+from hdp_hw.sweep import Results, SweepError, digest_of, executor, run, sources
+
+#: Sources that a result depends on: all that compute or are generated from.
+SOURCES = ("golden", "hdp_hw/explore/worker.py", "hdp_hw/explore/workload.py", "hdp_hw/explore/memories.py")
+SOURCES += ("hdp_hw/params.py", "hdp_hw/timing.py", "hdp_hw/depths.py", "hdp_hw/core", "hdp_hw/pruning")
+SOURCES += ("hdp_hw/array", "hdp_hw/approximation", "hdp_hw/common", "hdp_hw/driver")
+
+
+def explore(job, grid, target, folder, jobs=1, scheduler=None, fill=0.9, synthesise=False, command="", say=print):
+    """Predict every co-processor of a grid that may fit the target, and write what was found; returns the records.
+
+    job : worker.Job; grid : of :mod:`hdp_hw.explore.space`; target : name of a device; jobs, scheduler : see
+    :func:`hdp_hw.sweep.executor`; fill : share of the LUTs that may be used; synthesise : the Pareto points too, which
+    says how far the area model was off.
+    Raises ParameterError, ModelError, TaskError, SynthesisError, SweepError.
+    """
+    device, model = target_of(target), AreaModel.of(load_records())
+    legal, refused = points(grid, limits(job.workload.layers))
+    records = [Record(values, reason) for values, reason in refused]
+    may_fit, speeds = [], fmax_records()
+    for params in legal:
+        resources, source = model.area(params)
+        reason = _refused(job, params) or model.gap(params) or device.lacks(resources, fill)
+        record = Record(vars_of(params), reason, resources, source, fmax_mhz=fmax_of(params, speeds))
+        records.append(record)
+        may_fit += [] if reason else [record]
+    results = Results(folder / "points.jsonl", digest(job))
+    missing = [params for each in may_fit if results.get(params := HdpParams(**each.values)) is None]
+    say(f"{job.workload} on {device.device}: {len(records)} points, {len(refused)} not legal, {len(legal)} legal")
+    say(f"{len(may_fit)} may fit; {len(missing)} of them to evaluate")
+    failures = []
+    if missing:
+        with executor(min(jobs, len(missing)), scheduler) as pool:
+            failures = run(pool, evaluate, job, missing, results, _describe, say)
+    for record in may_fit:
+        _complete(record, results, model, device, fill)
+    found = mark_pareto(records)
+    if not found:
+        reasons = "; ".join(dict.fromkeys([*failures, *(record.reason for record in records)]))
+        raise SweepError(f"nothing fits {device.device}: {reasons[:500]}")
+    if synthesise:
+        checks = _synthesise(found, model, device, fill, say)
+        found = mark_pareto(records)
+    else:
+        checks = []
+    paths = write(records, found, folder)
+    say(aligned([TITLES, *(record.cells for record in found)]))
+    for resource, terms, error in model.lines():
+        say(f"{resource}: {terms}; {error}")
+    _write_page(folder, (records, found, model, checks, job, device, command), say)
+    say(f"{folder / 'explore.json'}, and {len(paths)} configurations: make verilog CONFIG={paths[0]}")
+    return records
+
+
+def digest(job):
+    """Of all that a point's result depends on, its parameters aside."""
+    files = [*sources(SOURCES), *job.workload.files]
+    if job.workload.model:
+        files += find_model(job.workload.model).glob("*.*")
+    contents = [path.read_bytes() for path in sorted(files)]
+    return digest_of(repr((asdict(job), hdp_hw.__version__)).encode(), *contents)
+
+
+def _refused(job, params):
+    """Why a co-processor does not take the workload, or ""."""
+    try:
+        for layer in job.workload.layers:
+            layer.head_settings(params)
+    except ParameterError as error:
+        return str(error)
+    return ""
+
+
+def _describe(params, result):
+    return f"{Record(vars_of(params)).label}: {result['cycles']:,} cycles"
+
+
+def _complete(record, results, model, device, fill):
+    """Result of a point, and its area with its block RAMs."""
+    params = HdpParams(**record.values)
+    record.result = results.get(params)
+    if record.result is None:
+        record.reason = "evaluation failed"
+        return
+    record.resources, record.source = model.area(params, record.result["core_brams"])
+    record.reason = device.lacks(record.resources, fill)
+    record.share = device.share(record.resources)
+
+
+def _synthesise(found, model, device, fill, say):
+    """Replace fitted areas of records by measured ones; returns ``[(label, {kind: (predicted, measured)})]``."""
+    checks = []
+    for record in found:
+        params = HdpParams(**record.values)
+        before = record.resources
+        made = [measure(design, params, say=say) for design in DESIGNS]
+        record.resources, record.source = AreaModel(made, model.fits).area(params)
+        assert record.source == MEASURED
+        checks.append((record.label, {kind: (before[kind], count) for kind, count in record.resources.items()}))
+        off = ", ".join(f"{kind} {a:,} predicted, {b:,} measured" for kind, (a, b) in checks[-1][1].items())
+        say(f"{record.label}: {off}")
+        record.reason, record.share = device.lacks(record.resources, fill), device.share(record.resources)
+        record.pareto = False
+    return checks
+
+
+def _write_page(folder, facts, say):
+    try:
+        text, figure = page(*facts)
+    except MissingPackage as error:
+        say(f"no page and no plot: {error}")
+        return
+    (folder / "explore.html").write_text(text)
+    (folder / "pareto.svg").write_text(figure)
+    say(f"{folder / 'explore.html'}, {folder / 'pareto.svg'}")

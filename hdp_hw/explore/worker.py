@@ -1,0 +1,45 @@
+"""One co-processor of a sweep, in whichever process."""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from hdp_hw.driver.backend import LayerJob
+from hdp_hw.driver.emulator import Emulator
+from hdp_hw.explore.memories import block_rams, memories, memory_bits
+from hdp_hw.explore.workload import Workload
+from hdp_hw.params import HdpParams
+
+
+@dataclass(frozen=True)
+class Job:
+    """What all points share. latency : clock cycles in which the memory answers, see golden.shell.memory."""
+
+    workload: Workload
+    latency: int
+
+
+def evaluate(job, params):
+    """``{"cycles", "kept_share", "output_error", "memory_bits", "core_brams"}`` of a co-processor.
+
+    cycles : of the workload, from each layer's start bit to its interrupt; kept_share : of the blocks; output_error :
+    relative, against attention in float64, the mean over heads; memory_bits, core_brams : of one of the cores.
+    Raises ParameterError.
+    """
+    emulator, cycles, shares, errors = Emulator(params, job.latency, job.latency), 0, [], []
+    for layer in job.workload.layers:
+        settings, results = layer.attend(params)
+        heads = [results[head] for head in range(len(settings))]
+        cycles += emulator.cycles(LayerJob(*layer.integers(params), settings), heads).interrupt
+        shares += [head.n_kept / head.n_visited for head in heads]
+        errors += layer.errors(results.output, params)
+    means = {"kept_share": float(np.mean(shares)), "output_error": float(np.mean(errors))}
+    alone = HdpParams(params.tile, params.lanes, params.digit_width, params.max_head_dim, params.max_seq_len)
+    return {"cycles": cycles, **means, **_memory(alone)}
+
+
+@cache
+def _memory(params):
+    shapes = memories(params)
+    return {"memory_bits": memory_bits(shapes), "core_brams": block_rams(shapes)}

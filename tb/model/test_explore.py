@@ -1,0 +1,289 @@
+"""hdp-hw explore: the area model, a small sweep with its files, and its words where nothing fits."""
+
+import html
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from hdp_hw.__main__ import main
+from hdp_hw.configs import CONFIGS, load_config, vars_of
+from hdp_hw.core.attention_core import AttentionCore
+from hdp_hw.driver.backend import LayerJob
+from hdp_hw.driver.layer import save_layers
+from hdp_hw.driver.simulated_bus import MemoryTiming, Simulation
+from hdp_hw.explore import command, synthesis
+from hdp_hw.explore.area import AreaModel, Fit, committed_records, load_records
+from hdp_hw.explore.command import explore
+from hdp_hw.explore.memories import block_rams, memories, memory_bits
+from hdp_hw.explore.records import Record, fmax_of, mark_pareto
+from hdp_hw.explore.space import GRID, grid_of, pareto, points
+from hdp_hw.explore.targets import TARGETS, Target
+from hdp_hw.explore.worker import Job, evaluate
+from hdp_hw.explore.workload import Layer, Workload, limits
+from hdp_hw.generate import to_verilog
+from hdp_hw.manifest import memory_bits as bits_of_verilog
+from hdp_hw.params import HdpParams, ParameterError
+from hdp_hw.settings import Rule
+from hdp_hw.sweep import SweepError
+from tb.lib.tiny_model import write_model
+
+JOB = Job(Workload("minilm"), 20)
+SWEEP = ["tile=2,4", "lanes=16", "digit_width=4", "n_cores=1,2", "bus_width=64,100"]
+
+
+# -- area -------------------------------------------------------------------------------------------------------------
+def test_fit_finds_its_terms():
+    """Exact where the numbers are sums of the terms; a term that is not in them is left out."""
+    params = [HdpParams(tile=tile, lanes=lanes) for tile, lanes in ((2, 4), (2, 16), (4, 4), (4, 16), (8, 8))]
+    fit = Fit.of(("digit multipliers", "control"), params, [90 * each.multipliers + 5000 for each in params])
+    np.testing.assert_allclose(fit.coefficients, [90, 5000])
+    np.testing.assert_allclose(fit.errors, 0, atol=1e-9)
+    assert fit(HdpParams(tile=8, lanes=64)) == 90 * 4096 + 5000
+    assert Fit.of(("control", "output elements"), params, [7] * 5).terms == ("control",)
+
+
+def test_error_is_that_of_what_was_left_out():
+    params = [HdpParams(lanes=lanes) for lanes in (4, 8, 16)]
+    fit = Fit.of(("control",), params, [100, 100, 200])
+    np.testing.assert_allclose(fit.errors[2], -0.5)
+
+
+def test_committed_records():
+    """They are some of those that the command makes, and the model that they give says how far it is off."""
+    sample = [vars_of(HdpParams(**changes)) for _, changes in synthesis.SAMPLE]
+    model = AreaModel.of(committed_records())
+    assert all(record["parameters"] in sample for record in model.records)
+    assert all("error" in error for _, _, error in model.lines()) and not model.gap(CONFIGS["tiny"])
+
+
+def test_what_was_not_synthesised_is_said():
+    model = AreaModel.of([record for record in committed_records() if "core" in record["resources"]][:1])
+    assert "fewer than 2 cores of digit_width 4" in model.gap(CONFIGS["tiny"])
+    assert ("lane", "nothing", "error not known, of no record") in model.lines()
+
+
+def test_block_rams_follow_from_memories():
+    """In every core that was synthesised."""
+    for record in committed_records():
+        if "core" in record["resources"]:
+            params = HdpParams(**record["parameters"])
+            assert block_rams(memories(params)) == record["resources"]["core"]["brams"], params
+
+
+def test_memory_bits_are_the_manifest_s():
+    params = HdpParams(lanes=4, max_head_dim=16, max_seq_len=16)
+    assert memory_bits(memories(params)) == bits_of_verilog(to_verilog(AttentionCore(params), "hdp_core"))
+
+
+def test_measured_points_are_marked():
+    """A core's numbers count for any number of cores on any bus; what lanes and top have, for these alone."""
+    some = {"luts": 1000, "lutrams": 10, "ffs": 1000, "dsps": 1, "brams": 6}
+    parts = {"lane": some, "top": some}
+    model = AreaModel.of([*committed_records(), {"parameters": vars_of(CONFIGS["tiny"]), "resources": parts}])
+    core = next(record for record in model.records if "core" in record["resources"])
+    params = replace(HdpParams(**core["parameters"]), n_cores=3, bus_width=128, address_width=48)
+    resources, source = model.area(params)
+    own = core["resources"]["core"]
+    lane, top = ({kind: model.fits[part][kind](params) for kind in model.fits[part]} for part in ("lane", "top"))
+    assert source == "core measured"
+    luts = own["luts"] + 6 * own["lutrams"] + lane["luts"]
+    assert resources["luts"] == 3 * luts + top["luts"]
+    assert resources["brams"] == 3 * (own["brams"] + lane["brams"]) + top["brams"]
+    shell = {"parameters": vars_of(params), "resources": {"lane": own, "top": own}}
+    resources, source = AreaModel([core, shell], {}).area(params)
+    assert source == "measured" and resources["dsps"] == 7 * own["dsps"]
+    assert model.area(replace(params, tile=8), core_brams=100)[1] == "fitted"
+
+
+def test_records_made_here_take_precedence(tmp_path):
+    resources = {part: {"luts": 1} for part in committed_records()[0]["resources"]}
+    record = committed_records()[0] | {"resources": resources}
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made" / "record.json").write_text(json.dumps(record))
+    records = load_records(tmp_path)
+    assert len(records) == len(committed_records()) and record in records
+
+
+@pytest.mark.parametrize(
+    ("design", "counts"), [("core", {"core": 3}), ("shell", {"lane": 1, "top": 1})], ids=["core", "shell"]
+)
+def test_synthesis_is_not_done_twice(tmp_path, monkeypatch, design, counts):
+    """What is counted are the parts without their harness; the second time nothing is run."""
+    names = ("core.core.lane_0.a_LUT4", "core.core.lane_1.a_LUT4", "core.core.bank.a_LUT4", "sent_LUT4")
+    netlist = {"modules": {"harness": {"cells": {name: {"type": "LUT4"} for name in names}}}}
+
+    def yosys(folder, *arguments):
+        assert "synth_ecp5" in arguments[-1] and "module harness" in (folder / "part.v").read_text()
+        (folder / "netlist.json").write_text(json.dumps(netlist))
+
+    params = HdpParams(lanes=4, max_head_dim=16, max_seq_len=16)
+    monkeypatch.setitem(synthesis.DESIGNS, "shell", AttentionCore)  # which is quicker to write
+    monkeypatch.setattr(synthesis, "_run", yosys)
+    record = synthesis.measure(design, params, tmp_path, say=lambda text: None)
+    assert {part: resources["luts"] for part, resources in record["resources"].items()} == counts
+    assert record["parameters"] == vars_of(params)
+    monkeypatch.setattr(synthesis, "_run", None)
+    assert synthesis.measure(design, params, tmp_path, say=None) == record
+
+
+# -- points -----------------------------------------------------------------------------------------------------------
+def test_grid():
+    grid = grid_of(["tile=2,4", "MAX_SEQ_LEN=64"])
+    assert grid == GRID | {"tile": (2, 4), "max_seq_len": (64,)}
+    legal, refused = points(grid | {"lanes": (4, 5)}, {"max_head_dim": 32})
+    assert len(legal) == len(refused) and all("lanes = 5" in reason for _, reason in refused)
+    assert all(each.max_head_dim == 32 and each.max_seq_len == 64 for each in legal)
+    for text, message in (("tiles=2", "with one of tile, lanes"), ("tile=x", "integers with commas")):
+        with pytest.raises(ParameterError, match=message):
+            grid_of([text])
+
+
+def test_pareto():
+    costs = [(3, 1), (2, 2), (1, 3), (2, 3), (3, 1), (4, 4)]
+    assert pareto(costs) == [0, 1, 2]
+
+
+def test_digit_widths_are_not_compared():
+    def record(width, cycles, reason=""):
+        values = vars_of(HdpParams(digit_width=width))
+        return Record(values, reason, {"luts": 1, "dsps": 1, "brams": 1}, "fitted", {"cycles": cycles})
+
+    records = [record(4, 10), record(8, 20), record(4, 5, "too large"), record(8, 30)]
+    assert mark_pareto(records) == records[:2] and not records[2].pareto
+
+
+def test_what_does_not_fit_is_named():
+    device = Target("x", 100, 100, 10, 10)
+    assert device.lacks({"luts": 91, "ffs": 100, "dsps": 11, "brams": 10}, 0.9) == "LUTs: 91 of 90; DSPs: 11 of 10"
+    assert device.lacks({"luts": 90, "ffs": 1, "dsps": 1}, 0.9) == ""
+    assert device.share({"luts": 50, "ffs": 10, "dsps": 8, "brams": 1}) == 0.8
+
+
+def test_clock_frequencies_are_those_of_the_core():
+    params = HdpParams(n_cores=2)
+    measured = [(vars_of(HdpParams(lanes=4)), 50.0), (vars_of(HdpParams(bus_width=32)), 70.0)]
+    assert fmax_of(params, measured) == 70.0 and fmax_of(replace(params, tile=4), measured) is None
+
+
+def test_limits():
+    def layer(n, d):
+        return Layer(*np.zeros((3, 2, n, d)), None)
+
+    assert limits([layer(20, 8), layer(9, 32)]) == {"max_head_dim": 32, "max_seq_len": 24}
+    assert limits([layer(3, 8)]) == {"max_head_dim": 16, "max_seq_len": 16}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def committed_records_only():
+    """What was synthesised here must not matter."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(command, "load_records", committed_records)
+        yield
+
+
+# -- a sweep ----------------------------------------------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """``(folder, records, what was said)``."""
+    pytest.importorskip("matplotlib", reason="the `plots` extra is not installed")
+    folder, said = tmp_path_factory.mktemp("explore"), []
+    return folder, explore(JOB, grid_of(SWEEP), "ecp5-85", folder, command="the command", say=said.append), said
+
+
+def test_every_point_is_there(made):
+    folder, records, said = made
+    facts = json.loads((folder / "explore.json").read_text())
+    assert len(facts) == len(records) == 8
+    assert sum("bus_width = 100 is not legal" in each["reason"] for each in facts) == 4
+    assert "8 points, 4 not legal, 4 legal" in said[0]
+    assert all(each["reason"] or each["cycles"] for each in facts)
+
+
+def test_files_of_pareto_points(made):
+    """Each is a configuration, and there are no others; the page has them too."""
+    folder, records, said = made
+    found = [record for record in records if record.pareto]
+    assert {path.stem for path in folder.glob("*.toml")} == {record.label for record in found}
+    for record in found:
+        assert vars_of(load_config(str(folder / f"{record.label}.toml"))[1]) == record.values
+    page = html.unescape((folder / "explore.html").read_text())
+    assert "the command" in page and all(record.label in page for record in records)
+    assert (folder / "pareto.svg").read_text() in (folder / "explore.html").read_text()
+    errors = [error for _, _, error in AreaModel.of(committed_records()).lines()]
+    assert errors and all(any(line.endswith(error) for line in said) for error in errors), "the model's errors"
+
+
+def test_a_second_run_evaluates_nothing(made, monkeypatch):
+    folder, records, _ = made
+    monkeypatch.setattr(command, "executor", None)
+    said = []
+    again = explore(JOB, grid_of(SWEEP), "ecp5-85", folder, say=said.append)
+    assert "; 0 of them to evaluate" in said[1]
+    assert [record.facts() for record in again] == [record.facts() for record in records]
+
+
+def test_synthesised_points_are_checked(made, tmp_path, monkeypatch):
+    """Predicted and measured areas are printed, and the measured ones are what counts."""
+    resources = {"luts": 9000, "lutrams": 100, "ffs": 9000, "dsps": 10, "brams": 10}
+
+    def measured(design, params, say):
+        parts = ["core"] if design == "core" else ["lane", "top"]
+        return {"parameters": vars_of(params), "resources": dict.fromkeys(parts, resources)}
+
+    monkeypatch.setattr(command, "measure", measured)
+    said = []
+    (tmp_path / "points.jsonl").write_text((made[0] / "points.jsonl").read_text())
+    records = explore(JOB, grid_of(SWEEP), "ecp5-85", tmp_path, synthesise=True, say=said.append)
+    (fastest, *_) = (record for record in records if record.pareto)
+    assert fastest.source == "measured" and fastest.resources["luts"] == (2 * fastest.values["n_cores"] + 1) * 9600
+    assert any("predicted" in line and "measured" in line for line in said)
+    assert "Area model against synthesis" in (tmp_path / "explore.html").read_text()
+
+
+def test_nothing_fits(tmp_path):
+    with pytest.raises(SweepError, match=r"nothing fits LFE5U-25F: LUTs: .* of 2,429"):
+        explore(JOB, grid_of(["tile=8", "lanes=64"]), "ecp5-25", tmp_path, fill=0.1, say=lambda text: None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--target", "xc7"], f"legal: {', '.join(TARGETS)}"),
+        (["--sweep", "cores=1"], "with one of tile, lanes"),
+        (["--workload", "nothing"], "minilm, wide or a settings file"),
+        (["--workload", "settings.json"], "the model that the settings file was made for"),
+    ],
+)
+def test_command_line_refuses(tmp_path, capsys, arguments, message):
+    assert main(["explore", *arguments, "-o", str(tmp_path)]) == 2
+    assert message in capsys.readouterr().err
+
+
+# -- predictions ------------------------------------------------------------------------------------------------------
+def test_workload_of_a_settings_file(tmp_path):
+    """Its layers are the model's, their cycles those of each layer after the other."""
+    model = str(write_model(tmp_path / "tiny"))
+    data = tmp_path / "texts.txt"
+    data.write_text("1 2 3 4 5 6 7\n3 1 2\n")
+    layer = replace(Workload("minilm").layers[0].settings, q_absmax=3.0, k_absmax=3.0, v_absmax=3.0)
+    save_layers(tmp_path / "settings.json", {"0": layer, "1": layer.dense()})
+    workload = Workload(str(tmp_path / "settings.json"), model, str(data), 2)
+    assert [len(layer.q[0]) for layer in workload.layers] == [3, 3, 7, 7]
+    assert [layer.settings.rule for layer in workload.layers] == [Rule.MASS, Rule.DENSE] * 2
+    params = HdpParams(**limits(workload.layers))
+    assert evaluate(Job(workload, 1), params)["cycles"] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("changes", [{}, {"tile": 4, "lanes": 8, "n_cores": 2}])
+def test_cycles_are_those_of_the_rtl(changes):
+    """Predicted cycles of two points are those that the co-processor takes, compiled by Verilator."""
+    params = replace(CONFIGS["tiny"], **changes)
+    simulation = Simulation(params, timing=MemoryTiming(JOB.latency, JOB.latency))
+    measured = 0
+    for layer in JOB.workload.layers:
+        simulation.run(LayerJob(*layer.integers(params), layer.head_settings(params)))
+        measured += simulation.bus.job_cycles
+    assert measured == evaluate(JOB, params)["cycles"]
