@@ -1,9 +1,9 @@
 """Area of a co-processor: what was synthesised, and a model for the rest.
 
 A part's resources are a sum of terms, each of which stands for something in it. Coefficients are those with the least
-squared relative error over the records of :mod:`hdp_hw.explore.synthesis`. How many of a resource's terms are used,
-the first ones of its list, is what predicts each record best from the others; the error of these predictions is the
-model's. Block RAMs of a core follow from its memories, without coefficients.
+squared relative error over the records of :mod:`hdp_hw.explore.synthesis`; where these are few, the last terms are left
+out. Each record is also predicted from the others, and the error of that is the model's. Block RAMs of a core follow
+from its memories, without coefficients.
 """
 
 import json
@@ -18,31 +18,21 @@ from hdp_hw.explore.targets import NAMES
 from hdp_hw.params import HdpParams
 
 LUTRAM_LUTS = 6  #: LUTs that a LUT RAM takes, four that hold the bits and two that write them
+OUTSIDE = "products outside of the array"  #: of predictor, softmax, means and drain
 TERMS = {
     "control": lambda p: 1,
     "digit multipliers": lambda p: p.multipliers,
-    "score bits of a tile": lambda p: p.tile**2 * p.s_width,
     "elements of a tile": lambda p: p.tile**2,
-    "softmax elements": lambda p: p.tile * p.softmax_rows,
-    "output elements": lambda p: p.out_lanes,
-    "operand bits": lambda p: p.tile * p.word_width,
+    OUTSIDE: lambda p: 9 + p.tile**2 + 4 * p.tile * p.softmax_rows + 2 * p.out_lanes,
     "cores": lambda p: p.n_cores,
     "bus bits": lambda p: p.bus_width,
 }
-LOGIC = ("digit multipliers", "control", "score bits of a tile", "operand bits")
+LUTS, FFS = ("digit multipliers", "control", "elements of a tile"), ("digit multipliers", "control")
 SHELL = ("control", "bus bits")
 #: The terms of a resource, the most important first: of a core by its digit width, of a lane and of the top.
 MODEL = {
-    "core, w = 4": {
-        "luts": LOGIC,
-        "ffs": LOGIC,
-        "dsps": ("control", "elements of a tile", "softmax elements", "output elements"),
-    },
-    "core, w = 8": {
-        "luts": LOGIC,
-        "ffs": LOGIC,
-        "dsps": ("digit multipliers", "control", "elements of a tile", "softmax elements", "output elements"),
-    },
+    "core, w = 4": {"luts": LUTS, "ffs": FFS, "dsps": (OUTSIDE,)},
+    "core, w = 8": {"luts": LUTS, "ffs": FFS, "dsps": ("digit multipliers", OUTSIDE)},
     "lane": {"luts": SHELL, "ffs": SHELL, "dsps": SHELL, "brams": SHELL[::-1]},
     "top": {"luts": (*SHELL, "cores"), "ffs": (*SHELL, "cores"), "dsps": SHELL, "brams": SHELL},
 }
@@ -61,13 +51,8 @@ class Fit:
 
     @classmethod
     def of(cls, terms, params, values):
-        """Of as many of ``terms`` as predict best. params : of the records; values : what they hold."""
-        values = np.array(values, float)
-        fits = [cls._of(terms[: n + 1], params, values) for n in range(max(1, min(len(terms), len(values) - 1)))]
-        return min(fits, key=lambda fit: np.abs(fit.errors).mean()) if len(values) > 1 else fits[0]
-
-    @classmethod
-    def _of(cls, terms, params, values):
+        """Of as many of ``terms`` as there are records. params : of the records; values : what they hold."""
+        terms, values = terms[: len(values)], np.array(values, float)
         columns = np.array([[TERMS[term](each) for term in terms] for each in params], float)
         scale = 1 / np.maximum(values, 1)
 
@@ -75,10 +60,9 @@ class Fit:
             return np.linalg.lstsq(columns[chosen] * scale[chosen, None], values[chosen] * scale[chosen], rcond=None)[0]
 
         places = np.arange(len(values))
-        if len(places) == 1:
-            return cls(terms, solve(places >= 0), np.array([]))
-        left_out = [columns[place] @ solve(places != place) for place in places]
-        return cls(terms, solve(places >= 0), (np.array(left_out) - values) * scale)
+        left_out = [columns[place] @ solve(places != place) for place in places if len(places) > 1]
+        errors = (np.array(left_out) - values) * scale if left_out else np.array([])
+        return cls(terms, solve(places >= 0), errors)
 
     def __call__(self, params):
         """The number for a co-processor."""

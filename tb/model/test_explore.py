@@ -14,7 +14,7 @@ from hdp_hw.driver.backend import LayerJob
 from hdp_hw.driver.layer import save_layers
 from hdp_hw.driver.simulated_bus import MemoryTiming, Simulation
 from hdp_hw.explore import command, synthesis
-from hdp_hw.explore.area import AreaModel, Fit, committed_records, load_records
+from hdp_hw.explore.area import OUTSIDE, TERMS, AreaModel, Fit, committed_records, load_records
 from hdp_hw.explore.command import explore
 from hdp_hw.explore.memories import block_rams, memories, memory_bits
 from hdp_hw.explore.records import Record, fmax_of, mark_pareto
@@ -35,13 +35,16 @@ SWEEP = ["tile=2,4", "lanes=16", "digit_width=4", "n_cores=1,2", "bus_width=64,1
 
 # -- area -------------------------------------------------------------------------------------------------------------
 def test_fit_finds_its_terms():
-    """Exact where the numbers are sums of the terms; a term that is not in them is left out."""
+    """Exact where the numbers are sums of the terms; few records have few terms, and one has no error."""
     params = [HdpParams(tile=tile, lanes=lanes) for tile, lanes in ((2, 4), (2, 16), (4, 4), (4, 16), (8, 8))]
-    fit = Fit.of(("digit multipliers", "control"), params, [90 * each.multipliers + 5000 for each in params])
-    np.testing.assert_allclose(fit.coefficients, [90, 5000])
+    terms = ("digit multipliers", "control", "elements of a tile")
+    values = [90 * each.multipliers + 5000 + 700 * each.tile**2 for each in params]
+    fit = Fit.of(terms, params, values)
+    np.testing.assert_allclose(fit.coefficients, [90, 5000, 700])
     np.testing.assert_allclose(fit.errors, 0, atol=1e-9)
-    assert fit(HdpParams(tile=8, lanes=64)) == 90 * 4096 + 5000
-    assert Fit.of(("control", "output elements"), params, [7] * 5).terms == ("control",)
+    assert fit(HdpParams(tile=8, lanes=64)) == 90 * 4096 + 5000 + 700 * 64
+    assert Fit.of(terms, params[:2], values[:2]).terms == terms[:2]
+    assert Fit.of(terms, params[:1], values[:1]).accuracy == "error not known, of one record"
 
 
 def test_error_is_that_of_what_was_left_out():
@@ -56,6 +59,14 @@ def test_committed_records():
     model = AreaModel.of(committed_records())
     assert all(record["parameters"] in sample for record in model.records)
     assert all("error" in error for _, _, error in model.lines()) and not model.gap(CONFIGS["tiny"])
+
+
+def test_products_outside_of_the_array():
+    """In every core that was synthesised."""
+    for record in committed_records():
+        params = HdpParams(**record["parameters"])
+        if "core" in record["resources"] and params.digit_width == 4:
+            assert TERMS[OUTSIDE](params) == record["resources"]["core"]["dsps"]
 
 
 def test_what_was_not_synthesised_is_said():
