@@ -10,10 +10,10 @@ def page(records, found, model, checks, job, device, command):
     """``(HTML text, SVG of its plot)``. Raises MissingPackage."""
     built = [record for record in records if not record.reason]
     figure = scatter_figure(_groups(built), "LUTs", "clock cycles of the workload")
-    fastest = found[0]
+    fastest, compared = found[0], ", ".join(NAMES.get(name, name) for name in OBJECTIVES)
     lead = [
         f"{job.workload}: {len(built)} of {len(records)} co-processors can be built on {device.device}; "
-        f"{len(found)} of them are Pareto points, beaten by no other of their digit width in {', '.join(OBJECTIVES)}.",
+        f"{len(found)} of them are Pareto points, beaten by no other of their digit width in {compared}.",
         f"The fastest, {fastest.label}, takes {fastest.result['cycles']:,} clock cycles and "
         f"{fastest.resources['luts']:,} LUTs ({fastest.source}).",
     ]
@@ -39,7 +39,7 @@ def _text():
 
 
 def _groups(built):
-    """``{name: (x, y, labels, strong)}`` of the plot."""
+    """``{name: (x, y, labels)}`` of the plot."""
     groups = {}
     for width in sorted({record.values["digit_width"] for record in built}):
         for marked in (False, True):

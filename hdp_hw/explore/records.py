@@ -8,6 +8,7 @@ from hdp_hw.configs import vars_of
 from hdp_hw.explore.space import LETTERS, pareto
 
 OBJECTIVES = ("cycles", "luts", "brams", "dsps")
+MARK = "# hdp-hw explore: "  #: how its configuration files begin
 
 
 @dataclass(eq=False)
@@ -80,11 +81,12 @@ def write(records, found, folder):
     """``explore.json``, and for each of ``found`` a configuration file; returns the paths of these."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "explore.json").write_text(json.dumps([record.facts() for record in records], indent=1) + "\n")
-    for stale in folder.glob("*.toml"):
-        stale.unlink()
+    for path in folder.glob("*.toml"):
+        if path.read_text().startswith(MARK):
+            path.unlink()  # of an earlier run
     paths = [folder / f"{record.label}.toml" for record in found]
     for path, record in zip(paths, found):
-        lines = [f"# {record.result['cycles']} cycles, {record.resources['luts']} LUTs ({record.source})"]
+        lines = [f"{MARK}{record.result['cycles']} cycles, {record.resources['luts']} LUTs ({record.source})"]
         path.write_text("\n".join([*lines, *(f"{name} = {value}" for name, value in record.values.items())]) + "\n")
     return paths
 

@@ -57,17 +57,20 @@ def curves_figure(curves, x_label, y_label, limit=None, title=""):
 
 
 def scatter_figure(groups, x_label, y_label):
-    """SVG of ``{name: (x, y, labels)}`` on logarithmic scales; a group with labels is joined by a line."""
+    """SVG of ``{name: (x, y, labels)}``, y on a logarithmic scale; a group with labels stands out."""
     with _figure(8.6, 5.2) as (figure, out):
         axes = figure.subplots()
-        axes.set(xscale="log", yscale="log", xlabel=x_label, ylabel=y_label)
+        axes.set(yscale="log", xlabel=x_label, ylabel=y_label)
         for name, (x, y, labels) in groups.items():
-            style = (
-                dict(marker="o", markersize=5) if labels else dict(linestyle="", marker=".", markersize=4, alpha=0.5)
-            )
-            axes.plot(x, y, label=name, linewidth=1, **style)
-            for place in zip(labels, x, y):
-                axes.annotate(place[0], place[1:], xytext=(4, 4), textcoords="offset points", fontsize=7)
+            axes.plot(x, y, label=name, linestyle="", marker="o", markersize=5 if labels else 2.5)
+            seen = set()
+            for label, *place in zip(labels, x, y):
+                if place[0] not in seen:  # one of those above each other
+                    axes.annotate(label, place, xytext=(4, 4), textcoords="offset points", fontsize=7)
+                seen.add(place[0])
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter("{x:,.0f}")
+        axes.yaxis.set_minor_formatter("")
         axes.grid(alpha=0.25)
         figure.legend(loc="outside right upper", fontsize=8, frameon=False)
     return out()

@@ -200,6 +200,8 @@ def made(tmp_path_factory):
     """``(folder, records, what was said)``."""
     pytest.importorskip("matplotlib", reason="the `plots` extra is not installed")
     folder, said = tmp_path_factory.mktemp("explore"), []
+    (folder / "mine.toml").write_text("tile = 2\n")
+    (folder / "stale.toml").write_text("# hdp-hw explore: of an earlier run\ntile = 2\n")
     return folder, explore(JOB, grid_of(SWEEP), "ecp5-85", folder, command="the command", say=said.append), said
 
 
@@ -213,10 +215,10 @@ def test_every_point_is_there(made):
 
 
 def test_files_of_pareto_points(made):
-    """Each is a configuration, and there are no others; the page has them too."""
+    """Each is a configuration, and there are no others but the user's own; the page has them too."""
     folder, records, said = made
     found = [record for record in records if record.pareto]
-    assert {path.stem for path in folder.glob("*.toml")} == {record.label for record in found}
+    assert {path.stem for path in folder.glob("*.toml")} == {"mine", *(record.label for record in found)}
     for record in found:
         assert vars_of(load_config(str(folder / f"{record.label}.toml"))[1]) == record.values
     page = html.unescape((folder / "explore.html").read_text())

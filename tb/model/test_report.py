@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from hdp_hw.report import Section, Table, page, render
-from hdp_hw.report.figures import Curve, curves_figure, heat_figure, masks_figure
+from hdp_hw.report.figures import Curve, curves_figure, heat_figure, masks_figure, scatter_figure
 
 BLUE = (0x1B, 0x3F, 0xD6)
 #: Puts into the page's title how large what it shows is, and how wide the page is against its window.
@@ -61,6 +61,18 @@ def test_needs_no_network(report):
 def test_same_input_same_page(report):
     curve = Curve("a", [1, 2], [0, 1], [0, 0], "#1b3fd6")
     assert curves_figure([curve], "x", "y") == curves_figure([curve], "x", "y")
+
+
+def test_scatter():
+    """Labels of one group, one where points are above each other; numbers are plain."""
+    pytest.importorskip("matplotlib", reason="the `plots` extra is not installed")
+    groups = {
+        "all": ([1e4, 2e4, 3e4], [1e5, 1e6, 2e5], []),
+        "best": ([1e4, 1e4, 5e4], [1e5, 2e5, 1e4], ["p", "q", "r"]),
+    }
+    figure = scatter_figure(groups, "LUTs", "cycles")
+    texts = re.findall(r"<text[^>]*>([^<]*)</text>", figure)
+    assert {"all", "best", "p", "r", "LUTs", "cycles", "100,000", "20,000"} <= set(texts) and "q" not in texts
 
 
 def test_missing_extra_is_named(monkeypatch):
