@@ -206,6 +206,7 @@ MUTATIONS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation[0].rpartition("/")[2].removesuffix(".py"))
 def test_bench_notices(mutation, request):
     noticed, output = bench_notices(*mutation, request.node.callspec.id)
