@@ -10,6 +10,7 @@ from pathlib import Path
 
 from hdp_hw import __version__
 from hdp_hw.configs import CONFIGS, PURPOSE, load_config, vars_of
+from hdp_hw.failure import Failure
 from hdp_hw.generate import ports_of, to_verilog
 from hdp_hw.manifest import derived_of, manifest
 from hdp_hw.params import HdpParams, ParameterError
@@ -108,22 +109,12 @@ def main(argv=None):
     command = commands.add_parser("synth", help="synthesise a core; for an ECP5, place and route it too")
     add_config(command)
     devices = "LFE5U-25F, LFE5U-45F or LFE5U-85F (default), placed and routed; xc7, xcup, ice40 or gw2a, synthesised"
-    command.add_argument("--device", default="LFE5U-85F", help=devices)
-    command.add_argument("--speed", type=int, default=6, help="grade of an ECP5, 6 to 8 (default: 6, the slowest)")
-    command.add_argument("--seeds", type=int, nargs="*", default=[1], help="of place and route (default: 1)")
-    command.add_argument(
-        "--limit", metavar="MINUTES", type=float, default=60, help="of processor time, a seed (default: 60)"
-    )
+    add_place_and_route(command, devices, minutes=60)
     command.add_argument("--publish", action="store_true", help="put the record into docs/synthesis.json")
     command.set_defaults(run=synth)
 
     command = commands.add_parser("tiles", help="synthesise arrays of several sizes, for docs/synthesis.json")
-    command.add_argument("--device", default="LFE5U-85F", help="an ECP5 (default: LFE5U-85F)")
-    command.add_argument("--speed", type=int, default=6, help="as in hdp-hw synth (default: 6)")
-    command.add_argument("--seeds", type=int, nargs="*", default=[1], help="of place and route (default: 1)")
-    command.add_argument(
-        "--limit", metavar="MINUTES", type=float, default=30, help="of processor time, a seed (default: 30)"
-    )
+    add_place_and_route(command, "an ECP5 (default: LFE5U-85F)", minutes=30)
     command.set_defaults(run=tiles)
 
     command = commands.add_parser("board", help="write the demonstration for a board, and build its bitstream")
@@ -143,6 +134,9 @@ def main(argv=None):
     except (ParameterError, OSError) as error:
         print(f"hdp-hw: {error}", file=sys.stderr)
         return 2
+    except Failure as error:
+        print(f"hdp-hw {arguments.command}: {error}", file=sys.stderr)
+        return 1
 
 
 def add_config(command, default=None):
@@ -152,10 +146,13 @@ def add_config(command, default=None):
     command.add_argument("overrides", metavar="NAME=VALUE", nargs="*", help="a parameter to change, such as TILE=4")
 
 
-def add_limit(command, minutes):
-    """The argument that ends place and route."""
-    text = f"processor time of place and route with a seed (default: {minutes})"
-    command.add_argument("--limit", metavar="MINUTES", type=float, default=minutes, help=text)
+def add_place_and_route(command, devices, minutes):
+    """The arguments of commands that place and route, with their help on devices and their limit."""
+    limit = f"of processor time, a seed (default: {minutes})"
+    command.add_argument("--device", default="LFE5U-85F", help=devices)
+    command.add_argument("--speed", type=int, default=6, help="grade of an ECP5, 6 to 8 (default: 6, the slowest)")
+    command.add_argument("--seeds", type=int, nargs="*", default=[1], help="of place and route (default: 1)")
+    command.add_argument("--limit", metavar="MINUTES", type=float, default=minutes, help=limit)
 
 
 def add_workplace(command):
@@ -187,6 +184,11 @@ def workload_of(arguments):
     from hdp_hw.explore.workload import Workload
 
     return Workload(arguments.workload, arguments.model, arguments.data, arguments.inputs)
+
+
+def typed():
+    """The command line, for reports."""
+    return shlex.join(["hdp-hw", *sys.argv[1:]])
 
 
 def config_of(arguments):
@@ -246,18 +248,13 @@ def configs(arguments):
 def bench(arguments):
     """hdp-hw bench: see hdp_hw.bench."""
     from hdp_hw.bench import core, layer  # numpy and the golden models, which generation does without
-    from hdp_hw.driver.errors import DriverError
 
     of_layer = {name: getattr(arguments, name, None) for name in ("bus_widths", "cores", "latency")}
     what, more = {"core": (core, {}), "layer": (layer, of_layer)}[arguments.what]
     overrides = overrides_of(text for text in arguments.configs if "=" in text)
     names = [text for text in arguments.configs if "=" not in text] or what.DEFAULT_CONFIGS
-    try:
-        configs = [load_config(name, overrides) for name in names]
-        what.bench(configs, quick=arguments.quick, jobs=arguments.jobs, readme=arguments.readme, **more)
-    except DriverError as error:
-        print(f"hdp-hw bench: {error}", file=sys.stderr)
-        return 1
+    configs = [load_config(name, overrides) for name in names]
+    what.bench(configs, quick=arguments.quick, jobs=arguments.jobs, readme=arguments.readme, **more)
     return 0
 
 
@@ -265,31 +262,21 @@ def compare(arguments):
     """hdp-hw compare: see hdp_hw.compare."""
     from hdp_hw.compare.command import compare
     from hdp_hw.compare.worker import Job
-    from hdp_hw.sweep import SweepError
 
     params = load_config(arguments.config, overrides_of(arguments.set))[1]
     tokens = min(arguments.max_tokens or params.max_seq_len, params.max_seq_len)
     sizes = tokens, arguments.examples, arguments.timed
     job = Job(arguments.model, arguments.data, *sizes, params, arguments.settings)
     options = arguments.only, arguments.jobs, arguments.scheduler
-    try:
-        compare(job, arguments.output, *options, shlex.join(["hdp-hw", *sys.argv[1:]]))
-    except SweepError as error:
-        print(f"hdp-hw compare: {error}", file=sys.stderr)
-        return 1
+    compare(job, arguments.output, *options, typed())
     return 0
 
 
 def faults(arguments):
     """hdp-hw faults: see hdp_hw.fault_table."""
     from hdp_hw import fault_table  # numpy and the golden models, which generation does without
-    from hdp_hw.driver.errors import DriverError
 
-    try:
-        return int(not fault_table.run(*config_of(arguments), arguments.tries, arguments.seed))
-    except DriverError as error:
-        print(f"hdp-hw faults: {error}", file=sys.stderr)
-        return 1
+    return int(not fault_table.run(*config_of(arguments), arguments.tries, arguments.seed))
 
 
 def calibrate(arguments):
@@ -305,66 +292,40 @@ def profile(arguments):
 def accuracy_command(arguments, name):
     """Run the function ``name`` of hdp_hw.accuracy.command."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # threads share the work out among themselves
-    from golden.models import ModelError
-    from golden.tasks import TaskError
     from hdp_hw.accuracy import command
 
-    try:
-        getattr(command, name)(arguments, shlex.join(["hdp-hw", *sys.argv[1:]]))
-    except (ModelError, TaskError) as error:
-        print(f"hdp-hw {arguments.command}: {error}", file=sys.stderr)
-        return 1
+    getattr(command, name)(arguments, typed())
     return 0
 
 
 def explore(arguments):
     """hdp-hw explore: see hdp_hw.explore."""
-    from golden.models import ModelError
-    from golden.tasks import TaskError
     from hdp_hw.explore import command
     from hdp_hw.explore.space import grid_of
     from hdp_hw.explore.worker import Job
-    from hdp_hw.sweep import SweepError
-    from hdp_hw.synth import SynthesisError
 
     job, grid = Job(workload_of(arguments), arguments.latency), grid_of(arguments.sweep)
     processes = arguments.jobs, arguments.scheduler
-    typed = shlex.join(["hdp-hw", *sys.argv[1:]])
     where = arguments.target, arguments.output
-    try:
-        command.explore(job, grid, *where, *processes, arguments.fill, arguments.synthesise, typed)
-    except (ModelError, TaskError, SynthesisError, SweepError) as error:
-        print(f"hdp-hw explore: {error}", file=sys.stderr)
-        return 1
+    command.explore(job, grid, *where, *processes, arguments.fill, arguments.synthesise, typed())
     return 0
 
 
 def energy(arguments):
     """hdp-hw energy: see hdp_hw.energy."""
-    from golden.models import ModelError
-    from golden.tasks import TaskError
     from hdp_hw.energy import report
 
-    try:
-        print(report(*config_of(arguments), workload_of(arguments)))
-    except (ModelError, TaskError) as error:
-        print(f"hdp-hw energy: {error}", file=sys.stderr)
-        return 1
+    print(report(*config_of(arguments), workload_of(arguments)))
     return 0
 
 
 def synth(arguments):
     """hdp-hw synth: see hdp_hw.synth."""
-    from hdp_hw.synth import SynthesisError, synthesise
+    from hdp_hw.synth import synthesise
     from hdp_hw.synth.published import publish
 
-    label, params = config_of(arguments)
     target = arguments.device, arguments.speed, arguments.seeds
-    try:
-        record = synthesise(label, params, *target, limit=60 * arguments.limit)
-    except SynthesisError as error:
-        print(f"hdp-hw synth: {error}", file=sys.stderr)
-        return 1
+    record = synthesise(*config_of(arguments), *target, limit=60 * arguments.limit)
     if arguments.publish:
         publish(record)
     return 0
@@ -372,27 +333,17 @@ def synth(arguments):
 
 def tiles(arguments):
     """hdp-hw tiles: see hdp_hw.synth.published."""
-    from hdp_hw.synth import SynthesisError
     from hdp_hw.synth.published import compare_sizes
 
-    try:
-        compare_sizes(arguments.device, arguments.speed, arguments.seeds, 60 * arguments.limit)
-    except SynthesisError as error:
-        print(f"hdp-hw tiles: {error}", file=sys.stderr)
-        return 1
+    compare_sizes(arguments.device, arguments.speed, arguments.seeds, 60 * arguments.limit)
     return 0
 
 
 def board(arguments):
     """hdp-hw board: see hdp_hw.bitstream."""
     from hdp_hw.bitstream import build
-    from hdp_hw.synth import SynthesisError
 
-    try:
-        build(arguments.board, load_config(arguments.config)[1], arguments.baud, arguments.build)
-    except SynthesisError as error:
-        print(f"hdp-hw board: {error}", file=sys.stderr)
-        return 1
+    build(arguments.board, load_config(arguments.config)[1], arguments.baud, arguments.build)
     return 0
 
 

@@ -11,9 +11,12 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import golden
+from golden.models import find_model
+from hdp_hw import __version__
+from hdp_hw.failure import Failure
 
 
-class SweepError(Exception):
+class SweepError(Failure):
     """A sweep that cannot be made, or of which a part failed; the message says which and why."""
 
 
@@ -64,6 +67,15 @@ def digest_of(*parts):
     return digest.hexdigest()[:24]
 
 
+def digest_of_job(job, names, files, model):
+    """Digest of what all results of a job depend on: the job as text or data, sources and files, and the model's files.
+
+    names : as for :func:`sources`; files : paths; model : as for :func:`golden.models.find_model`, or None.
+    """
+    files = [*sources(names), *map(Path, files), *(find_model(model).glob("*.*") if model else ())]
+    return digest_of(repr((job, __version__)).encode(), *(path.read_bytes() for path in sorted(files)))
+
+
 def sources(names):
     """Paths of the project's files and folders of Python with these names."""
     root = Path(golden.__file__).parents[1]
@@ -80,12 +92,19 @@ def attempt(evaluate, job, point):
         return {"error": f"{type(error).__name__}: {error}"}
 
 
-def run(pool, evaluate, job, missing, results, describe, say):
-    """Evaluate ``missing`` points on a pool into ``results``; returns the texts of what went wrong.
+def run(evaluate, job, missing, results, describe, jobs, scheduler, say):
+    """Evaluate ``missing`` points into ``results``; returns the texts of what went wrong.
 
     evaluate : function of a module, ``evaluate(job, point)`` is what JSON takes; describe : ``describe(point, result)``
-    is a text.
+    is a text; jobs, scheduler : as for :func:`executor`, which is not asked for without points.
     """
+    if not missing:
+        return []
+    with executor(min(jobs, len(missing)), scheduler) as pool:
+        return _run(pool, evaluate, job, missing, results, describe, say)
+
+
+def _run(pool, evaluate, job, missing, results, describe, say):
     failures, start = [], time.monotonic()
     futures = {pool.submit(attempt, evaluate, job, point): point for point in missing}
     try:

@@ -4,13 +4,14 @@ import numpy as np
 
 from golden.models.functions import gelu, normalise, softmax
 from golden.models.layouts import LAYOUTS
+from hdp_hw.failure import Failure
 
 _TABLES = ("words", "types")  #: modules without a bias
 _BARE = ("class_token", "positions")  #: of images: modules that are a tensor
 POOLERS = {"tanh": np.tanh, "relu": lambda x: np.maximum(x, 0)}
 
 
-class ModelError(ValueError):
+class ModelError(Failure, ValueError):
     """A model that cannot be run; the message names the file, setting or tensors at fault."""
 
 

@@ -3,11 +3,13 @@
 import csv
 from pathlib import Path
 
+from hdp_hw.failure import Failure
+
 TEXTS = ("sentence", "text", "review", "sentence1", "sentence2", "text1", "text2")  #: headings of texts
 LABELS = ("label", "score", "similarity", "sentiment")  #: headings of labels
 
 
-class TaskError(ValueError):
+class TaskError(Failure, ValueError):
     """A file of examples that cannot be used; the message names the file, and the line where there is one."""
 
 

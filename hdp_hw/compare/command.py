@@ -7,7 +7,7 @@ from hdp_hw.compare.records import Record, findings, write
 from hdp_hw.compare.report import report
 from hdp_hw.compare.sweep import points
 from hdp_hw.compare.worker import evaluate, prepare
-from hdp_hw.sweep import Results, SweepError, executor, run
+from hdp_hw.sweep import Results, SweepError, run
 
 
 def compare(job, folder, only=(), jobs=1, scheduler=None, command="", say=print):
@@ -30,14 +30,11 @@ def compare(job, folder, only=(), jobs=1, scheduler=None, command="", say=print)
     cache = Results(folder / f"{name}.jsonl", digest(job))
     missing = [point for point in swept if cache.get(point) is None]
     say(f"{name}: {n} examples; {len(missing)} of {len(swept)} points to evaluate")
-    failures = []
 
     def describe(point, result):
         return Record.of(point, result, prepared)
 
-    if missing:
-        with executor(min(jobs, len(missing)), scheduler) as pool:
-            failures = run(pool, evaluate, job, missing, cache, describe, say)
+    failures = run(evaluate, job, missing, cache, describe, jobs, scheduler, say)
     done = [(point, cache.get(point)) for point in swept if cache.get(point) is not None]
     if not done:
         raise SweepError(f"every point failed, the first with: {failures[0]}")

@@ -1,7 +1,9 @@
 """What may go wrong between this process and the core."""
 
+from hdp_hw.failure import Failure
 
-class DriverError(RuntimeError):
+
+class DriverError(Failure, RuntimeError):
     """Base of the errors below."""
 
 

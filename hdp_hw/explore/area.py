@@ -13,9 +13,11 @@ from functools import cache
 import numpy as np
 
 from hdp_hw.configs import vars_of
-from hdp_hw.explore.synthesis import BUILD, RECORDS
+from hdp_hw.explore.space import CORE
+from hdp_hw.explore.synthesis import RECORDS
 from hdp_hw.explore.targets import NAMES
 from hdp_hw.params import HdpParams
+from hdp_hw.synth.flow import BUILD
 
 LUTRAM_LUTS = 6  #: LUTs that a LUT RAM takes, four that hold the bits and two that write them
 OUTSIDE = "products outside of the array"  #: of predictor, softmax, means and drain
@@ -143,8 +145,10 @@ def _model_of(part, params):
 
 def _key(part, params):
     """Parameters that matter to a part."""
-    unseen = {"core": ("n_cores", "bus_width", "address_width"), "lane": ("n_cores",), "top": ()}[part]
-    return {name: value for name, value in vars_of(params).items() if name not in unseen}
+    values = vars_of(params)
+    if part == "core":
+        return {name: values[name] for name in CORE}
+    return values if part == "top" else values | {"n_cores": None}
 
 
 def _with_lutrams(resources):

@@ -2,8 +2,6 @@
 
 from dataclasses import asdict
 
-import hdp_hw
-from golden.models import find_model
 from hdp_hw.bench.records import aligned
 from hdp_hw.configs import vars_of
 from hdp_hw.explore.area import MEASURED, AreaModel, load_records
@@ -16,7 +14,7 @@ from hdp_hw.explore.worker import evaluate
 from hdp_hw.explore.workload import limits
 from hdp_hw.params import HdpParams, ParameterError
 from hdp_hw.report.page import MissingPackage
-from hdp_hw.sweep import Results, SweepError, digest_of, executor, run, sources
+from hdp_hw.sweep import Results, SweepError, digest_of_job, run
 
 #: Sources that a result depends on: all that compute or are generated from.
 SOURCES = ("golden", "hdp_hw/explore/worker.py", "hdp_hw/explore/workload.py", "hdp_hw/explore/memories.py")
@@ -46,10 +44,7 @@ def explore(job, grid, target, folder, jobs=1, scheduler=None, fill=0.9, synthes
     missing = [params for each in may_fit if results.get(params := HdpParams(**each.values)) is None]
     say(f"{job.workload} on {device.device}: {len(records)} points, {len(refused)} not legal, {len(legal)} legal")
     say(f"{len(may_fit)} may fit; {len(missing)} of them to evaluate")
-    failures = []
-    if missing:
-        with executor(min(jobs, len(missing)), scheduler) as pool:
-            failures = run(pool, evaluate, job, missing, results, _describe, say)
+    failures = run(evaluate, job, missing, results, _describe, jobs, scheduler, say)
     for record in may_fit:
         _complete(record, results, model, device, fill)
     found = mark_pareto(records)
@@ -72,11 +67,7 @@ def explore(job, grid, target, folder, jobs=1, scheduler=None, fill=0.9, synthes
 
 def digest(job):
     """Of all that a point's result depends on, its parameters aside."""
-    files = [*sources(SOURCES), *job.workload.files]
-    if job.workload.model:
-        files += find_model(job.workload.model).glob("*.*")
-    contents = [path.read_bytes() for path in sorted(files)]
-    return digest_of(repr((asdict(job), hdp_hw.__version__)).encode(), *contents)
+    return digest_of_job(asdict(job), SOURCES, job.workload.files, job.workload.model)
 
 
 def _refused(job, params):

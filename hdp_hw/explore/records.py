@@ -2,10 +2,10 @@
 
 import json
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from hdp_hw.configs import vars_of
-from hdp_hw.explore.space import LETTERS, pareto
+from hdp_hw.explore.space import CORE, LETTERS, pareto
+from hdp_hw.synth.flow import BUILD
 
 OBJECTIVES = ("cycles", "luts", "brams", "dsps")
 MARK = "# hdp-hw explore: "  #: how its configuration files begin
@@ -91,7 +91,7 @@ def write(records, found, folder):
     return paths
 
 
-def fmax_records(build=Path("build", "synth")):
+def fmax_records(build=BUILD):
     """``[(parameters, MHz)]`` of cores that hdp-hw synth placed and routed, the best seed of each."""
     found = []
     for path in sorted(build.glob("*.json")):
@@ -105,5 +105,4 @@ def fmax_records(build=Path("build", "synth")):
 def fmax_of(params, measured):
     """MHz of the core of ``params``, or None."""
     own = vars_of(params)
-    names = ("tile", "lanes", "digit_width", "max_head_dim", "max_seq_len")
-    return next((mhz for values, mhz in measured if all(values[name] == own[name] for name in names)), None)
+    return next((mhz for values, mhz in measured if all(values[name] == own[name] for name in CORE)), None)

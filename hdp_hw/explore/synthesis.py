@@ -13,15 +13,14 @@ from pathlib import Path
 
 from hdp_hw.configs import vars_of
 from hdp_hw.core.attention_core import AttentionCore
-from hdp_hw.generate import ports_of, to_verilog
 from hdp_hw.params import HdpParams
 from hdp_hw.shell.hdp_top import HdpTop
-from hdp_hw.synth import DIGIT_PRODUCT, block_of, count_cells, harness
-from hdp_hw.synth.flow import YOSYS, synthesis_progress
+from hdp_hw.synth import block_of, count_cells, harnessed
+from hdp_hw.synth.devices import DIGIT_PRODUCT, ECP5, MAP_PRODUCTS
+from hdp_hw.synth.flow import BUILD, YOSYS, synthesis_progress
 from hdp_hw.synth.tools import run
 
 DESIGNS = {"core": AttentionCore, "shell": HdpTop}  #: what is synthesised: a core, or lanes and top
-BUILD = Path("build", "synth")
 RECORDS = Path(__file__).with_name("records.json")
 #: Designs and parameters of RECORDS.
 SAMPLE = [
@@ -49,8 +48,8 @@ def measure(design, params, build=BUILD, say=print):
         return json.loads((folder / "record.json").read_text())
     say(f"synthesis of {design}: {', '.join(f'{name} {value}' for name, value in vars_of(params).items())}")
     script = (
-        "read_verilog part.v; blackbox *.lane_?.core; hierarchy -top harness; proc; wreduce t:$mul; "
-        f"techmap -autoproc -map {DIGIT_PRODUCT.name} t:$mul; synth_ecp5 -top harness -json netlist.json"
+        "read_verilog part.v; blackbox *.lane_?.core; hierarchy -top harness; "
+        f"{MAP_PRODUCTS.format(DIGIT_PRODUCT.name)}; {ECP5.script} -json netlist.json"
     )
     sources = ["part.v", DIGIT_PRODUCT.name]
     run(folder, "yosys.log", YOSYS, ["-v", "2", "-p", script], sources, ["netlist.json"], synthesis_progress, say)
@@ -63,8 +62,7 @@ def measure(design, params, build=BUILD, say=print):
 
 def prepare(design, params, build):
     """Write what yosys reads; returns its folder, and ``{name: version or digest}`` of what the record depends on."""
-    component = DESIGNS[design](params)
-    text = to_verilog(component, "hdp_core") + harness(ports_of(component))
+    text = harnessed(DESIGNS[design](params))
     made_from = {"sha256": hashlib.sha256(text.encode()).hexdigest(), "yosys": metadata.version(YOSYS)}
     folder = build / f"{design}-{hashlib.sha256(repr(made_from).encode()).hexdigest()[:16]}"
     folder.mkdir(parents=True, exist_ok=True)

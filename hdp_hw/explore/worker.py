@@ -8,6 +8,7 @@ import numpy as np
 from hdp_hw.driver.backend import LayerJob
 from hdp_hw.driver.emulator import Emulator
 from hdp_hw.explore.memories import block_rams, memories, memory_bits
+from hdp_hw.explore.space import CORE
 from hdp_hw.explore.workload import Workload
 from hdp_hw.params import HdpParams
 
@@ -35,7 +36,7 @@ def evaluate(job, params):
         shares += [head.n_kept / head.n_visited for head in heads]
         errors += layer.errors(results.output, params)
     means = {"kept_share": float(np.mean(shares)), "output_error": float(np.mean(errors))}
-    alone = HdpParams(params.tile, params.lanes, params.digit_width, params.max_head_dim, params.max_seq_len)
+    alone = HdpParams(**{name: getattr(params, name) for name in CORE})
     return {"cycles": cycles, **means, **_memory(alone)}
 
 

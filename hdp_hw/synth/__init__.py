@@ -1,7 +1,7 @@
 """Synthesis of a core with the open tools that pip installs; for an ECP5, place and route too."""
 
 from hdp_hw.synth.devices import DIGIT_PRODUCT
-from hdp_hw.synth.flow import harness, synthesise, synthesise_netlist
+from hdp_hw.synth.flow import harness, harnessed, synthesise, synthesise_netlist
 from hdp_hw.synth.netlist import area_by_block, block_of, count_cells
 from hdp_hw.synth.tools import SynthesisError
 
@@ -12,6 +12,7 @@ __all__ = [
     "block_of",
     "count_cells",
     "harness",
+    "harnessed",
     "synthesise",
     "synthesise_netlist",
 ]

@@ -15,7 +15,7 @@ from pathlib import Path
 from hdp_hw.configs import vars_of
 from hdp_hw.generate import ports_of, to_verilog
 from hdp_hw.params import ParameterError
-from hdp_hw.synth.devices import DEVICES, DIGIT_PRODUCT, ECP5, KINDS, NEXTPNR, SPEEDS
+from hdp_hw.synth.devices import DEVICES, DIGIT_PRODUCT, ECP5, KINDS, MAP_PRODUCTS, NEXTPNR, SPEEDS
 from hdp_hw.synth.netlist import area_by_block, buffer_reset, count_cells
 from hdp_hw.synth.place_route import NotRouted, critical_path, fmax, place_and_route, slowest
 from hdp_hw.synth.tools import run
@@ -78,8 +78,7 @@ def write_design(params, folder):
     from hdp_hw.core.attention_core import AttentionCore
 
     folder.mkdir(parents=True, exist_ok=True)
-    core = AttentionCore(params)
-    verilog = to_verilog(core, "hdp_core") + harness(ports_of(core))
+    verilog = harnessed(AttentionCore(params))
     (folder / "core.v").write_text(verilog)
     (folder / DIGIT_PRODUCT.name).write_text(DIGIT_PRODUCT.read_text())
     return hashlib.sha256(verilog.encode()).hexdigest()
@@ -88,8 +87,8 @@ def write_design(params, folder):
 def synthesise_netlist(folder, family, say):
     """``netlist.json`` of the design in ``folder``."""
     script = (
-        "read_verilog core.v; hierarchy -top harness; proc; wreduce t:$mul; "
-        f"techmap -autoproc -map {DIGIT_PRODUCT.name} t:$mul; {family.script}; write_json synthesised.json"
+        f"read_verilog core.v; hierarchy -top harness; {MAP_PRODUCTS.format(DIGIT_PRODUCT.name)}; "
+        f"{family.script}; write_json synthesised.json"
     )
     sources = ["core.v", DIGIT_PRODUCT.name]
     run(folder, "yosys.log", YOSYS, ["-v", "2", "-p", script], sources, ["synthesised.json"], synthesis_progress, say)
@@ -124,6 +123,11 @@ def commit_of_source():
         return "unknown"
 
 
+def harnessed(component):
+    """Verilog of ``hdp_core``, a component, and of the ``harness`` around it."""
+    return to_verilog(component, "hdp_core") + harness(ports_of(component))
+
+
 def harness(ports):
     """Verilog of the module around ``hdp_core`` with ``ports`` as of :func:`hdp_hw.generate.ports_of`."""
     widths, connections = {"input": 0, "output": 0}, []
@@ -150,11 +154,15 @@ endmodule
 """
 
 
+def part_of(record):
+    """Device and speed grade of a record."""
+    return record["device"] + (f"-{record['speed']}" if record["speed"] else "")
+
+
 def summary(record):
     """The record in a few lines."""
-    device = record["device"] + (f"-{record['speed']}" if record["speed"] else "")
     counts = ", ".join(f"{record[kind]:,} {kind}" for kind in KINDS)
-    lines = [f"{record['config']} on {device}: {counts}"]
+    lines = [f"{record['config']} on {part_of(record)}: {counts}"]
     if speeds := [f"{mhz} MHz (seed {seed})" for seed, mhz in record["fmax_mhz"].items() if mhz]:
         lines.append(f"clock: {', '.join(speeds)}")
     lines += [f"{'' if seed == 'device' else 'seed '}{seed}: {why}" for seed, why in record["not_routed"].items()]

@@ -9,8 +9,8 @@ from hdp_hw.synth.netlist import block_of
 from hdp_hw.synth.tools import SynthesisError, TimeLimit, run
 
 TARGET_MHZ = 100  #: what place and route works for; it says what it reached
-#: router1, nextpnr's default, takes hours where it gets crowded; router2 did not end on `edge` at the placer's default
-#: density, 0.9.
+#: router1, nextpnr's default, takes hours where it gets crowded. The density makes no difference for `edge`, on which
+#: router2 did not end with its reset on a global net.
 OPTIONS = ("--router", "router2", "--placer-heap-beta", "0.6")
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from hdp_hw.manifest import standard_head
 from hdp_hw.params import HdpParams
-from hdp_hw.synth.flow import synthesise, versions, write_design
+from hdp_hw.synth.flow import BUILD, part_of, synthesise, versions, write_design
 
 FILE = Path("docs", "synthesis.json")
 #: Arrays to compare, tile and lanes, all for heads of up to 128 x 64: larger buffers would blur what an array costs.
@@ -24,7 +24,7 @@ def compare_sizes(device, speed, seeds, limit, say=print):
     published = {(record["config"], record["device"]): record for record in read()}
     for label, params in sizes().items():
         record = published.get((label, device))
-        folder = Path("build", "synth", f"{label}-{device}")
+        folder = BUILD / f"{label}-{device}"
         if record and is_current(record, write_design(params, folder), speed, seeds):
             say(f"{label}: as published")
         else:
@@ -60,10 +60,11 @@ def config_rows(records):
     rows = []
     for record in records:
         if record["config"] not in sizes():
-            device = record["device"] + (f"-{record['speed']}" if record["speed"] else "")
             counts = [f"{record[kind]:,}" for kind in ("luts", "lutrams", "ffs", "dsps", "brams")]
             clocks = [f"{mhz or 'not routed'} ({seed})" for seed, mhz in record["fmax_mhz"].items()]
-            rows.append([record["config"], device, *counts, ", ".join(clocks) or NOT_MEASURED, path_text(record)])
+            rows.append(
+                [record["config"], part_of(record), *counts, ", ".join(clocks) or NOT_MEASURED, path_text(record)]
+            )
     return rows
 
 

@@ -10,11 +10,13 @@ import time
 from importlib import metadata
 from pathlib import Path
 
+from hdp_hw.failure import Failure
+
 POLL_SECONDS = 2
 SAY_SECONDS = 30  #: at least between two lines of progress
 
 
-class SynthesisError(RuntimeError):
+class SynthesisError(Failure):
     """A tool is missing or failed; the message says which, and where its log is."""
 
 

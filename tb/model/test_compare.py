@@ -151,7 +151,7 @@ def test_chromium_shows_the_page(folder, made, chromium, tmp_path):  # noqa: F81
 
 
 def test_a_second_run_evaluates_nothing(folder, made, monkeypatch):
-    monkeypatch.setattr(command, "executor", None)
+    monkeypatch.setattr("hdp_hw.sweep.executor", None)
     said = []
     records = compare(job_of(folder), folder / "one", ONLY, say=said.append)
     assert said[0].endswith(f" 0 of {N_POINTS} points to evaluate")

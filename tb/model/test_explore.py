@@ -230,7 +230,7 @@ def test_files_of_pareto_points(made):
 
 def test_a_second_run_evaluates_nothing(made, monkeypatch):
     folder, records, _ = made
-    monkeypatch.setattr(command, "executor", None)
+    monkeypatch.setattr("hdp_hw.sweep.executor", None)
     said = []
     again = explore(JOB, grid_of(SWEEP), "ecp5-85", folder, say=said.append)
     assert "; 0 of them to evaluate" in said[1]

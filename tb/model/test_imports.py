@@ -16,6 +16,7 @@ PARAMETER_FILES = {
     "tables",
     "timing",
     "depths",
+    "failure",
     "registers",
     "register_map",
     "link_protocol",
