@@ -8,7 +8,6 @@ top together, with black boxes in place of the cores. So the records of few of t
 import hashlib
 import json
 import sys
-from importlib import metadata
 from pathlib import Path
 
 from hdp_hw.configs import vars_of
@@ -18,7 +17,7 @@ from hdp_hw.shell.hdp_top import HdpTop
 from hdp_hw.synth import block_of, count_cells, harnessed
 from hdp_hw.synth.devices import DIGIT_PRODUCT, ECP5, MAP_PRODUCTS
 from hdp_hw.synth.flow import BUILD, YOSYS, synthesis_progress
-from hdp_hw.synth.tools import run
+from hdp_hw.synth.tools import run, version_of
 
 DESIGNS = {"core": AttentionCore, "shell": HdpTop}  #: what is synthesised: a core, or lanes and top
 RECORDS = Path(__file__).with_name("records.json")
@@ -63,7 +62,7 @@ def measure(design, params, build=BUILD, say=print):
 def prepare(design, params, build):
     """Write what yosys reads; returns its folder, and ``{name: version or digest}`` of what the record depends on."""
     text = harnessed(DESIGNS[design](params))
-    made_from = {"sha256": hashlib.sha256(text.encode()).hexdigest(), "yosys": metadata.version(YOSYS)}
+    made_from = {"sha256": hashlib.sha256(text.encode()).hexdigest(), "yosys": version_of(YOSYS)}
     folder = build / f"{design}-{hashlib.sha256(repr(made_from).encode()).hexdigest()[:16]}"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "part.v").write_text(text)

