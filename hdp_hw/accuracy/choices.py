@@ -20,6 +20,7 @@ THRESHOLDS = {
 PERCENTILES = (99.0, 99.9, 99.99, 100.0)  #: of magnitudes: candidates for the scales
 PRUNED_SHARES = (0.0, 0.5, 1.0)  #: of the inputs, for which a head may be pruned
 TAU_SLACK = 1.1  #: by how much a threshold of heads lies above the largest mean |A| that was seen
+UNPRUNED = 1e-3  #: weight of what a choice would cost if no head were pruned whole, as some will not be elsewhere
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,10 +131,15 @@ class LayerChoices:
                 self.options.append((fields | {"mean_output": mean_output}, THRESHOLDS[rule], tau, *total))
 
     def choose(self, price, weight=1.0):
-        """``(LayerSettings, error, cycles)`` with the least ``weight * error + price * cycles``."""
+        """``(LayerSettings, error, cycles)`` with the least ``weight * error + price * cycles``.
+
+        Thresholds of a head that every input of the sample prunes whole cost the same: the one that would be best if
+        none did is taken.
+        """
         best = None
         for fields, thresholds, tau, errors, cycles in self.options:
             cost = weight * errors + price * cycles
+            cost += UNPRUNED * cost[..., :1]  # where tau is 0
             places = cost.reshape(len(cost), -1).argmin(1)
             k, m = np.unravel_index(places, cost.shape[1:])
             heads = np.arange(len(cost))

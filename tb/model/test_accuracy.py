@@ -117,6 +117,18 @@ def test_choice_is_what_it_says(place, price):
         assert cycles == min(x[4].reshape(2, -1).min(1).sum() for x in choice.options)
 
 
+def test_thresholds_of_a_head_that_is_pruned_are_those_without(place):
+    """Its inputs cannot tell them apart; on others it may not be pruned."""
+    sample = choices.Sample.record(place.calibration.model, place.calibration.inputs[:4])[0]
+    sample.weight[:, :16] = 0  # the first head does not matter
+    choice = choices.LayerChoices(sample, (Rule.MASS,), PARAMS)
+    settings = choice.choose(1e-3)[0]
+    _, thresholds, tau, _, cycles = choice.options[1]
+    as_set, without = cycles[0, :, tau[0].tolist().index(settings.tau_head[0])], cycles[0, :, 0]
+    assert np.ptp(as_set) == 0 < np.ptp(without)
+    assert settings.threshold[0] == thresholds[without.argmin()] > thresholds[0]
+
+
 def test_errors_are_those_behind_the_output_projection():
     q, k, v = (list(x) for x in operands(2))
     weight = np.random.default_rng(2).normal(size=(32, 32))
