@@ -19,7 +19,7 @@ from hdp_hw.driver.simulation import CoreSimulation, Job
 from hdp_hw.settings import Rule
 from tb.lib.simulation import ROOT
 
-PARAMS = replace(CONFIGS["tiny"], max_head_dim=64)  # the classifier's heads are 64 wide
+PARAMS = replace(CONFIGS["tiny"], max_head_dim=64, max_seq_len=256)  # heads of bert-tiny-sst2, positions of vit-vowels
 SHARE = 0.4  #: of the dense cycles
 
 
@@ -28,7 +28,7 @@ def simulation():
     return CoreSimulation(PARAMS, ROOT / "build" / "simulator")
 
 
-@pytest.mark.parametrize("name", ["minilm", "bert-tiny-sst2", "vit-digits"])
+@pytest.mark.parametrize("name", ["minilm", "bert-tiny-sst2", "vit-digits", "vit-vowels"])
 def test_same_bits(name, simulation, tmp_path):
     """Of an example that the layer was not calibrated on, through the settings file."""
     try:
