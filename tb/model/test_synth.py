@@ -185,6 +185,34 @@ def test_failure(run):
 
 
 @pytest.mark.parametrize(
+    ("printed", "outcome"),
+    [
+        ('"nextpnr-ecp5" -- Next Generation Place and Route (Version 0.12-3-gabc)', "0.12, native"),
+        ("(Version 0.11)", "0.11, native"),
+        ("(Version 0.10.9)", "is 0.10.9, older"),
+        ("usage", "is None, older"),
+    ],
+)
+def test_native(tmp_path, monkeypatch, printed, outcome):
+    """A native tool that is asked for is used, unless it is older than pip's."""
+    native = tmp_path / "nextpnr"
+    native.write_text(f"#!/bin/sh\necho '{printed}' >&2\n")
+    native.chmod(0o755)
+    monkeypatch.setattr(tools.metadata, "version", lambda tool: "0.11.1.0.post826")
+    tool = Path(sys.executable).name
+    monkeypatch.setattr(tools, "NATIVE", {tool: ("NEXTPNR_ECP5", "--version")})
+    monkeypatch.setenv("NEXTPNR_ECP5", str(native))
+    if "older" in outcome:
+        with pytest.raises(tools.SynthesisError, match=f"{outcome} than {tool} 0.11.1.0.post826"):
+            tools.find(tool)
+    else:
+        assert tools.find(tool) == (native, outcome)
+    monkeypatch.setenv("NEXTPNR_ECP5", "/no/nextpnr")
+    with pytest.raises(tools.SynthesisError, match="NEXTPNR_ECP5=/no/nextpnr is not there; unset it to use"):
+        tools.find(tool)
+
+
+@pytest.mark.parametrize(
     ("log", "failure", "reason"),
     [
         (
