@@ -1,8 +1,8 @@
 """A pipelined multiplication of any width, cut into pieces that a hardware multiplier of an FPGA takes whole."""
 
-from amaranth.hdl import Shape, Signal, Value
+from amaranth.hdl import Shape, Value
 
-from hdp_hw.common.pipeline import adder_tree, adder_tree_latency
+from hdp_hw.common.pipeline import adder_tree, adder_tree_latency, register
 
 PIECE_WIDTH = 17  # unsigned, so 18 bits signed: one MULT18X18D of the ECP5, and inside every larger multiplier
 
@@ -24,9 +24,7 @@ def multiply(m, a, b, name="product"):
     for a_low, a_high in _cuts(a.shape()):
         for b_low, b_high in _cuts(b.shape()):
             product = _piece(a, a_low, a_high) * _piece(b, b_low, b_high)
-            partial = Signal(product.shape(), name=f"{name}_{a_low}_{b_low}")
-            m.d.sync += partial.eq(product)
-            partials.append(partial << (a_low + b_low))
+            partials.append(register(m, product, f"{name}_{a_low}_{b_low}") << (a_low + b_low))
     total = adder_tree(m, partials, levels_per_stage=1, name=name)
     total = total[: len(a) + len(b)]
     return total.as_signed() if a.shape().signed or b.shape().signed else total

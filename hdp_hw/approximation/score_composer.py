@@ -65,7 +65,7 @@ class ScoreComposer(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         w = self.params.digit_width
-        shifted = Signal(signed(self.params.s_width))
+        shifted = Signal(signed(self.params.s_width), reset_less=True)
         with m.Switch(self.i_mode):
             with m.Case(ArrayMode.INTEGER):
                 m.d.sync += shifted.eq(self.i_sum << (2 * w))

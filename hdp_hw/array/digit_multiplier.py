@@ -4,6 +4,8 @@ from amaranth.hdl import Module, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from hdp_hw.common.pipeline import register
+
 
 class DigitMultiplier(wiring.Component):
     """``lanes`` products of two signed w-bit digits a cycle: the only multipliers of the array, used by every mode.
@@ -49,5 +51,6 @@ class DigitMultiplier(wiring.Component):
         m = Module()
         m.d.sync += self.o_valid.eq(self.i_valid)
         for lane in range(self.params.lanes):
-            m.d.sync += self.o_product[lane].eq(self.i_left[lane] * self.i_right[lane])
+            product = register(m, self.i_left[lane] * self.i_right[lane], f"product_{lane}")
+            m.d.comb += self.o_product[lane].eq(product)
         return m

@@ -1,11 +1,11 @@
 """One dot unit: the cell of the tile array that owns one score of a tile."""
 
-from amaranth.hdl import Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import Module, Mux, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hdp_hw.array.digit_multiplier import DigitMultiplier
-from hdp_hw.common.pipeline import adder_tree, adder_tree_latency, delay
+from hdp_hw.common.pipeline import adder_tree, adder_tree_latency, delay, register
 
 
 class DotUnit(wiring.Component):
@@ -80,22 +80,20 @@ class DotUnit(wiring.Component):
         m.d.sync += multiplier.i_valid.eq(self.i_valid)
         for lane in range(self.params.lanes):
             weight = self.i_weight[1 - lane // (2 * quarter)]
-            m.d.sync += [
-                multiplier.i_left[lane].eq(Mux(self.i_context, weight, self.i_left[lane])),
-                multiplier.i_right[lane].eq(self.i_right[lane]),
+            left = Mux(self.i_context, weight, self.i_left[lane])
+            m.d.comb += [
+                multiplier.i_left[lane].eq(register(m, left, f"left_{lane}")),
+                multiplier.i_right[lane].eq(register(m, self.i_right[lane], f"right_{lane}")),
             ]
 
         fused = delay(m, self.i_fused, 1 + multiplier.latency, "fused")
         fused_again = delay(m, fused, 1, "fused_again")
         for i in range(quarter):
             p0, p1, p2, p3 = (multiplier.o_product[q * quarter + i] for q in range(4))
-            outer = Signal(signed(4 * w), name=f"outer_{i}")
-            inner = Signal(signed(2 * w + 1), name=f"inner_{i}")
-            m.d.sync += [
-                outer.eq(Mux(fused, p0 << (2 * w), p0) + p3),
-                inner.eq(p1 + p2),
-                self.o_elements[i].eq(outer + Mux(fused_again, inner << w, inner)),
-            ]
+            outer = register(m, Mux(fused, p0 << (2 * w), p0) + p3, f"outer_{i}")
+            inner = register(m, p1 + p2, f"inner_{i}")
+            element = outer + Mux(fused_again, inner << w, inner)
+            m.d.comb += self.o_elements[i].eq(register(m, element, f"element_{i}"))
         m.d.comb += self.o_elements_valid.eq(delay(m, multiplier.o_valid, 2, "elements_valid"))
 
         tree = adder_tree_latency(quarter)

@@ -1,6 +1,6 @@
 """Banked memory of one operand plane."""
 
-from amaranth.hdl import Cat, Module, unsigned
+from amaranth.hdl import Cat, Module, Signal, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -42,8 +42,8 @@ class OperandBuffer(wiring.Component):
 
     Timing
     ------
-    ``o_words`` follows the read address by ``latency`` = 1 clock cycle, and a word can be read in the clock cycle after
-    it was written. A write may not address the word that is being read.
+    ``o_words`` follows the read address by ``latency`` = 1 clock cycle. A word can be read two clock cycles
+    after it was written. A write may not address a word that is read in the next clock cycle.
     """
 
     latency = 1
@@ -73,10 +73,18 @@ class OperandBuffer(wiring.Component):
         for bank in range(self.params.tile):
             m.submodules[f"bank_{bank}"] = store = separate_memory(unsigned(self.word_width), depth)
             write, read = store.write_port(), store.read_port()
+            # A register of the bank's own: the banks lie apart, and what is written comes from one place.
+            word = Signal(store.shape, name=f"word_{bank}", reset_less=True)
+            address = Signal(len(write.addr), name=f"address_{bank}", reset_less=True)
+            m.d.sync += write.en.eq(self.i_write[bank])
+            with m.If(self.i_write[bank]):
+                m.d.sync += [
+                    address.eq(Cat(self.i_write_word, self.i_write_block, self.i_write_head)),
+                    word.eq(self.i_write_data),
+                ]
             m.d.comb += [
-                write.addr.eq(Cat(self.i_write_word, self.i_write_block, self.i_write_head)),
-                write.data.eq(self.i_write_data),
-                write.en.eq(self.i_write[bank]),
+                write.addr.eq(address),
+                write.data.eq(word),
                 read.addr.eq(Cat(self.i_word, self.i_block, self.i_head)),
                 read.en.eq(1),
                 self.o_words[bank].eq(read.data),

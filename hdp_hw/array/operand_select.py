@@ -4,6 +4,7 @@ from amaranth.hdl import Array, C, Cat, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from hdp_hw.common.pipeline import register
 from hdp_hw.params import ArrayMode
 
 
@@ -101,5 +102,5 @@ class OperandSelect(wiring.Component):
                         with m.Case(ArrayMode.CONTEXT):
                             value = [self.i_value[h * quarter + i]["FI".index(full[q])] for h in range(2)]
                             m.d.comb += digit.eq(Mux(self.i_phase[0], value[1], value[0]))
-                m.d.sync += self.o_digits[q * quarter + i].eq(digit)
+                m.d.comb += self.o_digits[q * quarter + i].eq(register(m, digit, f"register_{q}_{i}"))
         return m

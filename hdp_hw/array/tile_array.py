@@ -119,7 +119,7 @@ class TileArray(wiring.Component):
         valid = delay(m, self.i_valid, at_digits, "valid")
         context_at_digits = delay(m, context, at_digits, "context")
         fused = delay(m, fused, at_digits, "fused")
-        weight = delay(m, self.i_weight, at_digits, "weight")
+        weight = delay(m, self.i_weight, at_digits, "weight", reset_less=True)
         at_elements, at_sum = at_digits + DotUnit.elements_latency, at_digits + self.units[0][0].latency
         bounds_at_elements = delay(m, Cat(context, self.i_first, self.i_last), at_elements, "bounds")
         control = Cat(self.i_valid & ~context, self.i_mode, self.i_first, self.i_last)
@@ -156,10 +156,10 @@ class TileArray(wiring.Component):
         columns = delay(m, self.i_columns, at_digits, "columns")
         for c in range(tile):
             for i in range(params.slice_width):
-                value = Signal(signed(params.operand_width), name=f"value_{c}_{i}")
                 integer, fraction = right[c][i], right[c][params.slice_width + i]
-                m.d.sync += value.eq(Mux(columns[c], (integer << params.digit_width) + fraction, 0))
-                aligned = delay(m, value, DotUnit.elements_latency - 1, f"value_{c}_{i}")
+                value = Signal(signed(params.operand_width), name=f"value_{c}_{i}")
+                m.d.comb += value.eq(Mux(columns[c], (integer << params.digit_width) + fraction, 0))
+                aligned = delay(m, value, DotUnit.elements_latency, f"values_{c}_{i}", reset_less=True)
                 m.d.comb += values.i_terms[c][i].eq(aligned)
         m.d.comb += [
             Cat(values.i_valid, values.i_first, values.i_last).eq(bounds_at_elements),

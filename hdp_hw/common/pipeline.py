@@ -3,15 +3,25 @@
 from amaranth.hdl import C, Cat, ShapeCastable, Signal, Value
 
 
-def delay(m, value, cycles, name="delayed"):
-    """``value`` (Signal, View or expression), ``cycles`` clock cycles later; resets to zero.
+def register(m, value, name):
+    """``value``, one clock cycle later, for data: without reset, which would have to reach every bit of it.
+
+    What is read of it has a valid bit that is reset.
+    """
+    stage = Signal(value.shape(), name=name, reset_less=True)
+    m.d.sync += stage.eq(value)
+    return stage
+
+
+def delay(m, value, cycles, name="delayed", reset_less=False):
+    """``value`` (Signal, View or expression), ``cycles`` clock cycles later; resets to zero unless ``reset_less``.
 
     The stages are one register: an event-driven simulator pays for registers, not for their bits.
     """
     if cycles == 0:
         return value
     bits, shape = Value.cast(value), value.shape()
-    stages = Signal(cycles * len(bits), name=name)
+    stages = Signal(cycles * len(bits), name=name, reset_less=reset_less)
     m.d.sync += stages.eq(Cat(bits, stages))
     return _as_shape(stages[-len(bits) :], shape)
 
@@ -52,10 +62,5 @@ def adder_tree(m, terms, levels_per_stage=2, name="sum"):
         terms = [sum(terms[i : i + 2][1:], terms[i]) for i in range(0, len(terms), 2)]
         level += 1
         if level % levels_per_stage == 0 or len(terms) == 1:
-            registered = []
-            for index, term in enumerate(terms):
-                register = Signal(term.shape(), name=f"{name}_{level}_{index}")
-                m.d.sync += register.eq(term)
-                registered.append(register)
-            terms = registered
+            terms = [register(m, term, f"{name}_{level}_{index}") for index, term in enumerate(terms)]
     return terms[0]

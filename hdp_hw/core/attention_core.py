@@ -433,10 +433,11 @@ class AttentionCore(wiring.Component):
                 buffer.i_block.eq(at_words.row if name.startswith("q") else column),
                 buffer.i_word.eq(at_words.cycle >> 1 if name == "value" else word),
             ]
-            words = delay(m, buffer.o_words, OPERAND_LATENCY - 3, name)
+            words = delay(m, buffer.o_words, OPERAND_LATENCY - 3, name, reset_less=True)
             m.d.comb += getattr(array, f"i_{name}").eq(words)
         m.d.comb += self.softmax.i_weight_slot.eq(at_words.slot)
-        m.d.comb += array.i_weight.eq(delay(m, self.softmax.o_weights, OPERAND_LATENCY - 3, "weights"))
+        weights = delay(m, self.softmax.o_weights, OPERAND_LATENCY - 3, "weights", reset_less=True)
+        m.d.comb += array.i_weight.eq(weights)
 
         # Keys of the tile that exist: a partial tile can only be the last one.
         tile_bits = (params.tile - 1).bit_length()

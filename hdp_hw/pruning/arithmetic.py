@@ -2,7 +2,7 @@
 
 from amaranth.hdl import Cat, Mux, Signal
 
-from hdp_hw.common.pipeline import adder_tree, delay
+from hdp_hw.common.pipeline import adder_tree, register
 
 LIMB_WIDTH = 18  #: operand width of an FPGA's multiplier
 PRODUCT_LATENCY = 2  #: clock cycles of :func:`product`
@@ -18,11 +18,9 @@ def product(m, wide, narrow, name):
         limb = wide[low : low + LIMB_WIDTH]
         if low + LIMB_WIDTH >= len(wide) and wide.shape().signed:
             limb = limb.as_signed()
-        partial = Signal((limb * narrow).shape(), name=f"{name}_{low}")
-        m.d.sync += partial.eq(limb * narrow)
-        partials.append(partial << low)
+        partials.append(register(m, limb * narrow, f"{name}_{low}") << low)
     assert len(partials) <= 4, "the sum of more partial products takes longer"
-    total = adder_tree(m, partials, name=name) if len(partials) > 1 else delay(m, partials[0], 1, name)
+    total = adder_tree(m, partials, name=name) if len(partials) > 1 else register(m, partials[0], name)
     result = Signal((wide * narrow).shape(), name=name)
     m.d.comb += result.eq(total)
     return result
@@ -37,9 +35,8 @@ def extreme_tree(m, terms, largest, name):
         winners = []
         for index in range(0, len(terms), 2):
             a, b = terms[index], terms[index + 1]
-            winner = Signal(a.shape(), name=f"{name}_{level}_{index // 2}")
-            m.d.sync += winner.eq(Mux((a > b) if largest else (a < b), a, b))
-            winners.append(winner)
+            winner = Mux((a > b) if largest else (a < b), a, b)
+            winners.append(register(m, winner, f"{name}_{level}_{index // 2}"))
         terms = winners
     return terms[0]
 

@@ -75,7 +75,7 @@ class BlockDistance(wiring.Component):
         m.submodules.coarse_exp = coarse_exp = CoarseExp(self.params)
 
         # Differences of elements that are not valid are of no use, and may have overflowed.
-        difference = Signal(tile_layout(unsigned(self.params.a_width), self.params))
+        difference = Signal(tile_layout(unsigned(self.params.a_width), self.params), reset_less=True)
         is_margin = self.settings.rule == Rule.MARGIN
         for r in range(tile):
             for c in range(tile):

@@ -5,7 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hdp_hw.common.layouts import tile_layout
-from hdp_hw.common.pipeline import delay
+from hdp_hw.common.pipeline import delay, register
 from hdp_hw.params import bits_for
 from hdp_hw.pruning.coarse_logit import DISTANCE_WIDTH
 from hdp_hw.tables import COARSE_FRACTION, COARSE_MAX, COARSE_ONE
@@ -55,12 +55,11 @@ class CoarseExp(wiring.Component):
         for r in range(self.params.tile):
             for c in range(self.params.tile):
                 logit = self.i_logit[r][c]
-                x = Signal(bits_for(COARSE_MAX), name=f"x_{r}_{c}")
+                x = Signal(bits_for(COARSE_MAX), name=f"x_{r}_{c}", reset_less=True)
                 mantissa = Signal(range(one + 1), name=f"mantissa_{r}_{c}")
                 m.d.comb += mantissa.eq(one - x[:COARSE_FRACTION])
-                m.d.sync += [
-                    x.eq(Mux(logit > COARSE_MAX, COARSE_MAX, logit)),
-                    self.o_exp[r][c].eq((mantissa * (COARSE_ONE // one)) >> x[COARSE_FRACTION:]),
-                ]
+                m.d.sync += x.eq(Mux(logit > COARSE_MAX, COARSE_MAX, logit))
+                exp = (mantissa * (COARSE_ONE // one)) >> x[COARSE_FRACTION:]
+                m.d.comb += self.o_exp[r][c].eq(register(m, exp, f"exp_{r}_{c}"))
         m.d.comb += self.o_valid.eq(delay(m, self.i_valid, self.latency, "valid"))
         return m

@@ -5,7 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hdp_hw.common.layouts import tile_layout
-from hdp_hw.common.pipeline import delay
+from hdp_hw.common.pipeline import delay, register
 from hdp_hw.pruning.arithmetic import PRODUCT_LATENCY, product
 
 DISTANCE_WIDTH = 17  #: one bit more than the largest margin, so that a distance saturates beyond every margin
@@ -66,14 +66,12 @@ class CoarseLogit(wiring.Component):
             for c in range(self.params.tile):
                 scaled = product(m, self.i_difference[r][c], self.i_kappa, f"scaled_{r}_{c}")
                 # The shift in two steps, by 0 to 7 and by multiples of 8.
-                shifted = Signal(scaled.shape(), name=f"shifted_{r}_{c}")
+                shifted = register(m, scaled >> shift[:3], f"shifted_{r}_{c}")
                 logit = Signal(scaled.shape(), name=f"logit_{r}_{c}")
                 m.d.comb += logit.eq(shifted >> Cat(C(0, 3), coarse_shift))
                 # Only the lowest bit tells DISTANCE_MAX from what is one above.
                 above, low = logit[DISTANCE_WIDTH:].any(), logit[:DISTANCE_WIDTH]
-                m.d.sync += [
-                    shifted.eq(scaled >> shift[:3]),
-                    self.o_logit[r][c].eq(Mux(above, DISTANCE_MAX, Cat(low[0] & ~low[1:].all(), low[1:]))),
-                ]
+                saturated = Mux(above, DISTANCE_MAX, Cat(low[0] & ~low[1:].all(), low[1:]))
+                m.d.comb += self.o_logit[r][c].eq(register(m, saturated, f"saturated_{r}_{c}"))
         m.d.comb += self.o_valid.eq(delay(m, self.i_valid, self.latency, "valid"))
         return m
