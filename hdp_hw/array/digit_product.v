@@ -1,6 +1,6 @@
 // Yosys techmap: products of digits of up to 4 bits in logic. Yosys would give each of them a multiplier of the ECP5, of
-// which an LFE5U-85F has 156 and the array of `edge` needs 256; vendor tools do so by themselves. Two bits of b at a time
-// choose a multiple of a: one adder a digit pair. Kept out of the Verilog that ships, where `*` simulates faster.
+// which an LFE5U-85F has 156 and the array of `edge` needs 256; vendor tools do so by themselves. Two bits of b at a time:
+// three adders of a few bits, and no multiples of a to make. Kept out of the Verilog that ships, where `*` simulates faster.
 (* techmap_celltype = "$mul" *)
 module digit_product(A, B, Y);
   parameter A_SIGNED = 0;
@@ -16,8 +16,8 @@ module digit_product(A, B, Y);
   wire signed [3:0] a = $signed(A);
   wire signed [3:0] b = $signed(B);
 
-  wire signed [7:0] low = b[1:0] == 0 ? 0 : b[1:0] == 1 ? a : b[1:0] == 2 ? (a <<< 1) : (a <<< 1) + a;
-  wire signed [7:0] high = b[3:2] == 0 ? 0 : b[3:2] == 1 ? a : b[3:2] == 2 ? -(a <<< 1) : -a;
+  wire signed [5:0] low = (b[0] ? a : 4'sd0) + (b[1] ? a <<< 1 : 5'sd0);
+  wire signed [5:0] high = (b[2] ? a : 4'sd0) - (b[3] ? a <<< 1 : 5'sd0);
   wire signed [7:0] product = low + (high <<< 2);
   assign Y = product;
 endmodule
