@@ -33,6 +33,8 @@ class OperandBuffer(wiring.Component):
     i_write_word : In(unsigned(self.index_width))
         Index of the word in its row.
     i_write_data : In(unsigned(self.word_width))
+    i_read : In(unsigned(1))
+        A block is read; ``o_words`` may keep still in other clock cycles.
     i_head : In(unsigned(self.head_width))
         Of the block that is read.
     i_block : In(unsigned(params.block_width))
@@ -42,11 +44,11 @@ class OperandBuffer(wiring.Component):
 
     Timing
     ------
-    ``o_words`` follows the read address by ``latency`` = 1 clock cycle. A word can be read two clock cycles
-    after it was written. A write may not address a word that is read in the next clock cycle.
+    ``o_words`` follows the read address by ``latency`` = 2 clock cycles. A word can be read in the clock cycle after it
+    was written. A write may not address the word that is being read.
     """
 
-    latency = 1
+    latency = 2
 
     def __init__(self, params, n_heads, n_words, word_width):
         self.params, self.n_heads, self.word_width = params, n_heads, word_width
@@ -61,6 +63,7 @@ class OperandBuffer(wiring.Component):
                 "i_write": In(unsigned(params.tile)),
                 **{f"i_write_{name}": member for name, member in address.items()},
                 "i_write_data": In(unsigned(word_width)),
+                "i_read": In(unsigned(1)),
                 **{f"i_{name}": member for name, member in address.items()},
                 "o_words": Out(row_layout(unsigned(word_width), params)),
             }
@@ -73,19 +76,22 @@ class OperandBuffer(wiring.Component):
         for bank in range(self.params.tile):
             m.submodules[f"bank_{bank}"] = store = separate_memory(unsigned(self.word_width), depth)
             write, read = store.write_port(), store.read_port()
-            # A register of the bank's own: the banks lie apart, and what is written comes from one place.
-            word = Signal(store.shape, name=f"word_{bank}", reset_less=True)
-            address = Signal(len(write.addr), name=f"address_{bank}", reset_less=True)
+            # Registers of the bank's own, as the banks lie far apart; tools would merge those that hold the same
+            # address, if they did not begin with different ones.
+            to, source = (
+                Signal(len(write.addr), name=f"{x}_{bank}", init=bank, reset_less=True) for x in ("to", "from")
+            )
+            word = Signal(self.word_width, name=f"word_{bank}", reset_less=True)
             m.d.sync += write.en.eq(self.i_write[bank])
             with m.If(self.i_write[bank]):
-                m.d.sync += [
-                    address.eq(Cat(self.i_write_word, self.i_write_block, self.i_write_head)),
-                    word.eq(self.i_write_data),
-                ]
+                m.d.sync += to.eq(Cat(self.i_write_word, self.i_write_block, self.i_write_head))
+                m.d.sync += word.eq(self.i_write_data)
+            with m.If(self.i_read):
+                m.d.sync += source.eq(Cat(self.i_word, self.i_block, self.i_head))
             m.d.comb += [
-                write.addr.eq(address),
+                write.addr.eq(to),
                 write.data.eq(word),
-                read.addr.eq(Cat(self.i_word, self.i_block, self.i_head)),
+                read.addr.eq(source),
                 read.en.eq(1),
                 self.o_words[bank].eq(read.data),
             ]

@@ -413,27 +413,32 @@ class AttentionCore(wiring.Component):
             read.addr.eq(op.slot),
             read.en.eq(1),
         ]
-        m.d.sync += column.eq(Mux(lookup.predict, lookup.column, read.data))
+        looked_up = Mux(lookup.predict, lookup.column, read.data)
+        m.d.sync += column.eq(looked_up)
         entry = self._entry(m, lookup.head, "operands")
         n_k = delay(m, entry.settings.n_k, 1, "n_k")
         at_words = self.op_with_column
         self.column, self.valid_with_column = column, delay(m, valid, 2, "valid_b")
 
         word = Signal(range(max(params.max_words, 2)))
-        with m.Switch(at_words.mode):
+        with m.Switch(lookup.mode):
             with m.Case(ArrayMode.INTEGER):
-                m.d.comb += word.eq(at_words.cycle)
+                m.d.comb += word.eq(lookup.cycle)
             with m.Case(ArrayMode.CROSS):
-                m.d.comb += word.eq(at_words.cycle >> 1)
+                m.d.comb += word.eq(lookup.cycle >> 1)
             with m.Case(ArrayMode.FULL):
-                m.d.comb += word.eq(at_words.cycle >> 2)
+                m.d.comb += word.eq(lookup.cycle >> 2)
+        context = lookup.mode == ArrayMode.CONTEXT
+        needed = {"integer": ~context, "fraction": ~context & (lookup.mode != ArrayMode.INTEGER), "value": context}
         for name, buffer in buffers.items():
+            plane = name.split("_")[-1]
             m.d.comb += [
-                buffer.i_head.eq(at_words.head if name.endswith("integer") else at_words.half),
-                buffer.i_block.eq(at_words.row if name.startswith("q") else column),
-                buffer.i_word.eq(at_words.cycle >> 1 if name == "value" else word),
+                buffer.i_read.eq(needed[plane]),
+                buffer.i_head.eq(lookup.head if plane == "integer" else lookup.half),
+                buffer.i_block.eq(lookup.row if name.startswith("q") else looked_up),
+                buffer.i_word.eq(lookup.cycle >> 1 if plane == "value" else word),
             ]
-            words = delay(m, buffer.o_words, OPERAND_LATENCY - 3, name, reset_less=True)
+            words = delay(m, buffer.o_words, OPERAND_LATENCY - 1 - buffer.latency, name, reset_less=True)
             m.d.comb += getattr(array, f"i_{name}").eq(words)
         m.d.comb += self.softmax.i_weight_slot.eq(at_words.slot)
         weights = delay(m, self.softmax.o_weights, OPERAND_LATENCY - 3, "weights", reset_less=True)

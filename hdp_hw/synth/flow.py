@@ -139,15 +139,15 @@ module harness(input clk, input reset_pin, input si, output so);
   reg [{widths["input"] - 1}:0] sent;
   wire [{widths["output"] - 1}:0] answer;
   reg [{widths["output"] - 1}:0] captured, signature;
-  reg reset_n;
+  reg reset;  // active high, so that a register drives the global net
   always @(posedge clk) begin
-    reset_n <= reset_pin;
+    reset <= reset_pin;
     sent <= {{sent, si}};
     captured <= answer;
     signature <= {{signature, 1'b0}} ^ captured;
   end
   assign so = signature[{widths["output"] - 1}];
-  hdp_core core(.aclk(clk), .aresetn(reset_n), {", ".join(connections)});
+  hdp_core core(.aclk(clk), .aresetn(~reset), {", ".join(connections)});
 endmodule
 """
 

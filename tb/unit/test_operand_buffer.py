@@ -1,7 +1,5 @@
 """OperandBuffer against an array of words: every head, block and word, written and read at once."""
 
-import itertools
-
 import cocotb
 import numpy as np
 
@@ -29,21 +27,19 @@ async def random_accesses(dut):
         return int.from_bytes(rng.bytes(len(dut.i_write_data) // 8), "little")
 
     order = [places[i] for i in rng.permutation(len(places))]
-    write, banks, data = places[0], 0, 0
-    reads = [places[i] for i in rng.integers(0, len(places), len(order) + 1501)]
-    for cycle, (read, next_read) in enumerate(itertools.pairwise(reads)):
+    for cycle in range(len(order) + 1500):
         filling = cycle < len(order)
-        if cycle > len(order):
-            values[cycle + OperandBuffer.latency] = {"o_words": list(stored[read])}
-        # The write of the clock cycle before, which a read in the next one sees.
-        stored[write] = [data if banks >> bank & 1 else old for bank, old in enumerate(stored[write])]
         write = order[cycle] if filling else places[rng.integers(len(places))]
+        read = places[rng.integers(len(places))]
         banks = (1 << PARAMS.tile) - 1 if filling else int(rng.integers(0, 1 << PARAMS.tile))
-        banks = banks if filling or next_read != write else 0
+        banks = banks if filling or read != write else 0
         data = word()
         names = "i_write_head i_write_block i_write_word i_head i_block i_word"
         ports = dict(zip(names.split(), write + read))
-        held[cycle] = {"i_write": banks, "i_write_data": data, **ports}
+        held[cycle] = {"i_read": int(rng.integers(0, 4) > 0), "i_write": banks, "i_write_data": data, **ports}
+        if not filling and held[cycle]["i_read"]:
+            values[cycle + OperandBuffer.latency] = {"o_words": list(stored[read])}
+        stored[write] = [data if banks >> bank & 1 else old for bank, old in enumerate(stored[write])]
     await play(dut, {}, held, {}, values)
 
 
