@@ -25,7 +25,7 @@ MUTATIONS = [
     ("hdp_hw/approximation/reciprocal.py", "Mux(exists, s, self.width)", "s", "tb.unit.test_reciprocal"),
     ("hdp_hw/approximation/requantizer.py", "self._cut - 7", "self._cut - 6", "tb.unit.test_requantizer"),
     ("hdp_hw/approximation/score_composer.py", "Mux(first, 0, self.o_s)", "self.o_s", "tb.unit.test_score_composer"),
-    ("hdp_hw/pruning/arithmetic.py", "partial << low", "partial", "tb.unit.test_coarse_logit"),
+    ("hdp_hw/pruning/arithmetic.py", '{low}") << low', '{low}")', "tb.unit.test_coarse_logit"),
     (
         "hdp_hw/pruning/block_distance.py",
         "Mux(exp_elements[r][c], coarse_exp.o_exp[r][c], 0)",
@@ -81,7 +81,12 @@ MUTATIONS = [
         "Mux(fused, inner << w, inner)",
         "tb.unit.test_dot_unit",
     ),
-    ("hdp_hw/array/operand_buffer.py", "self.i_write[bank]", "self.i_write.any()", "tb.unit.test_operand_buffer"),
+    (
+        "hdp_hw/array/operand_buffer.py",
+        "en.eq(self.i_write[bank])",
+        "en.eq(self.i_write[0])",
+        "tb.unit.test_operand_buffer",
+    ),
     ("hdp_hw/array/operand_select.py", '("FFII", "IFIF")', '("FFII", "IIFF")', "tb.unit.test_operand_select"),
     ("hdp_hw/array/row_accumulator.py", "Mux(first, 0, sums)", "sums", "tb.unit.test_row_accumulator"),
     (
