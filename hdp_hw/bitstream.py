@@ -4,7 +4,6 @@ import hashlib
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 from hdp_hw.boards.arty_a7 import ArtyA7
@@ -12,6 +11,7 @@ from hdp_hw.boards.ulx3s import Ulx3s
 from hdp_hw.params import ParameterError
 from hdp_hw.synth import DIGIT_PRODUCT, SynthesisError
 from hdp_hw.synth.devices import MAP_PRODUCTS
+from hdp_hw.synth.tools import installed
 
 BOARDS = {"ulx3s": Ulx3s, "arty_a7": ArtyA7}
 TOOLS = ("yosys", "nextpnr-ecp5", "ecppack")  #: of an ECP5, in YoWASP's packages with a prefix
@@ -54,11 +54,7 @@ def build(board, params, baud, bitstream, folder=Path("build", "board"), say=pri
     if not top.open_tools:
         raise SynthesisError(f"there are no open tools for {board}: run Vivado on top.tcl in {folder}")
     say("synthesis, place and route: some minutes; top.rpt and top.tim in that folder tell how far it is")
-    programs = {tool: Path(sys.executable).with_name(f"yowasp-{tool}") for tool in TOOLS}
-    for tool, program in programs.items():
-        if not program.exists():
-            raise SynthesisError(f"yowasp-{tool} is not installed: make board, or python3 tools/setup.py synth")
-    environment = {tool.replace("-", "_").upper(): str(program) for tool, program in programs.items()}
+    environment = {tool.replace("-", "_").upper(): str(installed(f"yowasp-{tool}")) for tool in TOOLS}
     log = folder / "build.log"
     with open(log, "w") as output:
         run = subprocess.run(

@@ -47,7 +47,7 @@ class GoldenCore(Method):
     def _count(self, layer, q, results, settings):
         shared = settings[0]  # in what matters here
         n, d, tile = shared.n_q, shared.head_dim, self.params.tile
-        kept = results.executed.repeat(tile, -2).repeat(tile, -1)[..., :n, :n]
+        kept = elements_kept(results, n, tile)
         cost, decision = work_of(results, shared, self.params)
         n_timed = self.timed(layer, q)
         self.add(
@@ -119,14 +119,19 @@ class Hdp(GoldenCore):
         return self.scales[layer], [settings] * n_heads
 
 
+def elements_kept(results, n, tile):
+    """Mask [..., n, n] of the scores in blocks of HeadResults that were executed."""
+    return results.executed.repeat(tile, -2).repeat(tile, -1)[..., :n, :n]
+
+
 def work_of(results, settings, params):
     """``(cost, decision)`` [...]: work of the heads with these HeadResults, see :mod:`golden.peers.cost`.
 
     settings : HeadSettings of one of them.
     """
     n, d, tile, digit = settings.n_q, settings.head_dim, params.tile, params.digit_width
-    verdict, kept = results.verdict, results.executed.repeat(tile, -2).repeat(tile, -1)[..., :n, :n]
-    n_kept, full = kept.sum((-2, -1)), np.isin(verdict, (Verdict.DENSE, Verdict.FALLBACK))
+    verdict, n_kept = results.verdict, elements_kept(results, n, tile).sum((-2, -1))
+    full = np.isin(verdict, (Verdict.DENSE, Verdict.FALLBACK))
     one, operands = multiplication(digit, digit), multiplication(2 * digit, 2 * digit)
     cost = n_kept * d * (np.where(full, 4, 3) * one + operands)
     if settings.compensate:

@@ -8,9 +8,8 @@ from hdp_hw.synth.netlist import block_of
 from hdp_hw.synth.tools import NEXTPNR, SynthesisError, TimeLimit, run
 
 TARGET_MHZ = 100  #: what place and route works for; it says what it reached
-#: router1, nextpnr's default, takes hours where it gets crowded. router2 does not end for every placement of `edge`,
-#: whose density makes no difference.
-OPTIONS = ("--router", "router2", "--placer-heap-beta", "0.6")
+#: router1, nextpnr's default, takes hours where it gets crowded; router2 does not end for every placement of `edge`.
+OPTIONS = ("--router", "router2")
 
 
 class NotRouted(Exception):

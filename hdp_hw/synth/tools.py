@@ -35,15 +35,20 @@ def version_of(tool):
     return find(tool)[1]
 
 
+def installed(tool):
+    """Program of a tool of pip's. Raises SynthesisError if it is not installed."""
+    program = Path(sys.executable).with_name(tool)
+    if not program.exists():
+        raise SynthesisError(f"{tool} is not installed: make synth, or python3 tools/setup.py synth, installs it")
+    return program
+
+
 def find(tool):
     """``(program, version)`` of a tool of pip's, or of the native one that its environment variable asks for.
 
     Raises SynthesisError if pip's tool is not installed, or the native one is missing or older.
     """
-    program = Path(sys.executable).with_name(tool)
-    if not program.exists():
-        raise SynthesisError(f"{tool} is not installed: make synth, or python3 tools/setup.py synth, installs it")
-    version = metadata.version(tool)
+    program, version = installed(tool), metadata.version(tool)
     variable, option = NATIVE.get(tool, ("", ""))
     if not (asked := os.environ.get(variable)):
         return program, version
