@@ -16,7 +16,7 @@ from hdp_hw.generate import ports_of, to_verilog
 from hdp_hw.params import ParameterError
 from hdp_hw.synth.devices import DEVICES, DIGIT_PRODUCT, ECP5, KINDS, MAP_PRODUCTS, SPEEDS
 from hdp_hw.synth.netlist import area_by_block, buffer_reset, count_cells
-from hdp_hw.synth.place_route import NotRouted, critical_path, fmax, place_and_route, slowest
+from hdp_hw.synth.place_route import SETTINGS, NotRouted, critical_path, fmax, place_and_route, slowest
 from hdp_hw.synth.tools import NEXTPNR, YOSYS, run, version_of
 
 BUILD = Path("build", "synth")
@@ -94,6 +94,7 @@ def synthesise_netlist(folder, family, say):
     if family is ECP5:
         design = json.loads(text)
         buffer_reset(design["modules"]["harness"]["cells"])
+        design["modules"]["harness"]["settings"] = SETTINGS
         text = json.dumps(design)
     (folder / "netlist.json").write_text(text)
 
