@@ -3,7 +3,7 @@ PYTHON ?= python3
 CONFIG ?= tiny
 BOARD ?= ulx3s
 PYTEST_ARGS ?=
-PARAMETERS := TILE LANES DIGIT_WIDTH MAX_HEAD_DIM MAX_SEQ_LEN
+PARAMETERS := TILE LANES DIGIT_WIDTH MAX_HEAD_DIM MAX_SEQ_LEN DSP_LANES
 OVERRIDES = $(foreach name,$(PARAMETERS),$(if $($(name)),$(name)=$($(name))))
 SETUP = $(PYTHON) tools/setup.py
 RUN = .venv/bin/python -m

@@ -7,6 +7,7 @@ from functools import cached_property
 LEGAL_TILES = (2, 4, 8)
 LEGAL_LANES = (4, 8, 16, 32, 64)
 LEGAL_DIGIT_WIDTHS = (4, 8)
+PACKED_DIGIT_WIDTH = 4  #: two products of wider digits take more than an 18 x 18 multiplier
 HEAD_DIM_RANGE = (16, 128)
 SEQ_LEN_RANGE = (16, 1024)
 CORES_RANGE = (1, 8)
@@ -57,6 +58,9 @@ class HdpParams:
         Largest head dimension, 16 to 128, a multiple of ``lanes / 4``.
     max_seq_len : int
         Largest number of queries and of keys, 16 to 1024, a multiple of ``tile``.
+    dsp_lanes : int
+        Lanes of every dot unit that multiply in DSPs, two products in each; the others in logic. 0 to ``lanes`` where
+        ``digit_width`` is 4, else 0. Changes no result and no cycle.
     n_cores : int
         Cores behind the memory port, 1 to 8. Not of a core alone.
     bus_width : int
@@ -75,6 +79,7 @@ class HdpParams:
     digit_width: int = 4
     max_head_dim: int = 32
     max_seq_len: int = 128
+    dsp_lanes: int = 0
     n_cores: int = 1
     bus_width: int = 64
     address_width: int = 40
@@ -99,6 +104,10 @@ class HdpParams:
             value = getattr(self, name)
             if not low <= value <= high or value % step:
                 raise ParameterError(name, value, f"{low} to {high}, a multiple of {why} = {step}")
+        if self.dsp_lanes and self.digit_width != PACKED_DIGIT_WIDTH:
+            raise ParameterError("dsp_lanes", self.dsp_lanes, f"0, but for digit_width = {PACKED_DIGIT_WIDTH}")
+        if not 0 <= self.dsp_lanes <= self.lanes:
+            raise ParameterError("dsp_lanes", self.dsp_lanes, f"0 to lanes = {self.lanes}")
         for name, (low, high) in (("n_cores", CORES_RANGE), ("address_width", ADDRESS_WIDTH_RANGE)):
             if not low <= getattr(self, name) <= high:
                 raise ParameterError(name, getattr(self, name), f"{low} to {high}")
@@ -108,6 +117,11 @@ class HdpParams:
     def multipliers(self):
         """Digit multipliers of the whole array."""
         return self.tile**2 * self.lanes
+
+    @property
+    def logic_lanes(self):
+        """Lanes of a dot unit that multiply in logic: the first, before ``dsp_lanes``."""
+        return self.lanes - self.dsp_lanes
 
     @property
     def slice_width(self):

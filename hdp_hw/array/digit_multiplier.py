@@ -8,7 +8,7 @@ from hdp_hw.common.pipeline import register
 
 
 class DigitMultiplier(wiring.Component):
-    """``lanes`` products of two signed w-bit digits a cycle: the only multipliers of the array, used by every mode.
+    """``logic_lanes`` products of two signed w-bit digits a cycle; those of the other lanes are PackedMultiplier's.
 
     Parameters
     ----------
@@ -17,10 +17,10 @@ class DigitMultiplier(wiring.Component):
     Ports
     -----
     i_valid : In(unsigned(1))
-    i_left : In(data.ArrayLayout(signed(params.digit_width), params.lanes))
-    i_right : In(data.ArrayLayout(signed(params.digit_width), params.lanes))
+    i_left : In(data.ArrayLayout(signed(params.digit_width), params.logic_lanes))
+    i_right : In(data.ArrayLayout(signed(params.digit_width), params.logic_lanes))
     o_valid : Out(unsigned(1))
-    o_product : Out(data.ArrayLayout(signed(2 * params.digit_width), params.lanes))
+    o_product : Out(data.ArrayLayout(signed(2 * params.digit_width), params.logic_lanes))
 
     Timing
     ------
@@ -35,7 +35,7 @@ class DigitMultiplier(wiring.Component):
 
     def __init__(self, params):
         self.params = params
-        w, lanes = params.digit_width, params.lanes
+        w, lanes = params.digit_width, params.logic_lanes
         digits = data.ArrayLayout(signed(w), lanes)
         super().__init__(
             {
@@ -50,7 +50,7 @@ class DigitMultiplier(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.d.sync += self.o_valid.eq(self.i_valid)
-        for lane in range(self.params.lanes):
+        for lane in range(self.params.logic_lanes):
             product = register(m, self.i_left[lane] * self.i_right[lane], f"product_{lane}")
             m.d.comb += self.o_product[lane].eq(product)
         return m

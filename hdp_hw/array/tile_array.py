@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from hdp_hw.approximation.score_composer import ScoreComposer
 from hdp_hw.array.dot_unit import DotUnit
 from hdp_hw.array.operand_select import OperandSelect
+from hdp_hw.array.packed_multiplier import PackedMultiplier
 from hdp_hw.array.row_accumulator import RowAccumulator
 from hdp_hw.common.layouts import row_layout, tile_layout
 from hdp_hw.common.pipeline import delay
@@ -143,6 +144,14 @@ class TileArray(wiring.Component):
                 ]
                 elements[r][c] = unit.o_elements
         m.d.comb += self.o_scores_valid.eq(composer.o_valid)
+
+        # The last lanes, in DSPs: the units of two rows share the multiplications of a column.
+        for r in range(0, tile, 2) if params.dsp_lanes else ():
+            for c in range(tile):
+                m.submodules[f"packed_{r}_{c}"] = packed = PackedMultiplier(params)
+                m.d.comb += [packed.i_valid.eq(valid), packed.i_right.eq(right[c][params.logic_lanes :])]
+                for row, left, product in zip(self.units[r : r + 2], packed.i_left, packed.o_product):
+                    m.d.comb += [left.eq(row[c].o_left), row[c].i_product.eq(product)]
 
         for r, accumulator in enumerate(self.accumulators):
             m.submodules[f"accumulator_{r}"] = accumulator

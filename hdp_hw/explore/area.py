@@ -161,7 +161,7 @@ def _with_lutrams(resources):
 def load_records(build=BUILD):
     """Records that came with the package, and those made here, which take the place of the former."""
     own = [json.loads(path.read_text()) for path in sorted(build.glob("*/record.json"))]
-    by_design = {json.dumps([each["parameters"], list(each["resources"])]): each for each in committed_records() + own}
+    by_design = {(HdpParams(**each["parameters"]), *each["resources"]): each for each in committed_records() + own}
     return list(by_design.values())
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from hdp_hw.configs import vars_of
 from hdp_hw.explore.space import CORE, LETTERS, pareto
+from hdp_hw.params import HdpParams
 from hdp_hw.synth.flow import BUILD
 
 OBJECTIVES = ("cycles", "luts", "brams", "dsps")
@@ -98,7 +99,7 @@ def fmax_records(build=BUILD):
         record = json.loads(path.read_text())
         speeds = [mhz for mhz in record.get("fmax_mhz", {}).values() if mhz]
         if "parameters" in record and speeds:
-            found.append((record["parameters"], max(speeds)))
+            found.append((vars_of(HdpParams(**record["parameters"])), max(speeds)))
     return found
 
 

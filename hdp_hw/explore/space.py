@@ -30,7 +30,7 @@ LETTERS = {
     "n_cores": "c",
     "bus_width": "b",
 }
-CORE = ("tile", "lanes", "digit_width", "max_head_dim", "max_seq_len")  #: those that a core alone depends on
+CORE = ("tile", "lanes", "digit_width", "max_head_dim", "max_seq_len", "dsp_lanes")  #: what a core alone depends on
 
 
 def grid_of(texts):

@@ -55,9 +55,9 @@ def test_error_is_that_of_what_was_left_out():
 
 def test_committed_records():
     """They are some of those that the command makes, and the model that they give says how far it is off."""
-    sample = [vars_of(HdpParams(**changes)) for _, changes in synthesis.SAMPLE]
+    sample = [HdpParams(**changes) for _, changes in synthesis.SAMPLE]
     model = AreaModel.of(committed_records())
-    assert all(record["parameters"] in sample for record in model.records)
+    assert all(HdpParams(**record["parameters"]) in sample for record in model.records)
     assert all("error" in error for _, _, error in model.lines()) and not model.gap(CONFIGS["tiny"])
 
 
@@ -105,12 +105,14 @@ def test_measured_points_are_marked():
     shell = {"parameters": vars_of(params), "resources": {"lane": own, "top": own}}
     resources, source = AreaModel([core, shell], {}).area(params)
     assert source == "measured" and resources["dsps"] == 7 * own["dsps"]
-    assert model.area(replace(params, tile=8), core_brams=100)[1] == "fitted"
+    for changes in ({"tile": 8}, {"dsp_lanes": 1}):
+        assert model.area(replace(params, **changes), core_brams=100)[1] == "fitted"
 
 
 def test_records_made_here_take_precedence(tmp_path):
     resources = {part: {"luts": 1} for part in committed_records()[0]["resources"]}
-    record = committed_records()[0] | {"resources": resources}
+    values = vars_of(HdpParams(**committed_records()[0]["parameters"]))  # with parameters that the record is older than
+    record = committed_records()[0] | {"parameters": values, "resources": resources}
     (tmp_path / "made").mkdir()
     (tmp_path / "made" / "record.json").write_text(json.dumps(record))
     records = load_records(tmp_path)

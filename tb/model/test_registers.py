@@ -67,9 +67,14 @@ def test_rules_have_their_names():
     assert dict(JOB["mode_rule"].values) == {rule.name.lower(): rule for rule in Rule}
 
 
+def parameters_of(params):
+    """Those that software can see; ``dsp_lanes`` changes nothing for it."""
+    return {name: value for name, value in vars_of(params).items() if name != "dsp_lanes"}
+
+
 def test_parameters_are_those_of_the_generator():
     registers = [register for register in REGISTERS if register.group == "parameters"]
-    assert [register.name.lower() for register in registers] == [field.name for field in fields(HdpParams)]
+    assert [register.name.lower() for register in registers] == list(parameters_of(HdpParams()))
 
 
 def test_layouts_follow_the_map():
@@ -144,7 +149,8 @@ class TestGoldenBank:
 
     def test_constants_and_parameters(self):
         assert self.read(self.bank(), "ID") == int.from_bytes(b"HDPA", "big")
-        assert [self.read(self.bank(), name.upper()) for name in vars_of(PARAMS)] == list(vars_of(PARAMS).values())
+        parameters = parameters_of(PARAMS)
+        assert [self.read(self.bank(), name.upper()) for name in parameters] == list(parameters.values())
         assert self.read(self.bank(), "CONTROL") == 0
 
     def test_what_is_refused(self):

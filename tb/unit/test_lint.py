@@ -18,6 +18,8 @@ def arrays():
         params = HdpParams(tile, lanes, digit_width, max_head_dim=64, max_seq_len=128)
         slow = [pytest.mark.slow] if params.multipliers > QUICK else []
         yield pytest.param(params, id=f"tile{tile}-lanes{lanes}-w{digit_width}", marks=slow)
+    for dsp_lanes in (3, 16):
+        yield pytest.param(HdpParams(dsp_lanes=dsp_lanes), id=f"dsp_lanes{dsp_lanes}")
 
 
 @pytest.mark.parametrize("params", list(arrays()))

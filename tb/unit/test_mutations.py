@@ -65,8 +65,8 @@ MUTATIONS = [
     ("hdp_hw/pruning/row_threshold.py", ">= limit", "> limit", "tb.unit.test_row_threshold"),
     (
         "hdp_hw/array/digit_multiplier.py",
-        "range(self.params.lanes)",
-        "range(self.params.lanes - 1)",
+        "range(self.params.logic_lanes)",
+        "range(self.params.logic_lanes - 1)",
         "tb.unit.test_digit_multiplier",
     ),
     (
@@ -88,6 +88,7 @@ MUTATIONS = [
         "tb.unit.test_operand_buffer",
     ),
     ("hdp_hw/array/operand_select.py", '("FFII", "IFIF")', '("FFII", "IIFF")', "tb.unit.test_operand_select"),
+    ("hdp_hw/array/packed_multiplier.py", " + y[2 * w - 1]", "", "tb.unit.test_packed_multiplier"),
     ("hdp_hw/array/row_accumulator.py", "Mux(first, 0, sums)", "sums", "tb.unit.test_row_accumulator"),
     (
         "hdp_hw/array/tile_array.py",

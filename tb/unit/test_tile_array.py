@@ -96,6 +96,6 @@ async def interleaved(dut, gaps):
     await play(dut, {"i_valid": beats}, {}, {"o_scores_valid": of_scores, "o_context_valid": of_context})
 
 
-@on_cores("narrow")
+@on_cores("narrow", "some_packed", "all_packed")
 def test_tile_array(simulator, core):
     run(TileArray(CORES[core]), __name__, simulator, core)
