@@ -95,7 +95,7 @@ def main(argv=None):
     )
     command.add_argument("--latency", metavar="CYCLES", type=int, default=20, help="of the memory (default: 20)")
     command.add_argument("--fill", metavar="SHARE", type=float, default=0.9, help="of the LUTs to use (default: 0.9)")
-    command.add_argument("--synthesise", action="store_true", help="the Pareto points too, in place of fitted areas")
+    command.add_argument("--check", action="store_true", help="simulate and synthesise the Pareto points")
     command.add_argument("--jobs", metavar="N", type=int, default=os.cpu_count(), help="processes")
     command.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster whose workers do the work instead")
     command.add_argument("-o", "--output", metavar="DIR", type=Path, default=Path("build", "explore"))
@@ -307,7 +307,7 @@ def explore(arguments):
     job, grid = Job(workload_of(arguments), arguments.latency), grid_of(arguments.sweep)
     processes = arguments.jobs, arguments.scheduler
     where = arguments.target, arguments.output
-    command.explore(job, grid, *where, *processes, arguments.fill, arguments.synthesise, typed())
+    command.explore(job, grid, *where, *processes, arguments.fill, arguments.check, typed())
     return 0
 
 

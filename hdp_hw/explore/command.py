@@ -10,7 +10,7 @@ from hdp_hw.explore.records import TITLES, Record, fmax_of, fmax_records, mark_p
 from hdp_hw.explore.space import points
 from hdp_hw.explore.synthesis import DESIGNS, measure
 from hdp_hw.explore.targets import target_of
-from hdp_hw.explore.worker import evaluate
+from hdp_hw.explore.worker import evaluate, simulate
 from hdp_hw.explore.workload import limits
 from hdp_hw.params import HdpParams, ParameterError
 from hdp_hw.report.page import MissingPackage
@@ -22,13 +22,13 @@ SOURCES += ("hdp_hw/params.py", "hdp_hw/timing.py", "hdp_hw/depths.py", "hdp_hw/
 SOURCES += ("hdp_hw/array", "hdp_hw/approximation", "hdp_hw/common", "hdp_hw/driver")
 
 
-def explore(job, grid, target, folder, jobs=1, scheduler=None, fill=0.9, synthesise=False, command="", say=print):
+def explore(job, grid, target, folder, jobs=1, scheduler=None, fill=0.9, check=False, command="", say=print):
     """Predict every co-processor of a grid that may fit the target, and write what was found; returns the records.
 
     job : worker.Job; grid : of :mod:`hdp_hw.explore.space`; target : name of a device; jobs, scheduler : see
-    :func:`hdp_hw.sweep.executor`; fill : share of the LUTs that may be used; synthesise : the Pareto points too, which
-    says how far the area model was off.
-    Raises ParameterError, ModelError, TaskError, SynthesisError, SweepError.
+    :func:`hdp_hw.sweep.executor`; fill : share of the LUTs that may be used; check : synthesise and simulate the
+    Pareto points too, which says how far the predictions were off.
+    Raises ParameterError, ModelError, TaskError, SynthesisError, SimulatorMissing, BuildError, SweepError.
     """
     device, model = target_of(target), AreaModel.of(load_records())
     legal, refused = points(grid, limits(job.workload.layers))
@@ -51,11 +51,9 @@ def explore(job, grid, target, folder, jobs=1, scheduler=None, fill=0.9, synthes
     if not found:
         reasons = "; ".join(dict.fromkeys([*failures, *(record.reason for record in records)]))
         raise SweepError(f"nothing fits {device.device}: {reasons[:500]}")
-    if synthesise:
-        checks = _synthesise(found, model, device, fill, say)
+    checks = [_check(record, job, model, device, fill, say) for record in found if check]
+    if check:
         found = mark_pareto(records)
-    else:
-        checks = []
     paths = write(records, found, folder)
     say(aligned([TITLES, *(record.cells for record in found)]))
     for resource, terms, error in model.lines():
@@ -96,21 +94,20 @@ def _complete(record, results, model, device, fill):
     record.share = device.share(record.resources)
 
 
-def _synthesise(found, model, device, fill, say):
-    """Replace fitted areas of records by measured ones; returns ``[(label, {kind: (predicted, measured)})]``."""
-    checks = []
-    for record in found:
-        params = HdpParams(**record.values)
-        before = record.resources
-        made = [measure(design, params, say=say) for design in DESIGNS]
-        record.resources, record.source = AreaModel(made, model.fits).area(params)
-        assert record.source == MEASURED
-        checks.append((record.label, {kind: (before[kind], count) for kind, count in record.resources.items()}))
-        off = ", ".join(f"{kind} {a:,} predicted, {b:,} measured" for kind, (a, b) in checks[-1][1].items())
-        say(f"{record.label}: {off}")
-        record.reason, record.share = device.lacks(record.resources, fill), device.share(record.resources)
-        record.pareto = False
-    return checks
+def _check(record, job, model, device, fill, say):
+    """Replace a record's fitted area by the measured one; returns ``(label, {kind: (predicted, measured)})``."""
+    params = HdpParams(**record.values)
+    measured = {"cycles": simulate(job, params)}
+    made = [measure(design, params, say=say) for design in DESIGNS]
+    resources, record.source = AreaModel(made, model.fits).area(params)
+    assert record.source == MEASURED
+    measured |= resources
+    predicted = {"cycles": record.result["cycles"], **record.resources}
+    pairs = {kind: (predicted[kind], count) for kind, count in measured.items()}
+    say(f"{record.label}: " + ", ".join(f"{kind} {a:,} predicted, {b:,} measured" for kind, (a, b) in pairs.items()))
+    record.resources, record.pareto = resources, False
+    record.reason, record.share = device.lacks(resources, fill), device.share(resources)
+    return record.label, pairs
 
 
 def _write_page(folder, facts, say):

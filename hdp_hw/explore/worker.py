@@ -40,6 +40,20 @@ def evaluate(job, params):
     return {"cycles": cycles, **means, **_memory(alone)}
 
 
+def simulate(job, params):
+    """Clock cycles that the RTL of a co-processor takes for the workload, compiled by Verilator.
+
+    Raises SimulatorMissing, BuildError, ParameterError.
+    """
+    from hdp_hw.driver.simulated_bus import MemoryTiming, Simulation
+
+    simulation, cycles = Simulation(params, timing=MemoryTiming(job.latency, job.latency)), 0
+    for layer in job.workload.layers:
+        simulation.run(LayerJob(*layer.integers(params), layer.head_settings(params)))
+        cycles += simulation.bus.job_cycles
+    return cycles
+
+
 @cache
 def _memory(params):
     shapes = memories(params)

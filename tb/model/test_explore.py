@@ -10,9 +10,7 @@ import pytest
 from hdp_hw.__main__ import main
 from hdp_hw.configs import CONFIGS, load_config, vars_of
 from hdp_hw.core.attention_core import AttentionCore
-from hdp_hw.driver.backend import LayerJob
 from hdp_hw.driver.layer import save_layers
-from hdp_hw.driver.simulated_bus import MemoryTiming, Simulation
 from hdp_hw.explore import command, synthesis
 from hdp_hw.explore.area import OUTSIDE, TERMS, AreaModel, Fit, committed_records, load_records
 from hdp_hw.explore.command import explore
@@ -20,7 +18,7 @@ from hdp_hw.explore.memories import block_rams, memories, memory_bits
 from hdp_hw.explore.records import Record, fmax_of, mark_pareto
 from hdp_hw.explore.space import GRID, grid_of, pareto, points
 from hdp_hw.explore.targets import TARGETS, Target
-from hdp_hw.explore.worker import Job, evaluate
+from hdp_hw.explore.worker import Job, evaluate, simulate
 from hdp_hw.explore.workload import Layer, Workload, limits
 from hdp_hw.generate import to_verilog
 from hdp_hw.manifest import memory_bits as bits_of_verilog
@@ -240,8 +238,8 @@ def test_a_second_run_evaluates_nothing(made, monkeypatch):
     assert [record.facts() for record in again] == [record.facts() for record in records]
 
 
-def test_synthesised_points_are_checked(made, tmp_path, monkeypatch):
-    """Predicted and measured areas are printed, and the measured ones are what counts."""
+def test_points_are_checked(made, tmp_path, monkeypatch):
+    """Predicted and measured numbers are printed, and the measured areas are what counts."""
     resources = {"luts": 9000, "lutrams": 100, "ffs": 9000, "dsps": 10, "brams": 10}
 
     def measured(design, params, say):
@@ -249,13 +247,14 @@ def test_synthesised_points_are_checked(made, tmp_path, monkeypatch):
         return {"parameters": vars_of(params), "resources": dict.fromkeys(parts, resources)}
 
     monkeypatch.setattr(command, "measure", measured)
+    monkeypatch.setattr(command, "simulate", lambda job, params: 1234)
     said = []
     (tmp_path / "points.jsonl").write_text((made[0] / "points.jsonl").read_text())
-    records = explore(JOB, grid_of(SWEEP), "ecp5-85", tmp_path, synthesise=True, say=said.append)
+    records = explore(JOB, grid_of(SWEEP), "ecp5-85", tmp_path, check=True, say=said.append)
     (fastest, *_) = (record for record in records if record.pareto)
     assert fastest.source == "measured" and fastest.resources["luts"] == (2 * fastest.values["n_cores"] + 1) * 9600
-    assert any("predicted" in line and "measured" in line for line in said)
-    assert "Area model against synthesis" in (tmp_path / "explore.html").read_text()
+    assert any("cycles" in line and "predicted, 1,234 measured" in line for line in said)
+    assert "Predictions against simulation and synthesis" in (tmp_path / "explore.html").read_text()
 
 
 def test_nothing_fits(tmp_path):
@@ -295,11 +294,6 @@ def test_workload_of_a_settings_file(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("changes", [{}, {"tile": 4, "lanes": 8, "n_cores": 2}])
 def test_cycles_are_those_of_the_rtl(changes):
-    """Predicted cycles of two points are those that the co-processor takes, compiled by Verilator."""
+    """Predicted cycles of two points are those that the co-processor takes."""
     params = replace(CONFIGS["tiny"], **changes)
-    simulation = Simulation(params, timing=MemoryTiming(JOB.latency, JOB.latency))
-    measured = 0
-    for layer in JOB.workload.layers:
-        simulation.run(LayerJob(*layer.integers(params), layer.head_settings(params)))
-        measured += simulation.bus.job_cycles
-    assert measured == evaluate(JOB, params)["cycles"]
+    assert simulate(JOB, params) == evaluate(JOB, params)["cycles"]
