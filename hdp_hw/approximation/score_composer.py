@@ -74,8 +74,8 @@ class ScoreComposer(wiring.Component):
             with m.Default():
                 m.d.sync += shifted.eq(self.i_sum)
 
-        valid = delay(m, self.i_valid, 1, "valid")
-        first = delay(m, self.i_first, 1, "first")
+        valid = delay(m, self.i_valid, 1, "valid", local=True)
+        first = delay(m, self.i_first, 1, "first", local=True)
         last = delay(m, self.i_last, 1, "last")
         with m.If(valid):
             m.d.sync += self.o_s.eq(Mux(first, 0, self.o_s) + shifted)

@@ -94,14 +94,14 @@ class DotUnit(wiring.Component):
                 m.d.comb += self.o_left[lane - n_logic].eq(left)
                 continue
             m.d.comb += [
-                multiplier.i_left[lane].eq(register(m, left, f"left_{lane}")),
-                multiplier.i_right[lane].eq(register(m, self.i_right[lane], f"right_{lane}")),
+                multiplier.i_left[lane].eq(register(m, left, f"left_{lane}", local=True)),
+                multiplier.i_right[lane].eq(register(m, self.i_right[lane], f"right_{lane}", local=True)),
             ]
 
         products = [multiplier.o_product[lane] for lane in range(n_logic)]
         products += [self.i_product[lane] for lane in range(self.params.dsp_lanes)]
-        fused = delay(m, self.i_fused, 1 + multiplier.latency, "fused")
-        fused_again = delay(m, fused, 1, "fused_again")
+        fused = delay(m, self.i_fused, 1 + multiplier.latency, "fused", local=True)
+        fused_again = delay(m, fused, 1, "fused_again", local=True)
         for i in range(quarter):
             p0, p1, p2, p3 = products[i::quarter]
             outer = register(m, Mux(fused, p0 << (2 * w), p0) + p3, f"outer_{i}")

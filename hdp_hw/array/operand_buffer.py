@@ -5,6 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hdp_hw.common.layouts import row_layout
+from hdp_hw.common.pipeline import LOCAL
 from hdp_hw.common.storage import separate_memory
 from hdp_hw.params import bits_for
 
@@ -76,12 +77,11 @@ class OperandBuffer(wiring.Component):
         for bank in range(self.params.tile):
             m.submodules[f"bank_{bank}"] = store = separate_memory(unsigned(self.word_width), depth)
             write, read = store.write_port(), store.read_port()
-            # Registers of the bank's own, as the banks lie far apart; tools would merge those that hold the same
-            # address, if they did not begin with different ones.
-            to, source = (
-                Signal(len(write.addr), name=f"{x}_{bank}", init=bank, reset_less=True) for x in ("to", "from")
+            # Registers of the bank's own, as the banks lie far apart.
+            to, source, word = (
+                Signal(width, name=f"{name}_{bank}", reset_less=True, attrs=LOCAL)
+                for name, width in (("to", len(write.addr)), ("from", len(read.addr)), ("word", self.word_width))
             )
-            word = Signal(self.word_width, name=f"word_{bank}", reset_less=True)
             m.d.sync += write.en.eq(self.i_write[bank])
             with m.If(self.i_write[bank]):
                 m.d.sync += to.eq(Cat(self.i_write_word, self.i_write_block, self.i_write_head))

@@ -59,8 +59,8 @@ class PackedMultiplier(wiring.Component):
         w = self.params.digit_width
         m.d.comb += self.o_valid.eq(delay(m, self.i_valid, self.latency, "valid"))
         for lane in range(self.params.dsp_lanes):
-            left = register(m, self.i_left[0][lane] + (self.i_left[1][lane] << 2 * w), f"left_{lane}")
-            right = register(m, self.i_right[lane], f"right_{lane}")
+            left = register(m, self.i_left[0][lane] + (self.i_left[1][lane] << 2 * w), f"left_{lane}", local=True)
+            right = register(m, self.i_right[lane], f"right_{lane}", local=True)
             y = Signal(signed(4 * w + 1), name=f"y_{lane}")
             low, high = y[: 2 * w], (y[2 * w : 4 * w] + y[2 * w - 1])[: 2 * w]
             m.d.comb += [

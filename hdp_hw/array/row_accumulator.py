@@ -65,8 +65,8 @@ class RowAccumulator(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         tree = adder_tree_latency(self.params.tile)
-        valid = delay(m, self.i_valid, tree, "valid")
-        first = delay(m, self.i_first, tree, "first")
+        valid = delay(m, self.i_valid, tree, "valid", local=True)
+        first = delay(m, self.i_first, tree, "first", local=True)
         last = delay(m, self.i_last, tree, "last")
         m.d.sync += self.o_valid.eq(valid & last)
         for i in range(self.params.slice_width):

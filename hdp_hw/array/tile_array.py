@@ -10,7 +10,7 @@ from hdp_hw.array.operand_select import OperandSelect
 from hdp_hw.array.packed_multiplier import PackedMultiplier
 from hdp_hw.array.row_accumulator import RowAccumulator
 from hdp_hw.common.layouts import row_layout, tile_layout
-from hdp_hw.common.pipeline import delay
+from hdp_hw.common.pipeline import delay, register
 from hdp_hw.params import ArrayMode
 
 
@@ -28,11 +28,11 @@ class TileArray(wiring.Component):
     Ports
     -----
     i_valid : In(unsigned(1))
-        A micro-operation; all its operands come with it.
+        A micro-operation; all its operands come with it,
     i_mode : In(unsigned(2))
-        An ArrayMode.
+        and a clock cycle ahead its ArrayMode
     i_phase : In(unsigned(2))
-        Cycle of the tile, or slice of V, modulo 4.
+        and the cycle of the tile, or slice of V, modulo 4: they steer every digit, so that registers take them there.
     i_first : In(unsigned(1))
         The first micro-operation of an accumulation,
     i_last : In(unsigned(1))
@@ -115,30 +115,31 @@ class TileArray(wiring.Component):
 
         # Control, delayed to where it is used: at the digits, at the elements, at the sums.
         at_digits = OperandSelect.latency
-        context = self.i_valid & (self.i_mode == ArrayMode.CONTEXT)
-        fused = (self.i_mode == ArrayMode.FULL) | context
+        mode = register(m, self.i_mode, "mode")
+        context = self.i_valid & (mode == ArrayMode.CONTEXT)
         valid = delay(m, self.i_valid, at_digits, "valid")
-        context_at_digits = delay(m, context, at_digits, "context")
-        fused = delay(m, fused, at_digits, "fused")
+        fused = delay(m, (mode == ArrayMode.FULL) | context, at_digits, "fused")
         weight = delay(m, self.i_weight, at_digits, "weight", reset_less=True)
         at_elements, at_sum = at_digits + DotUnit.elements_latency, at_digits + self.units[0][0].latency
         bounds_at_elements = delay(m, Cat(context, self.i_first, self.i_last), at_elements, "bounds")
-        control = Cat(self.i_valid & ~context, self.i_mode, self.i_first, self.i_last)
-        score_control = delay(m, control, at_sum, "control")
+        control = Cat(self.i_valid & ~context, mode, self.i_first, self.i_last)
+        before_sum = delay(m, control, at_sum - 1, "control")
 
         elements = [[None] * tile for _ in range(tile)]
         for r in range(tile):
             for c in range(tile):
                 m.submodules[f"unit_{r}_{c}"] = unit = self.units[r][c]
                 m.submodules[f"composer_{r}_{c}"] = composer = self.composers[r][c]
+                context_here = delay(m, context, at_digits, f"context_{r}_{c}", local=True)
+                control_here = delay(m, before_sum, 1, f"control_{r}_{c}", local=True)
                 m.d.comb += [
                     unit.i_valid.eq(valid),
                     unit.i_fused.eq(fused),
-                    unit.i_context.eq(context_at_digits),
+                    unit.i_context.eq(context_here),
                     unit.i_left.eq(left[r]),
                     unit.i_weight.eq(weight[r][c]),
                     unit.i_right.eq(right[c]),
-                    Cat(composer.i_valid, composer.i_mode, composer.i_first, composer.i_last).eq(score_control),
+                    Cat(composer.i_valid, composer.i_mode, composer.i_first, composer.i_last).eq(control_here),
                     composer.i_sum.eq(unit.o_sum),
                     self.o_scores[r][c].eq(composer.o_s),
                 ]
@@ -181,10 +182,10 @@ class TileArray(wiring.Component):
         digits = []
         for index in range(self.params.tile):
             m.submodules[f"{side}_{index}"] = select = OperandSelect(self.params, side)
+            steering = register(m, Cat(self.i_mode, self.i_phase), f"steering_{side}_{index}", local=True)
             m.d.comb += [
                 select.i_valid.eq(self.i_valid),
-                select.i_mode.eq(self.i_mode),
-                select.i_phase.eq(self.i_phase),
+                Cat(select.i_mode, select.i_phase).eq(steering),
                 select.i_integer.eq(getattr(self, f"i_{operand}_integer")[index]),
                 select.i_fraction.eq(getattr(self, f"i_{operand}_fraction")[index]),
             ]

@@ -2,26 +2,29 @@
 
 from amaranth.hdl import C, Cat, ShapeCastable, Signal, Value
 
+#: Of a signal: its register serves what lies near it, so that tools must not merge it with others of the same value.
+LOCAL = {"keep": "true"}
 
-def register(m, value, name):
+
+def register(m, value, name, local=False):
     """``value``, one clock cycle later, for data: without reset, which would have to reach every bit of it.
 
-    What is read of it has a valid bit that is reset.
+    What is read of it has a valid bit that is reset. local : see LOCAL.
     """
-    stage = Signal(value.shape(), name=name, reset_less=True)
+    stage = Signal(value.shape(), name=name, reset_less=True, attrs=LOCAL if local else None)
     m.d.sync += stage.eq(value)
     return stage
 
 
-def delay(m, value, cycles, name="delayed", reset_less=False):
+def delay(m, value, cycles, name="delayed", reset_less=False, local=False):
     """``value`` (Signal, View or expression), ``cycles`` clock cycles later; resets to zero unless ``reset_less``.
 
-    The stages are one register: an event-driven simulator pays for registers, not for their bits.
+    The stages are one register: an event-driven simulator pays for registers, not for their bits. local : see LOCAL.
     """
     if cycles == 0:
         return value
     bits, shape = Value.cast(value), value.shape()
-    stages = Signal(cycles * len(bits), name=name, reset_less=reset_less)
+    stages = Signal(cycles * len(bits), name=name, reset_less=reset_less, attrs=LOCAL if local else None)
     m.d.sync += stages.eq(Cat(bits, stages))
     return _as_shape(stages[-len(bits) :], shape)
 

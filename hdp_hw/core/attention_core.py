@@ -451,11 +451,12 @@ class AttentionCore(wiring.Component):
         for c in range(params.tile):
             exists = remainder > c if c < params.tile - 1 else 0
             m.d.sync += array.i_columns[c].eq(~partial | exists)
-        at_array = delay(m, at_words, OPERAND_LATENCY - 2, "op_d")
+        before_array = delay(m, at_words, OPERAND_LATENCY - 3, "op_c")
+        at_array = delay(m, before_array, 1, "op_d")
         m.d.comb += [
             array.i_valid.eq(delay(m, self.valid_with_column, OPERAND_LATENCY - 2, "valid_d")),
-            array.i_mode.eq(at_array.mode),
-            array.i_phase.eq(at_array.cycle),
+            array.i_mode.eq(before_array.mode),
+            array.i_phase.eq(before_array.cycle),
             array.i_first.eq(at_array.first),
             array.i_last.eq(at_array.last),
             self.drain.i_slice_valid.eq(array.o_context_valid),

@@ -59,8 +59,8 @@ def _checks(checks):
     ]
     titles = ["co-processor", *(NAMES.get(kind, kind) for kind in checks[0][1])]
     text = [
-        "Predicted / measured, and the error, of the points that were Pareto points before: cycles by simulation of the "
-        "RTL, area by synthesis."
+        "Predicted / measured, and the error, of the points that were Pareto points before: cycles by simulation of "
+        "the RTL, area by synthesis."
     ]
     return [Section("Predictions against simulation and synthesis", text, [], [Table(titles, rows)])]
 

@@ -15,7 +15,7 @@ from hdp_hw.core.attention_core import AttentionCore
 from hdp_hw.params import HdpParams
 from hdp_hw.shell.hdp_top import HdpTop
 from hdp_hw.synth import block_of, count_cells, harnessed
-from hdp_hw.synth.devices import DIGIT_PRODUCT, ECP5, MAP_PRODUCTS
+from hdp_hw.synth.devices import DIGIT_PRODUCT, ECP5, PREPARE
 from hdp_hw.synth.flow import BUILD, synthesis_progress
 from hdp_hw.synth.tools import YOSYS, run, version_of
 
@@ -48,7 +48,7 @@ def measure(design, params, build=BUILD, say=print):
     say(f"synthesis of {design}: {', '.join(f'{name} {value}' for name, value in vars_of(params).items())}")
     script = (
         "read_verilog part.v; blackbox *.lane_?.core; hierarchy -top harness; "
-        f"{MAP_PRODUCTS.format(DIGIT_PRODUCT.name)}; {ECP5.script} -json netlist.json"
+        f"{PREPARE.format(DIGIT_PRODUCT.name)}; {ECP5.script} -json netlist.json"
     )
     sources = ["part.v", DIGIT_PRODUCT.name]
     run(folder, "yosys.log", YOSYS, ["-v", "2", "-p", script], sources, ["netlist.json"], synthesis_progress, say)

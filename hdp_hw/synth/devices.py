@@ -5,7 +5,9 @@ from pathlib import Path
 
 SPEEDS = (6, 7, 8)  #: speed grades of an ECP5, 6 the slowest
 DIGIT_PRODUCT = Path(__file__).parents[1] / "array" / "digit_product.v"
-MAP_PRODUCTS = "proc; wreduce t:$mul; techmap -autoproc -map {} t:$mul"  #: yosys, with DIGIT_PRODUCT's name
+#: What yosys does first, with DIGIT_PRODUCT's name: it keeps registers of ``pipeline.LOCAL`` apart, and maps products.
+PREPARE = "proc; select -set local */a:keep %ci1 */t:$*dff* %i; setattr -set keep 1 @local; "
+PREPARE += "wreduce t:$mul; techmap -autoproc -map {} t:$mul"
 KINDS = ("luts", "lutrams", "ffs", "dsps", "brams")
 
 

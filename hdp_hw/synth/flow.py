@@ -14,7 +14,7 @@ from pathlib import Path
 from hdp_hw.configs import vars_of
 from hdp_hw.generate import ports_of, to_verilog
 from hdp_hw.params import ParameterError
-from hdp_hw.synth.devices import DEVICES, DIGIT_PRODUCT, ECP5, KINDS, MAP_PRODUCTS, SPEEDS
+from hdp_hw.synth.devices import DEVICES, DIGIT_PRODUCT, ECP5, KINDS, PREPARE, SPEEDS
 from hdp_hw.synth.netlist import area_by_block, buffer_reset, count_cells
 from hdp_hw.synth.place_route import SETTINGS, NotRouted, critical_path, fmax, place_and_route, slowest
 from hdp_hw.synth.tools import NEXTPNR, YOSYS, run, version_of
@@ -85,7 +85,7 @@ def write_design(params, folder):
 def synthesise_netlist(folder, family, say):
     """``netlist.json`` of the design in ``folder``."""
     script = (
-        f"read_verilog core.v; hierarchy -top harness; {MAP_PRODUCTS.format(DIGIT_PRODUCT.name)}; "
+        f"read_verilog core.v; hierarchy -top harness; {PREPARE.format(DIGIT_PRODUCT.name)}; "
         f"{family.script}; write_json synthesised.json"
     )
     sources = ["core.v", DIGIT_PRODUCT.name]

@@ -81,19 +81,20 @@ async def interleaved(dut, gaps):
     pending = [[(op, *rest) for ops, *rest in jobs for op in ops] for jobs in (tiles, slices)]
     turns = rng.permutation([0] * len(pending[0]) + [1] * len(pending[1]))
     pending = [iter(ops) for ops in pending]
-    cycle, beats, of_scores, of_context = 0, {}, {}, {}
+    cycle, beats, ahead, of_scores, of_context = 0, {}, {}, {}, {}
     names = "i_columns i_value i_weight i_q_integer i_q_fraction i_k_integer i_k_fraction"
     junk = {name: len(getattr(dut, name)) for name in names.split()}  # where a mode does not look
     for turn in turns:
         cycle += int(rng.integers(1, 3)) if gaps else 1
         op, *expected = next(pending[turn])
+        ahead[cycle - 1] = {name: op.pop(name) for name in ("i_mode", "i_phase")}
         beats[cycle] = {name: int.from_bytes(rng.bytes(-(-n // 8)), "little") for name, n in junk.items()} | op
         if op["i_last"] and turn == 0:
             of_scores[cycle + array.score_latency] = {"o_scores": expected[0]}
         elif op["i_last"]:
             of_context[cycle + array.context_latency] = {"o_context": expected[0], "o_value_sum": expected[1]}
     assert len(of_scores) == len(of_context) == 45
-    await play(dut, {"i_valid": beats}, {}, {"o_scores_valid": of_scores, "o_context_valid": of_context})
+    await play(dut, {"i_valid": beats}, ahead, {"o_scores_valid": of_scores, "o_context_valid": of_context})
 
 
 @on_cores("narrow", "some_packed", "all_packed")
