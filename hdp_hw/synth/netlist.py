@@ -33,9 +33,12 @@ def block_of(cell):
 
 
 def buffer_reset(cells):
-    """Put the reset that most registers of an ECP5 have on a global net; by itself nextpnr puts only clocks there."""
+    """Put the reset that most registers of an ECP5 have, if any, on a global net; nextpnr puts only clocks there."""
     registers = [cell["connections"] for cell in cells.values() if cell["type"] == "TRELLIS_FF"]
-    ((reset, _),) = Counter(ends["LSR"][0] for ends in registers if ends.get("LSR", ["0"]) != ["0"]).most_common(1)
+    resets = Counter(ends["LSR"][0] for ends in registers if ends.get("LSR", ["0"]) != ["0"])
+    if not resets:
+        return
+    ((reset, _),) = resets.most_common(1)
     nets = [net for cell in cells.values() for nets in cell["connections"].values() for net in nets]
     buffered = 1 + max(net for net in nets if isinstance(net, int))  # constants are text
     for ends in registers:

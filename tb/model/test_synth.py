@@ -7,13 +7,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from amaranth.hdl import Cat, Module
+from amaranth.lib import data
+from amaranth.lib.wiring import Component, In, Out
 
+from hdp_hw.common.pipeline import register
 from hdp_hw.core.softmax_unit import SoftmaxUnit
-from hdp_hw.generate import ports_of, to_verilog
 from hdp_hw.params import HdpParams, ParameterError
 from hdp_hw.synth import area_by_block, count_cells, place_route, synthesise, tools
 from hdp_hw.synth.devices import DEVICES, DIGIT_PRODUCT, GW2A, ICE40, XCUP
-from hdp_hw.synth.flow import harness, summary, synthesise_netlist
+from hdp_hw.synth.flow import harness, harnessed, summary, synthesise_netlist
 from hdp_hw.synth.netlist import block_of, buffer_reset
 from hdp_hw.synth.place_route import NotRouted, critical_path, fmax, place_and_route, progress, slowest
 
@@ -246,6 +249,14 @@ def test_progress_of_nextpnr():
     assert progress(placing + refining + routing) == "routing, iteration 1, 58451 wires used twice"
 
 
+def netlist_of(block, device, folder):
+    """Cells of the netlist of a block in its harness."""
+    (folder / "core.v").write_text(harnessed(block))
+    (folder / DIGIT_PRODUCT.name).write_text(DIGIT_PRODUCT.read_text())
+    synthesise_netlist(folder, DEVICES[device].family, say=str)
+    return json.loads((folder / "netlist.json").read_text())["modules"]["harness"]["cells"]
+
+
 UNCOUNTED = r"\$scopeinfo|GND|VCC|DCCA|PFUMX|L6MUX21|MUX.*|(SB_)?CARRY\d?"
 
 
@@ -254,17 +265,37 @@ UNCOUNTED = r"\$scopeinfo|GND|VCC|DCCA|PFUMX|L6MUX21|MUX.*|(SB_)?CARRY\d?"
 @pytest.mark.parametrize("device", ["LFE5U-85F", "xc7", "xcup", "ice40", "gw2a"])
 def test_families(tmp_path, device):
     """A block with memories, multipliers and digit products is synthesised, and every kind of cell is counted."""
-    family, block = DEVICES[device].family, SoftmaxUnit(HdpParams())
-    (tmp_path / "core.v").write_text(to_verilog(block, "hdp_core") + harness(ports_of(block)))
-    (tmp_path / DIGIT_PRODUCT.name).write_text(DIGIT_PRODUCT.read_text())
-    synthesise_netlist(tmp_path, family, say=str)
-    cells = json.loads((tmp_path / "netlist.json").read_text())["modules"]["harness"]["cells"]
+    family, cells = DEVICES[device].family, netlist_of(SoftmaxUnit(HdpParams()), device, tmp_path)
     counts = count_cells(cells, family)
     assert counts["dsps"] == 8 and counts["brams"] + counts["lutrams"] > 10
     assert min(counts["luts"], counts["ffs"]) > 500
     assert {"scores_0", "weights_1", "exp2_0_0"} <= set(map(block_of, cells))
     forgotten = {cell["type"] for cell in cells.values() if not any(count_cells({"": cell}, family).values())}
     assert not [name for name in forgotten if not re.fullmatch(UNCOUNTED, name)]
+
+
+class Copies(Component):
+    """An input in two registers, of which one goes out inverted, so that the harness does not hold the same twice."""
+
+    def __init__(self, local):
+        self.local = local
+        super().__init__({"i_x": In(4), "o_copies": Out(data.ArrayLayout(4, 2))})
+
+    def elaborate(self, platform):
+        m = Module()
+        one, other = (register(m, self.i_x, name, self.local) for name in ("one", "other"))
+        m.d.comb += self.o_copies.eq(Cat(one, ~other))
+        return m
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not YOSYS.exists(), reason="yosys is not installed: python3 tools/setup.py synth")
+@pytest.mark.parametrize("device", ["LFE5U-85F", "xc7", "ice40", "gw2a"])
+def test_local_registers_stay_apart(tmp_path, device):
+    """Of two registers that hold the same, tools make one; not of local ones."""
+    family = DEVICES[device].family
+    merged, apart = (netlist_of(Copies(local), device, tmp_path) for local in (False, True))
+    assert count_cells(apart, family)["ffs"] - count_cells(merged, family)["ffs"] == 4
 
 
 DIGIT_BENCH = """
