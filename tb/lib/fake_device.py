@@ -9,7 +9,6 @@ import numpy as np
 from golden.digits import split
 from golden.shell.plane_reader import Segment, words
 from golden.shell.write_traffic import Output, contents
-from hdp_hw.configs import vars_of
 from hdp_hw.driver.backend import COUNTERS, LayerJob
 from hdp_hw.driver.emulator import Emulator
 from hdp_hw.driver.faults import JobError
@@ -37,8 +36,9 @@ class FakeCoprocessor:
 
     def _reset(self):
         self.words = {register.address: register.reset or 0 for register in REGISTERS}
-        for name, value in vars_of(self.params).items():
-            self.words[BY_NAME[name.upper()].address] = value
+        for register in REGISTERS:
+            if register.group == "parameters":
+                self.words[register.address] = getattr(self.params, register.name.lower())
         self.counters, self.hung = dict.fromkeys(COUNTERS, 0), None
         self._set("STATUS", queue_free=2)
 
