@@ -11,6 +11,7 @@ from hdp_hw.boards.ulx3s import Ulx3s
 from hdp_hw.params import ParameterError
 from hdp_hw.synth import DIGIT_PRODUCT, SynthesisError
 from hdp_hw.synth.devices import PREPARE
+from hdp_hw.synth.place_route import OPTIONS as ROUTER
 from hdp_hw.synth.tools import installed
 
 BOARDS = {"ulx3s": Ulx3s, "arty_a7": ArtyA7}
@@ -18,7 +19,7 @@ TOOLS = ("yosys", "nextpnr-ecp5", "ecppack")  #: of an ECP5, in YoWASP's package
 MAP = "digit_product.map"  #: not .v: the platform would read that as a part of the design
 OPTIONS = {
     "script_after_read": f"hierarchy -top top; {PREPARE.format(MAP)}",
-    "nextpnr_opts": "--seed 1",
+    "nextpnr_opts": f"--seed 1 {' '.join(ROUTER)}",
 }
 
 
