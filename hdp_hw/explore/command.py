@@ -95,15 +95,17 @@ def _complete(record, results, model, device, fill):
 
 
 def _check(record, job, model, device, fill, say):
-    """Replace a record's fitted area by the measured one; returns ``(label, {kind: (predicted, measured)})``."""
+    """Simulate and synthesise a record's co-processor, and replace its fitted area by the measured one.
+
+    Returns ``(label, {kind: (predicted, measured)})``.
+    """
     params = HdpParams(**record.values)
-    measured = {"cycles": simulate(job, params)}
     made = [measure(design, params, say=say) for design in DESIGNS]
     resources, record.source = AreaModel(made, model.fits).area(params)
     assert record.source == MEASURED
-    measured |= resources
     predicted = {"cycles": record.result["cycles"], **record.resources}
-    pairs = {kind: (predicted[kind], count) for kind, count in measured.items()}
+    measured = {"cycles": simulate(job, params), **resources}
+    pairs = {kind: (predicted[kind], measured[kind]) for kind in measured}
     say(f"{record.label}: " + ", ".join(f"{kind} {a:,} predicted, {b:,} measured" for kind, (a, b) in pairs.items()))
     record.resources, record.pareto = resources, False
     record.reason, record.share = device.lacks(resources, fill), device.share(resources)

@@ -7,6 +7,7 @@ import numpy as np
 
 from hdp_hw.driver.backend import LayerJob
 from hdp_hw.driver.emulator import Emulator
+from hdp_hw.driver.simulated_bus import MemoryTiming, Simulation
 from hdp_hw.explore.memories import block_rams, memories, memory_bits
 from hdp_hw.explore.space import CORE
 from hdp_hw.explore.workload import Workload
@@ -45,8 +46,6 @@ def simulate(job, params):
 
     Raises SimulatorMissing, BuildError, ParameterError.
     """
-    from hdp_hw.driver.simulated_bus import MemoryTiming, Simulation
-
     simulation, cycles = Simulation(params, timing=MemoryTiming(job.latency, job.latency)), 0
     for layer in job.workload.layers:
         simulation.run(LayerJob(*layer.integers(params), layer.head_settings(params)))

@@ -11,6 +11,7 @@ TARGET_MHZ = 100  #: what place and route works for; it says what it reached
 OPTIONS = ("--router", "router2")  #: router1, nextpnr's default, takes hours where it gets crowded
 #: What the netlist tells nextpnr. By default router2 doubles the cost of a wire that nets share with every iteration:
 #: the cost of wires that nets shared before soon counts for nothing, and a few hundred of `edge` stay shared for ever.
+#: Nets may leave their bounding box by 5 tiles, not 3.
 SETTINGS = {"router2/currCongWeightMult": "1.3", "router2/bbMargin/x": "5", "router2/bbMargin/y": "5"}
 
 
