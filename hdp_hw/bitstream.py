@@ -1,9 +1,8 @@
 """Writes what a board's tools take, and has them build the bitstream where they are open."""
 
 import hashlib
-import os
+import json
 import re
-import subprocess
 from pathlib import Path
 
 from hdp_hw.boards.arty_a7 import ArtyA7
@@ -11,15 +10,19 @@ from hdp_hw.boards.ulx3s import Ulx3s
 from hdp_hw.params import ParameterError
 from hdp_hw.synth import DIGIT_PRODUCT, SynthesisError
 from hdp_hw.synth.devices import PREPARE
+from hdp_hw.synth.flow import synthesis_progress
+from hdp_hw.synth.place_route import NETLIST, progress, write_netlist
 from hdp_hw.synth.place_route import OPTIONS as ROUTER
-from hdp_hw.synth.tools import installed
+from hdp_hw.synth.tools import NEXTPNR, YOSYS, run
 
 BOARDS = {"ulx3s": Ulx3s, "arty_a7": ArtyA7}
-TOOLS = ("yosys", "nextpnr-ecp5", "ecppack")  #: of an ECP5, in YoWASP's packages with a prefix
+ECPPACK = "yowasp-ecppack"
 MAP = "digit_product.map"  #: not .v: the platform would read that as a part of the design
 OPTIONS = {
     "script_after_read": f"hierarchy -top top; {PREPARE.format(MAP)}",
+    "yosys_opts": "-v 2",
     "nextpnr_opts": f"--seed 1 {' '.join(ROUTER)}",
+    "verbose": True,  # what the tools say is their progress
 }
 
 
@@ -45,24 +48,22 @@ def build(board, params, baud, bitstream, folder=Path("build", "board"), say=pri
     """
     top, plan = prepare(board, params, baud)
     folder = folder / board
-    if folder.exists():
-        for old in folder.iterdir():
-            old.unlink()
     plan.extract(folder)
-    say(f"{folder}: {', '.join(sorted(map(str, plan.files)))}")
+    files = sorted(map(str, plan.files))
+    say(f"{folder}: {', '.join(files)}")
     if not bitstream:
         return
     if not top.open_tools:
         raise SynthesisError(f"there are no open tools for {board}: run Vivado on top.tcl in {folder}")
-    say("synthesis, place and route: some minutes; top.rpt and top.tim in that folder tell how far it is")
-    environment = {tool.replace("-", "_").upper(): str(installed(f"yowasp-{tool}")) for tool in TOOLS}
-    log = folder / "build.log"
-    with open(log, "w") as output:
-        run = subprocess.run(
-            ["sh", "build_top.sh"], cwd=folder, env=os.environ | environment, stdout=output, stderr=output, check=False
-        )
-    if run.returncode:
-        raise SynthesisError(f"the build failed; the end of {log}:\n{log.read_text()[-2000:]}")
+    commands = (arguments for _, *arguments in json.loads(plan.files["build_top.json"])["commands"])
+    say("synthesis")
+    run(folder, "yosys.log", YOSYS, next(commands), files, ["top.json"], synthesis_progress, say)
+    write_netlist(folder, "top.json")
+    say("place and route")
+    arguments = [NETLIST if name == "top.json" else name for name in next(commands)]
+    run(folder, "nextpnr.log", NEXTPNR, arguments, [NETLIST, "top.lpf"], ["top.config", "top.tim"], progress, say)
+    say("bitstream")
+    run(folder, "ecppack.log", ECPPACK, next(commands), ["top.config"], ["top.bit", "top.svf"], str, say)
     say(summary((folder / "top.tim").read_text()))
     content = (folder / "top.bit").read_bytes()
     say(f"{folder / 'top.bit'}: {len(content):,} bytes, sha256 {hashlib.sha256(content).hexdigest()}")

@@ -15,8 +15,8 @@ from hdp_hw.configs import vars_of
 from hdp_hw.generate import ports_of, to_verilog
 from hdp_hw.params import ParameterError
 from hdp_hw.synth.devices import DEVICES, DIGIT_PRODUCT, ECP5, KINDS, PREPARE, SPEEDS
-from hdp_hw.synth.netlist import area_by_block, buffer_reset, count_cells
-from hdp_hw.synth.place_route import SETTINGS, NotRouted, critical_path, fmax, place_and_route, slowest
+from hdp_hw.synth.netlist import area_by_block, count_cells
+from hdp_hw.synth.place_route import NETLIST, NotRouted, critical_path, fmax, place_and_route, slowest, write_netlist
 from hdp_hw.synth.tools import NEXTPNR, YOSYS, run, version_of
 
 BUILD = Path("build", "synth")
@@ -43,7 +43,7 @@ def synthesise(label, params, device, speed, seeds, build=BUILD, say=print, limi
     record |= {"parameters": vars_of(params), "sha256": write_design(params, folder)}
     say(f"{label}: synthesis")
     synthesise_netlist(folder, target.family, say)
-    cells = json.loads((folder / "netlist.json").read_text())["modules"]["harness"]["cells"]
+    cells = json.loads((folder / NETLIST).read_text())["modules"]["harness"]["cells"]
     record |= count_cells(cells, target.family) | {"area_by_block": area_by_block(cells, target.family)}
     reports, not_routed = {}, {}
     if not target.option:
@@ -83,20 +83,17 @@ def write_design(params, folder):
 
 
 def synthesise_netlist(folder, family, say):
-    """``netlist.json`` of the design in ``folder``."""
+    """NETLIST of the design in ``folder``."""
     script = (
         f"read_verilog core.v; hierarchy -top harness; {PREPARE.format(DIGIT_PRODUCT.name)}; "
         f"{family.script}; write_json synthesised.json"
     )
     sources = ["core.v", DIGIT_PRODUCT.name]
     run(folder, "yosys.log", YOSYS, ["-v", "2", "-p", script], sources, ["synthesised.json"], synthesis_progress, say)
-    text = (folder / "synthesised.json").read_text()
     if family is ECP5:
-        design = json.loads(text)
-        buffer_reset(design["modules"]["harness"]["cells"])
-        design["modules"]["harness"]["settings"] = SETTINGS
-        text = json.dumps(design)
-    (folder / "netlist.json").write_text(text)
+        write_netlist(folder, "synthesised.json")
+    else:
+        (folder / NETLIST).write_text((folder / "synthesised.json").read_text())
 
 
 def synthesis_progress(log):

@@ -1,9 +1,12 @@
-"""The flat netlist of yosys: what it counts, by block, and its global reset."""
+"""The flat netlist of yosys: what it counts, by block, and its global resets."""
 
 import re
 from collections import Counter
+from itertools import count
 
 from hdp_hw.synth.devices import ECP5, KINDS
+
+GLOBAL_RESET = 1000  #: registers whose reset is worth one of the 16 global nets
 
 
 def count_cells(cells, family=ECP5):
@@ -32,22 +35,31 @@ def block_of(cell):
     return re.split(r"[\[$]", parts[2])[0] if len(parts) > 3 else "core"
 
 
-def buffer_reset(cells):
-    """Put the reset that most registers of an ECP5 have, if any, on a global net; nextpnr puts only clocks there."""
-    registers = [cell["connections"] for cell in cells.values() if cell["type"] == "TRELLIS_FF"]
-    resets = Counter(ends["LSR"][0] for ends in registers if ends.get("LSR", ["0"]) != ["0"])
-    if not resets:
-        return
-    ((reset, _),) = resets.most_common(1)
+def buffer_resets(cells):
+    """Put every reset of at least GLOBAL_RESET registers of an ECP5 on a global net; nextpnr puts only clocks there.
+
+    A register that drives such a reset gets a copy for it: what else reads the reset may be far from the buffer.
+    """
+    drivers, loads = {}, {}
+    for cell in cells.values():
+        if cell["type"] == "TRELLIS_FF":
+            drivers[cell["connections"]["Q"][0]] = cell
+            loads.setdefault(cell["connections"].get("LSR", ["0"])[0], []).append(cell["connections"])
     nets = [net for cell in cells.values() for nets in cell["connections"].values() for net in nets]
-    buffered = 1 + max(net for net in nets if isinstance(net, int))  # constants are text
-    for ends in registers:
-        if ends.get("LSR") == [reset]:
+    unused = count(1 + max((net for net in nets if isinstance(net, int)), default=0))  # constants are text
+    for reset, registers in loads.items():
+        if reset == "0" or len(registers) < GLOBAL_RESET:
+            continue
+        source, buffered = reset, next(unused)
+        if driver := drivers.get(reset):
+            source = next(unused)
+            cells[f"reset_copy_{reset}"] = driver | {"connections": driver["connections"] | {"Q": [source]}}
+        for ends in registers:
             ends["LSR"] = [buffered]
-    cells["reset_buffer"] = {
-        "type": "DCCA",
-        "port_directions": {"CLKI": "input", "CE": "input", "CLKO": "output"},
-        "connections": {"CLKI": [reset], "CE": ["1"], "CLKO": [buffered]},
-        "parameters": {},
-        "attributes": {},
-    }
+        cells[f"reset_buffer_{reset}"] = {
+            "type": "DCCA",
+            "port_directions": {"CLKI": "input", "CE": "input", "CLKO": "output"},
+            "connections": {"CLKI": [source], "CE": ["1"], "CLKO": [buffered]},
+            "parameters": {},
+            "attributes": {},
+        }

