@@ -78,7 +78,6 @@ class HostLink(wiring.Component):
         m.d.comb += [
             last.eq(index == count - 1),
             access.p.write.eq(is_write),
-            access.p.address.eq(address + (index << 2)),
             access.p.data.eq(read_port.data),
             read_port.addr.eq(index),
             more.eq(~is_write & (status == Status.OK)),
@@ -118,6 +117,7 @@ class HostLink(wiring.Component):
                         m.d.sync += [done_sequence.eq(sequence), done_write.eq(is_write)]
                         m.next = "FETCH"
             with m.State("FETCH"):
+                m.d.sync += access.p.address.eq(address + (index << 2))
                 m.next = "ACCESS"
             with m.State("ACCESS"):
                 m.d.comb += access.valid.eq(1)
