@@ -10,9 +10,9 @@ from hdp_hw.synth.tools import NEXTPNR, SynthesisError, TimeLimit, run
 TARGET_MHZ = 100  #: what place and route works for; it says what it reached
 #: nextpnr's defaults do worse: HeAP places `edge` with 1.2 times the wire; router1 takes hours where it gets crowded.
 OPTIONS = ("--placer", "static", "--router", "router2")
-#: What the netlist tells nextpnr. The weight of a wire that nets share begins at 3 and grows by 0.5 with every iteration
-#: of router2, not at 0.5 and by 2: above some tens the nets leave such wires for others at any cost, and a few dozen
-#: stay shared for ever. Nets may leave their bounding box by 5 tiles, not 3.
+#: What the netlist tells nextpnr. The weight of a wire that nets share begins at 3 and grows by 0.5 in every iteration,
+#: not at 0.5 and by 2: once it is some tens, nets go any way round to avoid such a wire, and a few dozen wires stay
+#: shared for ever. Nets may leave their bounding box by 5 tiles, not 3.
 SETTINGS = {"router2/initCurrCongWeight": "3.0", "router2/currCongWeightMult": "0.5"}
 SETTINGS |= {"router2/bbMargin/x": "5", "router2/bbMargin/y": "5"}
 NETLIST = "netlist.json"  #: what nextpnr reads
