@@ -1,5 +1,8 @@
 """The registers of hdp_top."""
 
+from functools import reduce
+from operator import or_
+
 from amaranth.hdl import Const, Module, Signal, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
@@ -7,6 +10,8 @@ from amaranth.lib.wiring import In, Out
 from hdp_hw.register_map import BY_NAME, REGISTERS
 from hdp_hw.registers import WORD_BYTES
 from hdp_hw.shell.axi_lite import register_port
+
+READ_PAGE_BYTES = 64  #: of registers whose read multiplexers are one
 
 
 def _layout(fields):
@@ -136,10 +141,14 @@ class RegisterBank(wiring.Component):
                             else:
                                 m.d.sync += stored[name].eq(value)
 
-        # What software reads.
-        m.d.sync += [port.read_error.eq(1), port.read_data.eq(0)]
+        # What software reads. Each page has a register of its own, 0 but for the page that is read: the wires of all
+        # registers in one place would be more than an FPGA routes.
+        pages = {self._page(register): Signal(32, name=f"page_{self._page(register)}") for register in REGISTERS}
+        m.d.comb += port.read_data.eq(reduce(or_, pages.values()))
+        m.d.sync += [port.read_error.eq(1), *(page.eq(0) for page in pages.values())]
         with m.Switch(port.read_address):
             for register in REGISTERS:
+                word = pages[self._page(register)]
                 with m.Case(register.address // WORD_BYTES):
                     m.d.sync += port.read_error.eq(0)
                     counter, _, half = register.name.lower().rpartition("_")
@@ -147,13 +156,13 @@ class RegisterBank(wiring.Component):
                         for name, field in register.members.items():
                             if "r" in field.access:
                                 value = self._value(register, name, field, stored)
-                                m.d.sync += port.read_data[field.low : field.low + field.width].eq(value)
+                                m.d.sync += word[field.low : field.low + field.width].eq(value)
                     elif half == "low":
-                        m.d.sync += port.read_data.eq(self.i_counters[counter][:32])
+                        m.d.sync += word.eq(self.i_counters[counter][:32])
                         with m.If(port.read):
                             m.d.sync += self.high_words[counter].eq(self.i_counters[counter][32:])
                     else:
-                        m.d.sync += port.read_data.eq(self.high_words[counter])
+                        m.d.sync += word.eq(self.high_words[counter])
 
         with m.If(self.o_control.reset):
             m.d.sync += [
@@ -164,6 +173,10 @@ class RegisterBank(wiring.Component):
                 *(high.eq(0) for high in self.high_words.values()),
             ]
         return m
+
+    @staticmethod
+    def _page(register):
+        return register.address // READ_PAGE_BYTES
 
     def _value(self, register, name, field, stored):
         """What a field reads as."""
