@@ -13,10 +13,9 @@ from hdp_hw.synth.devices import PREPARE
 from hdp_hw.synth.flow import synthesis_progress
 from hdp_hw.synth.place_route import NETLIST, progress, write_netlist
 from hdp_hw.synth.place_route import OPTIONS as ROUTER
-from hdp_hw.synth.tools import NEXTPNR, YOSYS, run
+from hdp_hw.synth.tools import ECPPACK, NEXTPNR, YOSYS, run
 
 BOARDS = {"ulx3s": Ulx3s, "arty_a7": ArtyA7}
-ECPPACK = "yowasp-ecppack"
 MAP = "digit_product.map"  #: not .v: the platform would read that as a part of the design
 OPTIONS = {
     "script_after_read": f"hierarchy -top top; {PREPARE.format(MAP)}",

