@@ -141,8 +141,8 @@ class RegisterBank(wiring.Component):
                             else:
                                 m.d.sync += stored[name].eq(value)
 
-        # What software reads. Each page has a register of its own, 0 but for the page that is read: the wires of all
-        # registers in one place would be more than an FPGA routes.
+        # What software reads. Each page has a register of its own, 0 unless it is read: with one for all of them, their
+        # wires met in one place, and an ECP5 could not be routed.
         pages = {self._page(register): Signal(32, name=f"page_{self._page(register)}") for register in REGISTERS}
         m.d.comb += port.read_data.eq(reduce(or_, pages.values()))
         m.d.sync += [port.read_error.eq(1), *(page.eq(0) for page in pages.values())]

@@ -2,7 +2,7 @@
 
 The core has more ports than a package has pins, so it stands in a harness that shifts its inputs in and a signature
 of its outputs out; between the two and the core are registers, so that only paths inside the core are measured. Clock
-and reset have global nets.
+and large resets have global nets.
 """
 
 import hashlib
