@@ -8,7 +8,7 @@ from hdp_hw.synth.netlist import block_of, buffer_resets
 from hdp_hw.synth.tools import NEXTPNR, SynthesisError, TimeLimit, run
 
 TARGET_MHZ = 100  #: what place and route works for; it says what it reached
-#: nextpnr's defaults do worse: HeAP places `edge` with 1.2 times the wire; router1 takes hours where it gets crowded.
+#: nextpnr's defaults do worse: HeAP places `edge` with more wire; router1 takes hours where it gets crowded.
 OPTIONS = ("--placer", "static", "--router", "router2")
 #: What the netlist tells nextpnr. The weight of a wire that nets share begins at 3 and grows by 0.5 in every iteration,
 #: not at 0.5 and by 2: once it is some tens, nets go any way round to avoid such a wire, and a few dozen wires stay

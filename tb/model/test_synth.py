@@ -178,6 +178,12 @@ def test_time_limit(run):
     assert not run(COPY)
 
 
+@pytest.mark.skipif(not YOSYS.exists(), reason="yosys is not installed: python3 tools/setup.py synth")
+def test_versions_are_known():
+    """Of every tool, also of one that pip's package of another brings along."""
+    assert all(re.match(r"\d+\.\d+", tools.version_of(tool)) for tool in (tools.YOSYS, tools.NEXTPNR, tools.ECPPACK))
+
+
 def test_progress(run):
     said = run("import time; print('half', flush=True); time.sleep(0.5); open('out', 'w')")
     assert said and all(line.endswith(" s: half") for line in said)
