@@ -109,12 +109,12 @@ def main(argv=None):
     command = commands.add_parser("synth", help="synthesise a core; for an ECP5, place and route it too")
     add_config(command)
     devices = "LFE5U-25F, LFE5U-45F or LFE5U-85F (default), placed and routed; xc7, xcup, ice40 or gw2a, synthesised"
-    add_place_and_route(command, devices, minutes=60)
+    add_place_and_route(command, devices)
     command.add_argument("--publish", action="store_true", help="put the record into docs/synthesis.json")
     command.set_defaults(run=synth)
 
     command = commands.add_parser("tiles", help="synthesise arrays of several sizes, for docs/synthesis.json")
-    add_place_and_route(command, "an ECP5 (default: LFE5U-85F)", minutes=30)
+    add_place_and_route(command, "an ECP5 (default: LFE5U-85F)")
     command.set_defaults(run=tiles)
 
     command = commands.add_parser("board", help="write the demonstration for a board, and build its bitstream")
@@ -129,6 +129,7 @@ def main(argv=None):
     command.set_defaults(run=registers)
 
     arguments = parser.parse_args(argv)
+    sys.stdout.reconfigure(line_buffering=True)  # progress shows at once in a file or a pipe, too
     try:
         return arguments.run(arguments)
     except (ParameterError, OSError) as error:
@@ -146,13 +147,14 @@ def add_config(command, default=None):
     command.add_argument("overrides", metavar="NAME=VALUE", nargs="*", help="a parameter to change, such as TILE=4")
 
 
-def add_place_and_route(command, devices, minutes):
-    """The arguments of commands that place and route, with their help on devices and their limit."""
-    limit = f"of processor time, a seed (default: {minutes})"
+def add_place_and_route(command, devices):
+    """The arguments of commands that place and route, with their help on devices."""
     command.add_argument("--device", default="LFE5U-85F", help=devices)
     command.add_argument("--speed", type=int, default=6, help="grade of an ECP5, 6 to 8 (default: 6, the slowest)")
     command.add_argument("--seeds", type=int, nargs="*", default=[1], help="of place and route (default: 1)")
-    command.add_argument("--limit", metavar="MINUTES", type=float, default=minutes, help=limit)
+    command.add_argument(
+        "--limit", metavar="MINUTES", type=float, default=60, help="of processor time, a seed (default: 60)"
+    )
 
 
 def add_workplace(command):
