@@ -31,6 +31,9 @@ class ParameterError(ValueError):
         super().__init__(f"parameter {name} = {value!r} is not legal; legal: {legal}")
         self.name, self.value, self.legal = name, value, legal
 
+    def __reduce__(self):
+        return type(self), (self.name, self.value, self.legal)  # so that it comes back from another process
+
 
 def ceil_div(a, b):
     """Smallest integer not below a / b."""

@@ -14,27 +14,29 @@ import numpy as np
 
 from hdp_hw.configs import vars_of
 from hdp_hw.explore.space import CORE
-from hdp_hw.explore.synthesis import RECORDS
+from hdp_hw.explore.synthesis import RECORDS, core_records
 from hdp_hw.explore.targets import NAMES
 from hdp_hw.params import HdpParams
 from hdp_hw.synth.flow import BUILD
 
 LUTRAM_LUTS = 6  #: LUTs that a LUT RAM takes, four that hold the bits and two that write them
 OUTSIDE = "products outside of the array"  #: of predictor, softmax, means and drain
+IN_DSPS = "pairs of digit multipliers in DSPs"
 TERMS = {
     "control": lambda p: 1,
     "digit multipliers": lambda p: p.multipliers,
+    IN_DSPS: lambda p: p.tile**2 * p.dsp_lanes / 2,
     "elements of a tile": lambda p: p.tile**2,
     OUTSIDE: lambda p: 9 + p.tile**2 + 4 * p.tile * p.softmax_rows + 2 * p.out_lanes,
     "cores": lambda p: p.n_cores,
     "bus bits": lambda p: p.bus_width,
 }
-LUTS, FFS = ("digit multipliers", "control", "elements of a tile"), ("digit multipliers", "control")
+CORE_TERMS = ("digit multipliers", "control", "elements of a tile", IN_DSPS)
 SHELL = ("control", "bus bits")
 #: The terms of a resource, the most important first: of a core by its digit width, of a lane and of the top.
 MODEL = {
-    "core, w = 4": {"luts": LUTS, "ffs": FFS, "dsps": (OUTSIDE,)},
-    "core, w = 8": {"luts": LUTS, "ffs": FFS, "dsps": ("digit multipliers", OUTSIDE)},
+    "core, w = 4": {"luts": CORE_TERMS, "ffs": CORE_TERMS, "dsps": (OUTSIDE, IN_DSPS)},
+    "core, w = 8": {"luts": CORE_TERMS[:3], "ffs": CORE_TERMS[:3], "dsps": ("digit multipliers", OUTSIDE)},
     "lane": {"luts": SHELL, "ffs": SHELL, "dsps": SHELL, "brams": SHELL[::-1]},
     "top": {"luts": (*SHELL, "cores"), "ffs": (*SHELL, "cores"), "dsps": SHELL, "brams": SHELL},
 }
@@ -79,7 +81,7 @@ class Fit:
         return f"error {errors.mean():.1f} % mean, {errors.max():.1f} % largest, each of {errors.size} records left out"
 
     def __str__(self):
-        return " + ".join(f"{c:.4g} x {term}" for term, c in zip(self.terms, self.coefficients))
+        return " + ".join(f"{c:.4g} x {term}" for term, c in zip(self.terms, self.coefficients) if abs(c) > 1e-9) or "0"
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,7 +162,11 @@ def _with_lutrams(resources):
 
 def load_records(build=BUILD):
     """Records that came with the package, and those made here, which take the place of the former."""
-    own = [json.loads(path.read_text()) for path in sorted(build.glob("*/record.json"))]
+
+    def read(pattern):
+        return [json.loads(path.read_text()) for path in sorted(build.glob(pattern))]
+
+    own = read("*/record.json") + core_records(read("*.json"))
     by_design = {(HdpParams(**each["parameters"]), *each["resources"]): each for each in committed_records() + own}
     return list(by_design.values())
 

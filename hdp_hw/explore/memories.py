@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from collections import Counter
 
 from amaranth.back import rtlil
 from amaranth.hdl import UnusedElaboratable
@@ -15,21 +16,29 @@ LUTRAM_CELLS = 22  #: LUT RAMs that yosys takes in place of a block RAM, as its 
 
 
 def memories(params):
-    """``[(bits, words)]`` of the memories of an AttentionCore."""
+    """``[(bits, words, read ports)]`` of the memories of an AttentionCore."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UnusedElaboratable)
         text = rtlil.convert(AttentionCore(params), name="core", emit_src=False)
-    return [(int(width), int(words)) for width, words in re.findall(r"^ *memory width (\d+) size (\d+)", text, re.M)]
+    found = []
+    for module in text.split("\nend\n"):
+        reads = Counter(re.findall(r'cell \$memrd_v2 .*\n *parameter \\MEMID "\\\\(.+)"', module))
+        shapes = re.findall(r"^ *memory width (\d+) size (\d+) \\(.+)", module, re.M)
+        found += [(int(width), int(words), reads[name]) for width, words, name in shapes]
+    return found
 
 
 def memory_bits(shapes):
-    """Bits of memories ``[(bits, words)]``."""
-    return sum(width * words for width, words in shapes)
+    """Bits of memories as of :func:`memories`."""
+    return sum(width * words for width, words, _ in shapes)
 
 
 def block_rams(shapes):
-    """Block RAMs of memories ``[(bits, words)]``: the fewest of one shape for each, none where LUT RAMs are cheaper."""
-    return sum(_block_rams(*memory) for memory in shapes)
+    """Block RAMs of memories as of :func:`memories`.
+
+    The fewest of one shape for each read port, which has a copy of its own; none where LUT RAMs are cheaper.
+    """
+    return sum(reads * _block_rams(width, words) for width, words, reads in shapes)
 
 
 def _block_rams(width, words):

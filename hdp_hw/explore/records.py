@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from hdp_hw.configs import vars_of
 from hdp_hw.explore.space import CORE, LETTERS, pareto
 from hdp_hw.params import HdpParams
-from hdp_hw.synth.flow import BUILD
 
 OBJECTIVES = ("cycles", "luts", "brams", "dsps")
 MARK = "# hdp-hw explore: "  #: how its configuration files begin
@@ -29,8 +28,8 @@ class Record:
 
     @property
     def label(self):
-        """Name of its files: ``t4-l16-w4-d32-n128-c1-b64``."""
-        return "-".join(f"{letter}{self.values[name]}" for name, letter in LETTERS.items())
+        """Name of its files: ``t4-l16-w4-d32-n128-c1-b64``, without what is 0."""
+        return "-".join(f"{letter}{self.values[name]}" for name, letter in LETTERS.items() if self.values.get(name))
 
     @property
     def costs(self):
@@ -92,18 +91,11 @@ def write(records, found, folder):
     return paths
 
 
-def fmax_records(build=BUILD):
-    """``[(parameters, MHz)]`` of cores that hdp-hw synth placed and routed, the best seed of each."""
-    found = []
-    for path in sorted(build.glob("*.json")):
-        record = json.loads(path.read_text())
-        speeds = [mhz for mhz in record.get("fmax_mhz", {}).values() if mhz]
-        if "parameters" in record and speeds:
-            found.append((vars_of(HdpParams(**record["parameters"])), max(speeds)))
-    return found
-
-
-def fmax_of(params, measured):
-    """MHz of the core of ``params``, or None."""
+def fmax_of(params, records):
+    """MHz of the core of ``params``, of the ``records`` of :mod:`hdp_hw.explore.synthesis`, or None."""
     own = vars_of(params)
-    return next((mhz for values, mhz in measured if all(values[name] == own[name] for name in CORE)), None)
+    for record in records:
+        values = vars_of(HdpParams(**record["parameters"]))
+        if record.get("fmax_mhz") and all(values[name] == own[name] for name in CORE):
+            return record["fmax_mhz"]
+    return None

@@ -27,6 +27,7 @@ LETTERS = {
     "digit_width": "w",
     "max_head_dim": "d",
     "max_seq_len": "n",
+    "dsp_lanes": "p",
     "n_cores": "c",
     "bus_width": "b",
 }

@@ -1,4 +1,4 @@
-"""What yosys makes of a co-processor's parts for an ECP5; no place and route.
+"""What yosys makes of a co-processor's parts for an ECP5.
 
 A co-processor is *top*, and in it *lanes*, in each of which is a *core*. The core is synthesised by itself; lanes and
 top together, with black boxes in place of the cores. So the records of few of them serve many co-processors.
@@ -15,30 +15,31 @@ from hdp_hw.core.attention_core import AttentionCore
 from hdp_hw.params import HdpParams
 from hdp_hw.shell.hdp_top import HdpTop
 from hdp_hw.synth import block_of, count_cells, harnessed
-from hdp_hw.synth.devices import DIGIT_PRODUCT, ECP5, PREPARE
+from hdp_hw.synth.devices import DEVICES, DIGIT_PRODUCT, ECP5, KINDS, PREPARE
 from hdp_hw.synth.flow import BUILD, synthesis_progress
+from hdp_hw.synth.published import read
 from hdp_hw.synth.tools import YOSYS, run, version_of
 
 DESIGNS = {"core": AttentionCore, "shell": HdpTop}  #: what is synthesised: a core, or lanes and top
 RECORDS = Path(__file__).with_name("records.json")
-#: Designs and parameters of RECORDS.
-SAMPLE = [
-    ("shell", dict(lanes=4, max_seq_len=64, bus_width=32)),
-    ("core", dict(lanes=4, max_seq_len=64)),
-    ("core", dict(lanes=16, max_seq_len=128)),
-    ("core", dict(tile=4, lanes=16, max_head_dim=64, max_seq_len=512)),
-    ("core", dict(tile=4, lanes=4, max_seq_len=64)),
-    ("core", dict(lanes=4, max_seq_len=64, digit_width=8)),
-    ("shell", dict(lanes=4, max_seq_len=64, n_cores=2)),
-    ("shell", dict(lanes=4, max_seq_len=64, bus_width=128)),
-    ("core", dict(tile=4, lanes=8, max_seq_len=128)),
-]
+SHELL = {"lanes": 4, "max_seq_len": 64}  #: of the cores in it, which are black boxes
+#: Designs and parameters of RECORDS, besides the cores that are published.
+SAMPLE = (
+    *(
+        ("shell", SHELL | changes)
+        for changes in ({"bus_width": 32}, {"n_cores": 2}, {"bus_width": 128}, {"n_cores": 4})
+    ),
+    *(
+        ("core", {"digit_width": 8, "tile": tile, "lanes": lanes})
+        for tile, lanes in ((2, 4), (2, 8), (2, 16), (4, 4), (4, 8))
+    ),
+)
 
 
 def measure(design, params, build=BUILD, say=print):
     """Record of a design: ``{"parameters", "resources": {part: {kind: number}}, "sha256", "yosys"}``.
 
-    Parts are ``core``, or ``lane``, of each of the lanes, and ``top``.
+    Parts are ``core``, or ``lane``, of each of the lanes, and ``top``. There is no place and route.
 
     Kept in ``build`` under a digest of Verilog and version of yosys, and not made again. Raises SynthesisError.
     """
@@ -70,6 +71,25 @@ def prepare(design, params, build):
     return folder, made_from
 
 
+def core_records(records):
+    """Such records of those of :func:`hdp_hw.synth.synthesise` that are for an ECP5, with the best seed's MHz."""
+
+    def total(kind, blocks):
+        return sum(area[kind] for block, area in blocks.items() if block != "harness")
+
+    return [
+        {
+            "parameters": record["parameters"],
+            "resources": {"core": {kind: total(kind, record["area_by_block"]) for kind in KINDS}},
+            "sha256": record["sha256"],
+            "yosys": record["versions"][YOSYS],
+            "fmax_mhz": max((mhz for mhz in record["fmax_mhz"].values() if mhz), default=None),
+        }
+        for record in records
+        if DEVICES[record["device"]].family is ECP5
+    ]
+
+
 def resources_of(design, cells):
     """``{part: {kind: number}}`` of the cells of a flat netlist."""
     if design == "core":
@@ -85,7 +105,7 @@ def resources_of(design, cells):
 
 
 def main():
-    records = []
+    records = core_records(read())
     for design, changes in SAMPLE:
         records.append(measure(design, HdpParams(**changes)))
         RECORDS.write_text("[\n " + ",\n ".join(map(json.dumps, records)) + "\n]\n")

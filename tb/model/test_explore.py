@@ -12,7 +12,7 @@ from hdp_hw.configs import CONFIGS, load_config, vars_of
 from hdp_hw.core.attention_core import AttentionCore
 from hdp_hw.driver.layer import save_layers
 from hdp_hw.explore import command, synthesis
-from hdp_hw.explore.area import OUTSIDE, TERMS, AreaModel, Fit, committed_records, load_records
+from hdp_hw.explore.area import IN_DSPS, OUTSIDE, TERMS, AreaModel, Fit, committed_records, load_records
 from hdp_hw.explore.command import explore
 from hdp_hw.explore.memories import block_rams, memories, memory_bits
 from hdp_hw.explore.records import Record, fmax_of, mark_pareto
@@ -25,6 +25,8 @@ from hdp_hw.manifest import memory_bits as bits_of_verilog
 from hdp_hw.params import HdpParams, ParameterError
 from hdp_hw.settings import Rule
 from hdp_hw.sweep import SweepError
+from hdp_hw.synth.published import read
+from hdp_hw.synth.tools import YOSYS
 from tb.lib.tiny_model import write_model
 
 JOB = Job(Workload("minilm"), 20)
@@ -52,19 +54,20 @@ def test_error_is_that_of_what_was_left_out():
 
 
 def test_committed_records():
-    """They are some of those that the command makes, and the model that they give says how far it is off."""
+    """They are those that the command makes, and the model that they give says how far it is off."""
     sample = [HdpParams(**changes) for _, changes in synthesis.SAMPLE]
+    sample += [HdpParams(**record["parameters"]) for record in synthesis.core_records(read())]
     model = AreaModel.of(committed_records())
     assert all(HdpParams(**record["parameters"]) in sample for record in model.records)
     assert all("error" in error for _, _, error in model.lines()) and not model.gap(CONFIGS["tiny"])
 
 
-def test_products_outside_of_the_array():
-    """In every core that was synthesised."""
+def test_multipliers_are_counted():
+    """Outside of the array, and the array's in DSPs, in every core that was synthesised."""
     for record in committed_records():
         params = HdpParams(**record["parameters"])
         if "core" in record["resources"] and params.digit_width == 4:
-            assert TERMS[OUTSIDE](params) == record["resources"]["core"]["dsps"]
+            assert TERMS[OUTSIDE](params) + TERMS[IN_DSPS](params) == record["resources"]["core"]["dsps"]
 
 
 def test_what_was_not_synthesised_is_said():
@@ -105,6 +108,18 @@ def test_measured_points_are_marked():
     assert source == "measured" and resources["dsps"] == 7 * own["dsps"]
     for changes in ({"tile": 8}, {"dsp_lanes": 1}):
         assert model.area(replace(params, **changes), core_brams=100)[1] == "fitted"
+
+
+def test_records_of_place_and_route():
+    """Those for an ECP5 count, without the harness, with the clock of the best seed."""
+    area = dict.fromkeys(("luts", "lutrams", "ffs", "dsps", "brams"), 1)
+    record = {"parameters": vars_of(CONFIGS["tiny"]), "sha256": "0", "versions": {YOSYS: "1"}, "device": "LFE5U-25F"}
+    record |= {"area_by_block": {"array": area, "drain": area, "harness": area}}
+    records = [record | {"fmax_mhz": mhz} for mhz in ({"1": 50.0, "2": None, "3": 70.0}, {"1": None}, {})]
+    found = synthesis.core_records([*records, record | {"device": "xc7"}])
+    assert [each["fmax_mhz"] for each in found] == [70.0, None, None]
+    assert found[0]["resources"] == {"core": dict.fromkeys(area, 2)}
+    assert AreaModel.of(found).area(CONFIGS["tiny"])[1] == "core measured"
 
 
 def test_records_made_here_take_precedence(tmp_path):
@@ -175,8 +190,10 @@ def test_what_does_not_fit_is_named():
 
 def test_clock_frequencies_are_those_of_the_core():
     params = HdpParams(n_cores=2)
-    measured = [(vars_of(HdpParams(lanes=4)), 50.0), (vars_of(HdpParams(bus_width=32)), 70.0)]
-    assert fmax_of(params, measured) == 70.0 and fmax_of(replace(params, tile=4), measured) is None
+    cores = [(HdpParams(lanes=4), 50.0), (HdpParams(bus_width=32), None), (HdpParams(bus_width=32), 70.0)]
+    records = [{"parameters": vars_of(core), "fmax_mhz": mhz} for core, mhz in cores]
+    records.insert(0, {"parameters": vars_of(params)})
+    assert fmax_of(params, records) == 70.0 and fmax_of(replace(params, tile=4), records) is None
 
 
 def test_limits():

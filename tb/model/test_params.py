@@ -1,5 +1,6 @@
 """What is not legal is refused by name and value, and the message says what would be."""
 
+import pickle
 from dataclasses import replace
 
 import pytest
@@ -15,6 +16,11 @@ TILES, LANES = "2, 4, 8", "4, 8, 16, 32, 64"
 def refuses(error, name, value, legal):
     assert (error.value.name, error.value.value) == (name, value)
     assert str(error.value) == f"parameter {name} = {value!r} is not legal; legal: {legal}"
+
+
+def test_a_refusal_survives_another_process():
+    """A worker of a sweep sends it as it is."""
+    assert str(pickle.loads(pickle.dumps(ParameterError("tile", 3, TILES)))) == str(ParameterError("tile", 3, TILES))
 
 
 @pytest.mark.parametrize(
