@@ -108,7 +108,7 @@ def main(argv=None):
 
     command = commands.add_parser("synth", help="synthesise a core; for an ECP5, place and route it too")
     add_config(command)
-    devices = "LFE5U-25F, LFE5U-45F or LFE5U-85F (default), placed and routed; xc7, xcup, ice40 or gw2a, synthesised"
+    devices = "LFE5U-25F, LFE5U-45F, LFE5U-85F (default) or GW2A-18, placed and routed; xc7, xcup or ice40, synthesised"
     add_place_and_route(command, devices)
     command.add_argument("--publish", action="store_true", help="put the record into docs/synthesis.json")
     command.set_defaults(run=synth)

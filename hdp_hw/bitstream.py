@@ -8,8 +8,8 @@ from pathlib import Path
 from hdp_hw.boards.arty_a7 import ArtyA7
 from hdp_hw.boards.ulx3s import Ulx3s
 from hdp_hw.params import ParameterError
-from hdp_hw.synth import DIGIT_PRODUCT, SynthesisError, place_route
-from hdp_hw.synth.devices import PREPARE
+from hdp_hw.synth import DIGIT_PRODUCT, SynthesisError
+from hdp_hw.synth.devices import ECP5, PREPARE
 from hdp_hw.synth.flow import synthesis_progress
 from hdp_hw.synth.place_route import NETLIST, progress, write_netlist
 from hdp_hw.synth.tools import ECPPACK, NEXTPNR, YOSYS, run
@@ -19,7 +19,7 @@ MAP = "digit_product.map"  #: not .v: the platform would read that as a part of 
 OPTIONS = {
     "script_after_read": f"hierarchy -top top; {PREPARE.format(MAP)}",
     "yosys_opts": "-v 2",
-    "nextpnr_opts": f"--seed 1 {' '.join(place_route.OPTIONS)}",
+    "nextpnr_opts": f"--seed 1 {' '.join(ECP5.options)}",
     "verbose": True,  # what the tools say is their progress
 }
 

@@ -3,17 +3,21 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from hdp_hw.synth.tools import NEXTPNR, NEXTPNR_GOWIN
+
 SPEEDS = (6, 7, 8)  #: speed grades of an ECP5, 6 the slowest
 DIGIT_PRODUCT = Path(__file__).parents[1] / "array" / "digit_product.v"
 #: What yosys does first, with DIGIT_PRODUCT's name: it keeps registers of ``pipeline.LOCAL`` apart, and maps products.
 PREPARE = "proc; select -set local */a:keep %ci1 */t:$*dff* %i; setattr -set keep 1 @local; "
 PREPARE += "wreduce t:$mul; techmap -autoproc -map {} t:$mul"
+PINS = "pins.cst"  #: where a device's pins are written for nextpnr
 KINDS = ("luts", "lutrams", "ffs", "dsps", "brams")
 
 
 @dataclass(frozen=True)
 class Family:
-    """How yosys synthesises ``harness`` for it, and ``{kind: {pattern: how many of the kind such a cell is}}``.
+    """How yosys synthesises ``harness`` for it, and ``{kind: {pattern: how many of the kind such a cell is}}``; the
+    tool that places and routes it, with its options, if there is one.
 
     LUTs are those of the family: 6 inputs at Xilinx, 4 elsewhere. LUT RAMs are counted in LUTs at Xilinx, in cells of
     16 x 4 bits elsewhere; block RAMs in 18 Kbit, but in 4 Kbit for iCE40.
@@ -21,6 +25,8 @@ class Family:
 
     script: str
     cells: dict
+    tool: str = ""
+    options: tuple = ()
 
 
 ECP5 = Family(
@@ -32,6 +38,9 @@ ECP5 = Family(
         "dsps": {"MULT18X18D": 1},
         "brams": {"DP16KD": 1},
     },
+    NEXTPNR,
+    # nextpnr's defaults do worse: HeAP places `edge` with more wire; router1 takes hours where it gets crowded.
+    ("--placer", "static", "--router", "router2"),
 )
 XILINX = {
     "luts": {"LUT[1-6]|INV": 1},
@@ -53,7 +62,7 @@ ICE40 = Family(
     },
 )
 GW2A = Family(
-    "synth_gowin -family gw2a -noiopads -top harness",
+    "synth_gowin -family gw2a -top harness",
     {
         "luts": {"LUT[1-4]|ALU": 1},
         "lutrams": {"RAM16SDP[124]|RAM16S[124]": 1},
@@ -61,24 +70,31 @@ GW2A = Family(
         "dsps": {"MULT.*": 1},
         "brams": {"(SDP|DP|SP)(X9)?B?|pROM(X9)?": 1},
     },
+    NEXTPNR_GOWIN,
+    # Fewer tries to place a cell before it makes way for others: with the default, the first pass does not end.
+    ("--placer-heap-cell-placement-timeout", "1000000"),
 )
 
 
 @dataclass(frozen=True)
 class Device:
-    """A family; with nextpnr's ``option`` and a ``package`` that the device comes in, if it is placed and routed."""
+    """A family; what its ``tool`` is told of it, if there is one, and the ``pins`` file that it must have."""
 
     family: Family
-    option: str = ""
-    package: str = ""
+    options: tuple = ()
+    pins: str = ""
 
 
 DEVICES = {
-    "LFE5U-25F": Device(ECP5, "--25k", "CABGA381"),
-    "LFE5U-45F": Device(ECP5, "--45k", "CABGA554"),
-    "LFE5U-85F": Device(ECP5, "--85k", "CABGA756"),
+    "LFE5U-25F": Device(ECP5, ("--25k", "--package", "CABGA381", "--lpf-allow-unconstrained")),
+    "LFE5U-45F": Device(ECP5, ("--45k", "--package", "CABGA554", "--lpf-allow-unconstrained")),
+    "LFE5U-85F": Device(ECP5, ("--85k", "--package", "CABGA756", "--lpf-allow-unconstrained")),
+    "GW2A-18": Device(
+        GW2A,
+        ("--device", "GW2A-LV18PG256C8/I7", "--vopt", "family=GW2A-18C", "--vopt", f"cst={PINS}"),
+        'IO_LOC "clk" H11;\nIO_LOC "reset_pin" T10;\nIO_LOC "si" T13;\nIO_LOC "so" M11;\n',
+    ),
     "xc7": Device(XC7),
     "xcup": Device(XCUP),
     "ice40": Device(ICE40),
-    "gw2a": Device(GW2A),
 }

@@ -17,7 +17,7 @@ from hdp_hw.params import ParameterError
 from hdp_hw.synth.devices import DEVICES, DIGIT_PRODUCT, ECP5, KINDS, PREPARE, SPEEDS
 from hdp_hw.synth.netlist import area_by_block, count_cells
 from hdp_hw.synth.place_route import NETLIST, NotRouted, critical_path, fmax, place_and_route, slowest, write_netlist
-from hdp_hw.synth.tools import NEXTPNR, YOSYS, run, version_of
+from hdp_hw.synth.tools import YOSYS, run, version_of
 
 BUILD = Path("build", "synth")
 LIMIT_SECONDS = 3600  #: of processor time, of place and route with each seed
@@ -39,14 +39,14 @@ def synthesise(label, params, device, speed, seeds, build=BUILD, say=print, limi
     if speed not in SPEEDS:
         raise ParameterError("speed", speed, ", ".join(map(str, SPEEDS)))
     target, folder, begin = DEVICES[device], build / f"{label}-{device}", time.time()
-    record = {"config": label, "device": device, "speed": speed if target.option else None}
+    record = {"config": label, "device": device, "speed": speed if target.family is ECP5 else None}
     record |= {"parameters": vars_of(params), "sha256": write_design(params, folder)}
     say(f"{label}: synthesis")
     synthesise_netlist(folder, target.family, say)
     cells = json.loads((folder / NETLIST).read_text())["modules"]["harness"]["cells"]
     record |= count_cells(cells, target.family) | {"area_by_block": area_by_block(cells, target.family)}
     reports, not_routed = {}, {}
-    if not target.option:
+    if not target.options:
         not_routed["device"] = "synthesis alone: no place and route for it here"
         seeds = []
     for seed in seeds:
@@ -61,7 +61,7 @@ def synthesise(label, params, device, speed, seeds, build=BUILD, say=print, limi
     record["critical_path"] = best and critical_path(best)
     record["slowest"] = best and slowest(best)
     record["seconds"] = round(time.time() - begin)
-    record["versions"] = versions()
+    record["versions"] = versions(target.family)
     record["commit"] = commit = commit_of_source()
     text = json.dumps(record, indent=2) + "\n"
     (folder / f"record-{commit}.json").write_text(text)
@@ -84,16 +84,15 @@ def write_design(params, folder):
 
 def synthesise_netlist(folder, family, say):
     """NETLIST of the design in ``folder``."""
+    result = "synthesised.json" if family is ECP5 else NETLIST
     script = (
         f"read_verilog core.v; hierarchy -top harness; {PREPARE.format(DIGIT_PRODUCT.name)}; "
-        f"{family.script}; write_json synthesised.json"
+        f"{family.script}; write_json {result}"
     )
     sources = ["core.v", DIGIT_PRODUCT.name]
-    run(folder, "yosys.log", YOSYS, ["-v", "2", "-p", script], sources, ["synthesised.json"], synthesis_progress, say)
+    run(folder, "yosys.log", YOSYS, ["-v", "2", "-p", script], sources, [result], synthesis_progress, say)
     if family is ECP5:
-        write_netlist(folder, "synthesised.json")
-    else:
-        (folder / NETLIST).write_text((folder / "synthesised.json").read_text())
+        write_netlist(folder, result)
 
 
 def synthesis_progress(log):
@@ -101,9 +100,9 @@ def synthesis_progress(log):
     return log.rstrip().rpartition("\n")[2][:100]
 
 
-def versions():
+def versions(family=ECP5):
     """``{tool: version}`` of what the record depends on, next to the Verilog."""
-    return {tool: version_of(tool) for tool in (YOSYS, NEXTPNR)}
+    return {tool: version_of(tool) for tool in (YOSYS, family.tool) if tool}
 
 
 def commit_of_source():

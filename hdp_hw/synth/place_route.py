@@ -1,18 +1,17 @@
-"""Place and route for an ECP5, and what nextpnr's report says."""
+"""Place and route by nextpnr, and what its report says."""
 
 import json
 import re
 from collections import Counter
 
+from hdp_hw.synth.devices import ECP5, PINS
 from hdp_hw.synth.netlist import block_of, buffer_resets
-from hdp_hw.synth.tools import NEXTPNR, SynthesisError, TimeLimit, run
+from hdp_hw.synth.tools import SynthesisError, TimeLimit, run
 
 TARGET_MHZ = 100  #: what place and route works for; it says what it reached
-#: nextpnr's defaults do worse: HeAP places `edge` with more wire; router1 takes hours where it gets crowded.
-OPTIONS = ("--placer", "static", "--router", "router2")
-#: What the netlist tells nextpnr. The weight of a wire that nets share begins at 3 and grows by 0.5 in every iteration,
-#: not at 0.5 and by 2: once it is some tens, nets go any way round to avoid such a wire, and a few dozen wires stay
-#: shared for ever. Nets may leave their bounding box by 5 tiles, not 3.
+#: What the netlist tells nextpnr for an ECP5. The weight of a wire that nets share begins at 3 and grows by 0.5 in
+#: every iteration, not at 0.5 and by 2: once it is some tens, nets go any way round to avoid such a wire, and a few
+#: dozen wires stay shared for ever. Nets may leave their bounding box by 5 tiles, not 3.
 SETTINGS = {"router2/initCurrCongWeight": "3.0", "router2/currCongWeightMult": "0.5"}
 SETTINGS |= {"router2/bbMargin/x": "5", "router2/bbMargin/y": "5"}
 NETLIST = "netlist.json"  #: what nextpnr reads
@@ -23,7 +22,7 @@ class NotRouted(Exception):
 
 
 def write_netlist(folder, synthesised):
-    """NETLIST in ``folder`` of the file that yosys wrote there: with resets on global nets, and SETTINGS."""
+    """NETLIST for an ECP5, in ``folder``, of what yosys wrote there: with resets on global nets, and SETTINGS."""
     design = json.loads((folder / synthesised).read_text())
     (top,) = (module for module in design["modules"].values() if "top" in module["attributes"])
     buffer_resets(top["cells"])
@@ -33,12 +32,16 @@ def write_netlist(folder, synthesised):
 
 def place_and_route(folder, device, speed, seed, limit, say=print):
     """nextpnr's report of NETLIST in ``folder``; ``limit`` is as in :func:`run`. Raises NotRouted."""
-    report, log = f"report-{seed}.json", f"nextpnr-{seed}.log"
-    arguments = [device.option, "--package", device.package, "--speed", str(speed), "--json", NETLIST]
-    arguments += ["--lpf-allow-unconstrained", "--timing-allow-fail", "--freq", str(TARGET_MHZ), *OPTIONS]
-    arguments += ["--seed", str(seed), "--report", report, "--detailed-timing-report"]
+    report, log, sources = f"report-{seed}.json", f"nextpnr-{seed}.log", [NETLIST]
+    arguments = [*device.options, *device.family.options, "--json", NETLIST, "--freq", str(TARGET_MHZ)]
+    arguments += ["--timing-allow-fail", "--seed", str(seed), "--report", report, "--detailed-timing-report"]
+    if device.family is ECP5:
+        arguments += ["--speed", str(speed)]
+    if device.pins:
+        (folder / PINS).write_text(device.pins)
+        sources.append(PINS)
     try:
-        run(folder, log, NEXTPNR, arguments, [NETLIST], [report], progress, say, limit)
+        run(folder, log, device.family.tool, arguments, sources, [report], progress, say, limit)
     except TimeLimit:
         reached = progress((folder / log).read_text())
         raise NotRouted(f"not routed in {limit:.0f} s of processor time: {reached}") from None
@@ -55,10 +58,14 @@ def progress(log):
     if routing := re.findall(r"iter=(\d+) wires=\d+ overused=(\d+)", log):
         iteration, overused = routing[-1]
         return f"routing, iteration {iteration}, {overused} wires used twice"
+    if routing := re.findall(r"^Info: +\d+ \|.*\| +(\d+)\|", log, re.M):
+        return f"routing, {routing[-1]} connections left"
     if refining := re.findall(r"at iteration #(\d+): temp = .* wirelen = (\d+)", log):
         return "refining the placement, iteration {}, wire length {}".format(*refining[-1])
     if placing := re.findall(r"hpwl: (\d+).*\n.*overlap: COMB=([\d.]+%)", log):
         return "placing, wire length {}, {} of the logic on top of other logic".format(*placing[-1])
+    if placing := re.findall(r"at iteration #(\d+), type ALL: .* legal = (\d+)", log):
+        return "placing, iteration {}, wire length {}".format(*placing[-1])
     return "packing and first placement"
 
 

@@ -113,7 +113,7 @@ def test_harness_connects_every_port():
     assert "reg [2:0] sent;" in text
 
 
-@pytest.mark.parametrize(("device", "speed", "legal"), [("XC7A35T", 6, "LFE5U-85F, xc7"), ("LFE5U-85F", 9, "6, 7, 8")])
+@pytest.mark.parametrize(("device", "speed", "legal"), [("XC7A35T", 6, "LFE5U-85F, GW2A-18, xc7"), ("LFE5U-85F", 9, "6, 7, 8")])
 def test_refuses(device, speed, legal):
     with pytest.raises(ParameterError, match=legal):
         synthesise("tiny", HdpParams(), device, speed, [1])
@@ -247,6 +247,23 @@ def test_not_routed(tmp_path, monkeypatch, log, failure, reason):
         place_and_route(tmp_path, DEVICES["LFE5U-85F"], 6, 1, 60)
 
 
+@pytest.mark.parametrize(("device", "tool"), [("LFE5U-25F", tools.NEXTPNR), ("GW2A-18", tools.NEXTPNR_GOWIN)])
+def test_place_and_route(tmp_path, monkeypatch, device, tool):
+    """What nextpnr is told: of an ECP5 the speed grade, of a Gowin the pins."""
+    told = {}
+
+    def nextpnr(folder, log, tool, arguments, sources, results, *_):
+        told.update(tool=tool, text=" ".join(arguments), sources=sources)
+        (folder / results[0]).write_text("{}")
+
+    monkeypatch.setattr(place_route, "run", nextpnr)
+    assert place_and_route(tmp_path, DEVICES[device], 7, 3, 60) == {}
+    assert told["tool"] == tool and "--seed 3" in told["text"] and "--json netlist.json" in told["text"]
+    pins = [path.name for path in tmp_path.glob("*.cst")]
+    assert told["sources"] == ["netlist.json", *pins] and all(f"cst={name}" in told["text"] for name in pins)
+    assert ("--speed 7" in told["text"]) == (device == "LFE5U-25F") == (not pins)
+
+
 def test_progress_of_nextpnr():
     placing = "Info:    system potential: 9.3 hpwl: 885478.9\nInfo: overlap: COMB=10.1%, FF=3.8%, RAM=0.0%\n"
     refining = "Info:   at iteration #5: temp = 0.000000, timing cost = 482, wirelen = 474892 \n"
@@ -255,6 +272,12 @@ def test_progress_of_nextpnr():
     assert progress(placing) == "placing, wire length 885478, 10.1% of the logic on top of other logic"
     assert progress(placing + refining) == "refining the placement, iteration 5, wire length 474892"
     assert progress(placing + refining + routing) == "routing, iteration 1, 58451 wires used twice"
+    heap = (
+        "Info:     at iteration #14, type ALL: wirelen solved = 69708, spread = 117945, legal = 219771; time = 26.95s\n"
+    )
+    router1 = "Info:      47000 |      540      42904 |   60   879 |     13579|       2.37      94.62|\n"
+    assert progress(heap) == "placing, iteration 14, wire length 219771"
+    assert progress(heap + refining + router1) == "routing, 13579 connections left"
 
 
 def netlist_of(block, device, folder):
@@ -270,7 +293,7 @@ UNCOUNTED = r"\$scopeinfo|GND|VCC|DCCA|PFUMX|L6MUX21|MUX.*|(SB_)?CARRY\d?"
 
 @pytest.mark.slow
 @pytest.mark.skipif(not YOSYS.exists(), reason="yosys is not installed: python3 tools/setup.py synth")
-@pytest.mark.parametrize("device", ["LFE5U-85F", "xc7", "xcup", "ice40", "gw2a"])
+@pytest.mark.parametrize("device", ["LFE5U-85F", "xc7", "xcup", "ice40", "GW2A-18"])
 def test_families(tmp_path, device):
     """A block with memories, multipliers and digit products is synthesised, and every kind of cell is counted."""
     family, cells = DEVICES[device].family, netlist_of(SoftmaxUnit(HdpParams()), device, tmp_path)
@@ -298,7 +321,7 @@ class Copies(Component):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not YOSYS.exists(), reason="yosys is not installed: python3 tools/setup.py synth")
-@pytest.mark.parametrize("device", ["LFE5U-85F", "xc7", "ice40", "gw2a"])
+@pytest.mark.parametrize("device", ["LFE5U-85F", "xc7", "ice40", "GW2A-18"])
 def test_local_registers_stay_apart(tmp_path, device):
     """Of two registers that hold the same, tools make one; not of local ones."""
     family = DEVICES[device].family
