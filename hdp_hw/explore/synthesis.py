@@ -74,6 +74,8 @@ def prepare(design, params, build):
 def core_records(records):
     """Such records of those of :func:`hdp_hw.synth.synthesise` that are for an ECP5, with the best seed's MHz."""
 
+    devices = [name for name, device in DEVICES.items() if device.family is ECP5]
+
     def total(kind, blocks):
         return sum(area[kind] for block, area in blocks.items() if block != "harness")
 
@@ -86,7 +88,7 @@ def core_records(records):
             "fmax_mhz": max((mhz for mhz in record["fmax_mhz"].values() if mhz), default=None),
         }
         for record in records
-        if DEVICES[record["device"]].family is ECP5
+        if record["device"] in devices
     ]
 
 

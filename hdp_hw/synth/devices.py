@@ -16,11 +16,10 @@ KINDS = ("luts", "lutrams", "ffs", "dsps", "brams")
 
 @dataclass(frozen=True)
 class Family:
-    """How yosys synthesises ``harness`` for it, and ``{kind: {pattern: how many of the kind such a cell is}}``; the
-    tool that places and routes it, with its options, if there is one.
+    """How yosys synthesises ``harness`` for it, and ``{kind: {pattern: how many of the kind such a cell is}}``.
 
     LUTs are those of the family: 6 inputs at Xilinx, 4 elsewhere. LUT RAMs are counted in LUTs at Xilinx, in cells of
-    16 x 4 bits elsewhere; block RAMs in 18 Kbit, but in 4 Kbit for iCE40.
+    16 x 4 bits elsewhere; block RAMs in 18 Kbit, but in 4 Kbit for iCE40. tool, options : of place and route, if any.
     """
 
     script: str

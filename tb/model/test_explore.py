@@ -76,12 +76,13 @@ def test_what_was_not_synthesised_is_said():
     assert ("lane", "nothing", "error not known, of no record") in model.lines()
 
 
-def test_block_rams_follow_from_memories():
+@pytest.mark.parametrize("multipliers", [range(33), pytest.param(range(33, 5000), marks=pytest.mark.slow)], ids=str)
+def test_block_rams_follow_from_memories(multipliers):
     """In every core that was synthesised."""
-    for record in committed_records():
-        if "core" in record["resources"]:
-            params = HdpParams(**record["parameters"])
-            assert block_rams(memories(params)) == record["resources"]["core"]["brams"], params
+    cores = [record for record in committed_records() if "core" in record["resources"]]
+    shapes = {HdpParams(**record["parameters"]): record["resources"]["core"]["brams"] for record in cores}
+    chosen = [params for params in shapes if params.multipliers in multipliers]
+    assert chosen and all(block_rams(memories(params)) == shapes[params] for params in chosen)
 
 
 def test_memory_bits_are_the_manifest_s():
@@ -116,7 +117,7 @@ def test_records_of_place_and_route():
     record = {"parameters": vars_of(CONFIGS["tiny"]), "sha256": "0", "versions": {YOSYS: "1"}, "device": "LFE5U-25F"}
     record |= {"area_by_block": {"array": area, "drain": area, "harness": area}}
     records = [record | {"fmax_mhz": mhz} for mhz in ({"1": 50.0, "2": None, "3": 70.0}, {"1": None}, {})]
-    found = synthesis.core_records([*records, record | {"device": "xc7"}])
+    found = synthesis.core_records([*records, record | {"device": "xc7"}, record | {"device": "of another version"}])
     assert [each["fmax_mhz"] for each in found] == [70.0, None, None]
     assert found[0]["resources"] == {"core": dict.fromkeys(area, 2)}
     assert AreaModel.of(found).area(CONFIGS["tiny"])[1] == "core measured"

@@ -113,7 +113,9 @@ def test_harness_connects_every_port():
     assert "reg [2:0] sent;" in text
 
 
-@pytest.mark.parametrize(("device", "speed", "legal"), [("XC7A35T", 6, "LFE5U-85F, GW2A-18, xc7"), ("LFE5U-85F", 9, "6, 7, 8")])
+@pytest.mark.parametrize(
+    ("device", "speed", "legal"), [("XC7A35T", 6, "LFE5U-85F, GW2A-18, xc7"), ("LFE5U-85F", 9, "6, 7, 8")]
+)
 def test_refuses(device, speed, legal):
     with pytest.raises(ParameterError, match=legal):
         synthesise("tiny", HdpParams(), device, speed, [1])
