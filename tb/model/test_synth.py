@@ -290,7 +290,7 @@ def netlist_of(block, device, folder):
     return json.loads((folder / "netlist.json").read_text())["modules"]["harness"]["cells"]
 
 
-UNCOUNTED = r"\$scopeinfo|GND|VCC|DCCA|PFUMX|L6MUX21|MUX.*|(SB_)?CARRY\d?"
+UNCOUNTED = r"\$scopeinfo|GND|VCC|[IO]BUF|DCCA|PFUMX|L6MUX21|MUX.*|(SB_)?CARRY\d?"
 
 
 @pytest.mark.slow
