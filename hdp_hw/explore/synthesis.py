@@ -72,15 +72,18 @@ def prepare(design, params, build):
 
 
 def core_records(records):
-    """Such records of those of :func:`hdp_hw.synth.synthesise` that are for an ECP5, with the best seed's MHz."""
+    """Such records of those of :func:`hdp_hw.synth.synthesise` that are for an ECP5, with the best seed's MHz.
+
+    Of a core on several devices the last counts.
+    """
 
     devices = [name for name, device in DEVICES.items() if device.family is ECP5]
 
     def total(kind, blocks):
         return sum(area[kind] for block, area in blocks.items() if block != "harness")
 
-    return [
-        {
+    found = {
+        HdpParams(**record["parameters"]): {
             "parameters": record["parameters"],
             "resources": {"core": {kind: total(kind, record["area_by_block"]) for kind in KINDS}},
             "sha256": record["sha256"],
@@ -89,7 +92,8 @@ def core_records(records):
         }
         for record in records
         if record["device"] in devices
-    ]
+    }
+    return list(found.values())
 
 
 def resources_of(design, cells):

@@ -116,11 +116,13 @@ def test_records_of_place_and_route():
     area = dict.fromkeys(("luts", "lutrams", "ffs", "dsps", "brams"), 1)
     record = {"parameters": vars_of(CONFIGS["tiny"]), "sha256": "0", "versions": {YOSYS: "1"}, "device": "LFE5U-25F"}
     record |= {"area_by_block": {"array": area, "drain": area, "harness": area}}
-    records = [record | {"fmax_mhz": mhz} for mhz in ({"1": 50.0, "2": None, "3": 70.0}, {"1": None}, {})]
-    found = synthesis.core_records([*records, record | {"device": "xc7"}, record | {"device": "of another version"}])
-    assert [each["fmax_mhz"] for each in found] == [70.0, None, None]
-    assert found[0]["resources"] == {"core": dict.fromkeys(area, 2)}
-    assert AreaModel.of(found).area(CONFIGS["tiny"])[1] == "core measured"
+    for fmax_mhz, best in (({"1": 50.0, "2": None, "3": 70.0}, 70.0), ({"1": None}, None), ({}, None)):
+        larger = record | {"device": "LFE5U-85F", "fmax_mhz": fmax_mhz}
+        others = [record | {"device": device} for device in ("xc7", "of another version")]
+        (found,) = synthesis.core_records([record | {"fmax_mhz": {"1": 99.0}}, larger, *others])
+        assert found["fmax_mhz"] == best
+    assert found["resources"] == {"core": dict.fromkeys(area, 2)}
+    assert AreaModel.of([found]).area(CONFIGS["tiny"])[1] == "core measured"
 
 
 def test_records_made_here_take_precedence(tmp_path):
