@@ -106,7 +106,7 @@ def main(argv=None):
     add_workload(command)
     command.set_defaults(run=energy)
 
-    command = commands.add_parser("synth", help="synthesise a core; for an ECP5, place and route it too")
+    command = commands.add_parser("synth", help="synthesise a core; for an ECP5 or a Gowin, place and route it too")
     add_config(command)
     devices = "LFE5U-25F, LFE5U-45F, LFE5U-85F (default) or GW2A-18, placed and routed; xc7, xcup or ice40, synthesised"
     add_place_and_route(command, devices)

@@ -31,12 +31,12 @@ TERMS = {
     "cores": lambda p: p.n_cores,
     "bus bits": lambda p: p.bus_width,
 }
-CORE_TERMS = ("digit multipliers", "control", "elements of a tile", IN_DSPS)
+ARRAY = ("digit multipliers", "control", "elements of a tile")
 SHELL = ("control", "bus bits")
 #: The terms of a resource, the most important first: of a core by its digit width, of a lane and of the top.
 MODEL = {
-    "core, w = 4": {"luts": CORE_TERMS, "ffs": CORE_TERMS, "dsps": (OUTSIDE, IN_DSPS)},
-    "core, w = 8": {"luts": CORE_TERMS[:3], "ffs": CORE_TERMS[:3], "dsps": ("digit multipliers", OUTSIDE)},
+    "core, w = 4": {"luts": (*ARRAY, IN_DSPS), "ffs": (*ARRAY, IN_DSPS), "dsps": (OUTSIDE, IN_DSPS)},
+    "core, w = 8": {"luts": ARRAY, "ffs": ARRAY, "dsps": ("digit multipliers", OUTSIDE)},
     "lane": {"luts": SHELL, "ffs": SHELL, "dsps": SHELL, "brams": SHELL[::-1]},
     "top": {"luts": (*SHELL, "cores"), "ffs": (*SHELL, "cores"), "dsps": SHELL, "brams": SHELL},
 }
@@ -124,12 +124,19 @@ class AreaModel:
             return ""
         return f"area not known: fewer than {RECORDS_MIN} cores of digit_width {params.digit_width} were synthesised"
 
+    def fmax(self, params):
+        """MHz of a record of such a core that was placed and routed, or None."""
+        return next((record["fmax_mhz"] for record in self._such("core", params) if record.get("fmax_mhz")), None)
+
     def _measured(self, part, params):
         """Resources of the record of such a part, or None."""
+        return next((_with_lutrams(record["resources"][part]) for record in self._such(part, params)), None)
+
+    def _such(self, part, params):
+        """The records of such a part."""
         for record in self.records:
             if part in record["resources"] and _key(part, HdpParams(**record["parameters"])) == _key(part, params):
-                return _with_lutrams(record["resources"][part])
-        return None
+                yield record
 
     def lines(self):
         """``[(resource, model, error)]``, all of them text."""

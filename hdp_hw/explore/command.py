@@ -6,7 +6,7 @@ from hdp_hw.bench.records import aligned
 from hdp_hw.configs import vars_of
 from hdp_hw.explore.area import MEASURED, AreaModel, load_records
 from hdp_hw.explore.page import page
-from hdp_hw.explore.records import TITLES, Record, fmax_of, mark_pareto, write
+from hdp_hw.explore.records import TITLES, Record, mark_pareto, write
 from hdp_hw.explore.space import points
 from hdp_hw.explore.synthesis import DESIGNS, measure
 from hdp_hw.explore.targets import target_of
@@ -37,7 +37,7 @@ def explore(job, grid, target, folder, jobs=1, scheduler=None, fill=0.9, check=F
     for params in legal:
         resources, source = model.area(params)
         reason = _refused(job, params) or model.gap(params) or device.lacks(resources, fill)
-        record = Record(vars_of(params), reason, resources, source, fmax_mhz=fmax_of(params, model.records))
+        record = Record(vars_of(params), reason, resources, source, fmax_mhz=model.fmax(params))
         records.append(record)
         may_fit += [] if reason else [record]
     results = Results(folder / "points.jsonl", digest(job))

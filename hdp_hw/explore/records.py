@@ -3,9 +3,7 @@
 import json
 from dataclasses import dataclass, field
 
-from hdp_hw.configs import vars_of
-from hdp_hw.explore.space import CORE, LETTERS, pareto
-from hdp_hw.params import HdpParams
+from hdp_hw.explore.space import LETTERS, pareto
 
 OBJECTIVES = ("cycles", "luts", "brams", "dsps")
 MARK = "# hdp-hw explore: "  #: how its configuration files begin
@@ -89,13 +87,3 @@ def write(records, found, folder):
         lines = [f"{MARK}{record.result['cycles']} cycles, {record.resources['luts']} LUTs ({record.source})"]
         path.write_text("\n".join([*lines, *(f"{name} = {value}" for name, value in record.values.items())]) + "\n")
     return paths
-
-
-def fmax_of(params, records):
-    """MHz of the core of ``params``, of the ``records`` of :mod:`hdp_hw.explore.synthesis`, or None."""
-    own = vars_of(params)
-    for record in records:
-        values = vars_of(HdpParams(**record["parameters"]))
-        if record.get("fmax_mhz") and all(values[name] == own[name] for name in CORE):
-            return record["fmax_mhz"]
-    return None

@@ -22,18 +22,12 @@ from hdp_hw.synth.tools import YOSYS, run, version_of
 
 DESIGNS = {"core": AttentionCore, "shell": HdpTop}  #: what is synthesised: a core, or lanes and top
 RECORDS = Path(__file__).with_name("records.json")
-SHELL = {"lanes": 4, "max_seq_len": 64}  #: of the cores in it, which are black boxes
+SMALL = {"lanes": 4, "max_seq_len": 64}  #: of the cores in a shell, which are black boxes
+SHELLS = {"bus_width": 32}, {"n_cores": 2}, {"bus_width": 128}, {"n_cores": 4}
+WIDE_DIGITS = (2, 4), (2, 8), (2, 16), (4, 4), (4, 8)  #: tile and lanes of cores with digits of 8 bits
 #: Designs and parameters of RECORDS, besides the cores that are published.
-SAMPLE = (
-    *(
-        ("shell", SHELL | changes)
-        for changes in ({"bus_width": 32}, {"n_cores": 2}, {"bus_width": 128}, {"n_cores": 4})
-    ),
-    *(
-        ("core", {"digit_width": 8, "tile": tile, "lanes": lanes})
-        for tile, lanes in ((2, 4), (2, 8), (2, 16), (4, 4), (4, 8))
-    ),
-)
+SAMPLE = [("shell", SMALL | changes) for changes in SHELLS]
+SAMPLE += [("core", {"digit_width": 8, "tile": tile, "lanes": lanes}) for tile, lanes in WIDE_DIGITS]
 
 
 def measure(design, params, build=BUILD, say=print):

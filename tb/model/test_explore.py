@@ -15,7 +15,7 @@ from hdp_hw.explore import command, synthesis
 from hdp_hw.explore.area import IN_DSPS, OUTSIDE, TERMS, AreaModel, Fit, committed_records, load_records
 from hdp_hw.explore.command import explore
 from hdp_hw.explore.memories import block_rams, memories, memory_bits
-from hdp_hw.explore.records import Record, fmax_of, mark_pareto
+from hdp_hw.explore.records import Record, mark_pareto
 from hdp_hw.explore.space import GRID, grid_of, pareto, points
 from hdp_hw.explore.targets import TARGETS, Target
 from hdp_hw.explore.worker import Job, evaluate, simulate
@@ -194,9 +194,10 @@ def test_what_does_not_fit_is_named():
 def test_clock_frequencies_are_those_of_the_core():
     params = HdpParams(n_cores=2)
     cores = [(HdpParams(lanes=4), 50.0), (HdpParams(bus_width=32), None), (HdpParams(bus_width=32), 70.0)]
-    records = [{"parameters": vars_of(core), "fmax_mhz": mhz} for core, mhz in cores]
-    records.insert(0, {"parameters": vars_of(params)})
-    assert fmax_of(params, records) == 70.0 and fmax_of(replace(params, tile=4), records) is None
+    records = [{"parameters": vars_of(core), "resources": {"core": {}}, "fmax_mhz": mhz} for core, mhz in cores]
+    records.insert(0, {"parameters": vars_of(params), "resources": {"core": {}}})
+    model = AreaModel(records, {})
+    assert model.fmax(params) == 70.0 and model.fmax(replace(params, tile=4)) is None
 
 
 def test_limits():

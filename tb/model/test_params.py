@@ -1,6 +1,7 @@
 """What is not legal is refused by name and value, and the message says what would be."""
 
 import pickle
+import sys
 from dataclasses import replace
 
 import pytest
@@ -136,6 +137,12 @@ def test_command_line_refuses(capsys, words, message):
     assert output.err.startswith(f"hdp-hw: {message}")
     assert output.err.count("\n") == 1
     assert not output.out
+
+
+def test_lines_show_at_once(capsys):
+    """Also in a pipe or a file, where progress would stay unseen."""
+    assert not sys.stdout.line_buffering
+    assert main(["configs"]) == 0 and sys.stdout.line_buffering
 
 
 def test_configs_explains_everything(capsys):

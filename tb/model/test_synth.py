@@ -183,7 +183,8 @@ def test_time_limit(run):
 @pytest.mark.skipif(not YOSYS.exists(), reason="yosys is not installed: python3 tools/setup.py synth")
 def test_versions_are_known():
     """Of every tool, also of one that pip's package of another brings along."""
-    assert all(re.match(r"\d+\.\d+", tools.version_of(tool)) for tool in (tools.YOSYS, tools.NEXTPNR, tools.ECPPACK))
+    names = tools.YOSYS, tools.NEXTPNR, tools.NEXTPNR_GOWIN, tools.ECPPACK
+    assert all(re.match(r"\d+\.\d+", tools.version_of(name)) for name in names)
 
 
 def test_progress(run):
