@@ -34,7 +34,7 @@ formal: ## proofs: handshakes, registers, bounded response
 	@$(SETUP) formal
 	@$(RUN) pytest -n auto --slow -m formal $(PYTEST_ARGS)
 
-registers: ## the files that are made from hdp_hw/registers.rdl
+registers: ## the files that are made from hdp_hw/spec/registers.rdl
 	@$(SETUP)
 	@$(RUN) hdp_hw registers
 

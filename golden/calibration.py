@@ -4,11 +4,11 @@ import math
 
 import numpy as np
 
-from golden.array.tile_array import integer_scores
-from golden.pruning.block_rules import block_mask
-from golden.pruning.geometry import valid_elements, visited_blocks
-from hdp_hw.settings import HeadSettings, Rule
-from hdp_hw.tables import COARSE_FRACTION, logit_fraction
+from hdp_hw.golden.bits.array.tile_array import integer_scores
+from hdp_hw.golden.bits.pruning.block_rules import block_mask
+from hdp_hw.golden.bits.pruning.geometry import valid_elements, visited_blocks
+from hdp_hw.spec.settings import HeadSettings, Rule
+from hdp_hw.spec.tables import COARSE_FRACTION, logit_fraction
 
 
 def mantissa_and_shift(factor, max_shift):
@@ -21,7 +21,7 @@ def mantissa_and_shift(factor, max_shift):
 
 
 def head_settings(n_q, n_k, head_dim, q_absmax, k_absmax, params, rule=Rule.DENSE, threshold=0.0, **more):
-    """Settings for operands quantised with ``golden.digits.quantize``.
+    """Settings for operands quantised with ``golden.bits.digits.quantize``.
 
     threshold : rho for row_threshold (-1 < rho < 1), nats for margin, p (0 < p <= 1) for mass; not used by dense.
     more : further fields of HeadSettings; tau_head here is a real mean |A|, min_keep a share.

@@ -1,6 +1,6 @@
 """Heads to run: captured from a real transformer, random, wide, and corner cases.
 
-Captured ones come from all-MiniLM-L6-v2 (6 layers of 12 heads, d = 32); :mod:`golden.capture` is their recipe.
+Captured ones come from all-MiniLM-L6-v2 (6 layers of 12 heads, d = 32); :mod:`hdp_hw.study.capture` is their recipe.
 """
 
 from dataclasses import dataclass, replace
@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from golden.calibration import head_settings
-from golden.digits import quantize
-from hdp_hw.settings import Rule
+from hdp_hw.golden.bits.digits import quantize
+from hdp_hw.golden.calibration import head_settings
+from hdp_hw.spec.settings import Rule
 
-CAPTURE = Path(__file__).resolve().parent.parent / "tb" / "data" / "minilm_heads.npz"
+CAPTURE = Path(__file__).with_name("data") / "minilm_heads.npz"
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,11 +9,11 @@ import sys
 from pathlib import Path
 
 from hdp_hw import __version__
-from hdp_hw.configs import CONFIGS, PURPOSE, load_config, vars_of
-from hdp_hw.failure import Failure
-from hdp_hw.generate import ports_of, to_verilog
-from hdp_hw.manifest import derived_of, manifest
-from hdp_hw.params import HdpParams, ParameterError
+from hdp_hw.deliver.manifest import derived_of, manifest
+from hdp_hw.rtl.verilog import ports_of, to_verilog
+from hdp_hw.spec.configs import CONFIGS, PURPOSE, load_config, vars_of
+from hdp_hw.spec.failure import Failure
+from hdp_hw.spec.params import HdpParams, ParameterError
 
 C_DRIVER = Path(__file__).parent / "driver" / "c"
 
@@ -124,7 +124,7 @@ def main(argv=None):
     command.add_argument("--build", action="store_true", help="build the bitstream, with open tools (ulx3s)")
     command.set_defaults(run=board)
 
-    command = commands.add_parser("registers", help="write what is made from hdp_hw/registers.rdl")
+    command = commands.add_parser("registers", help="write what is made from hdp_hw/spec/registers.rdl")
     command.add_argument("--check", action="store_true", help="write nothing; fail if a file is not up to date")
     command.set_defaults(run=registers)
 
@@ -182,8 +182,8 @@ def add_workload(command):
 
 
 def workload_of(arguments):
-    """hdp_hw.explore.workload.Workload that the command line asks for."""
-    from hdp_hw.explore.workload import Workload
+    """hdp_hw.study.explore.workload.Workload that the command line asks for."""
+    from hdp_hw.study.explore.workload import Workload
 
     return Workload(arguments.workload, arguments.model, arguments.data, arguments.inputs)
 
@@ -212,9 +212,9 @@ def overrides_of(texts):
 def generate(arguments):
     """hdp-hw generate: the core, the co-processor around it, the driver in C, and manifest.json."""
     label, params = config_of(arguments)
-    from hdp_hw.core.attention_core import AttentionCore  # after the errors: slow to import
-    from hdp_hw.packaging import packages
-    from hdp_hw.shell.hdp_top import HdpTop
+    from hdp_hw.deliver.packaging import packages
+    from hdp_hw.rtl.core.attention_core import AttentionCore  # after the errors: slow to import
+    from hdp_hw.rtl.shell.hdp_top import HdpTop
 
     folder = arguments.output or Path("build", label)
     modules = {"hdp_core": AttentionCore(params), "hdp_top": HdpTop(params)}
@@ -248,8 +248,8 @@ def configs(arguments):
 
 
 def bench(arguments):
-    """hdp-hw bench: see hdp_hw.bench."""
-    from hdp_hw.bench import core, layer  # numpy and the golden models, which generation does without
+    """hdp-hw bench: see hdp_hw.study.bench."""
+    from hdp_hw.study.bench import core, layer  # numpy and the golden models, which generation does without
 
     of_layer = {name: getattr(arguments, name, None) for name in ("bus_widths", "cores", "latency")}
     what, more = {"core": (core, {}), "layer": (layer, of_layer)}[arguments.what]
@@ -261,9 +261,9 @@ def bench(arguments):
 
 
 def compare(arguments):
-    """hdp-hw compare: see hdp_hw.compare."""
-    from hdp_hw.compare.command import compare
-    from hdp_hw.compare.worker import Job
+    """hdp-hw compare: see hdp_hw.study.compare."""
+    from hdp_hw.study.compare.command import compare
+    from hdp_hw.study.compare.worker import Job
 
     params = load_config(arguments.config, overrides_of(arguments.set))[1]
     tokens = min(arguments.max_tokens or params.max_seq_len, params.max_seq_len)
@@ -275,36 +275,36 @@ def compare(arguments):
 
 
 def faults(arguments):
-    """hdp-hw faults: see hdp_hw.fault_table."""
-    from hdp_hw import fault_table  # numpy and the golden models, which generation does without
+    """hdp-hw faults: see hdp_hw.simulation.fault_table."""
+    from hdp_hw.simulation import fault_table  # numpy and the golden models, which generation does without
 
     return int(not fault_table.run(*config_of(arguments), arguments.tries, arguments.seed))
 
 
 def calibrate(arguments):
-    """hdp-hw calibrate: see hdp_hw.accuracy.calibrate."""
+    """hdp-hw calibrate: see hdp_hw.study.accuracy.calibrate."""
     return accuracy_command(arguments, "calibrate")
 
 
 def profile(arguments):
-    """hdp-hw profile: see hdp_hw.accuracy.profile."""
+    """hdp-hw profile: see hdp_hw.study.accuracy.profile."""
     return accuracy_command(arguments, "profile")
 
 
 def accuracy_command(arguments, name):
-    """Run the function ``name`` of hdp_hw.accuracy.command."""
+    """Run the function ``name`` of hdp_hw.study.accuracy.command."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # threads share the work out among themselves
-    from hdp_hw.accuracy import command
+    from hdp_hw.study.accuracy import command
 
     getattr(command, name)(arguments, typed())
     return 0
 
 
 def explore(arguments):
-    """hdp-hw explore: see hdp_hw.explore."""
-    from hdp_hw.explore import command
-    from hdp_hw.explore.space import grid_of
-    from hdp_hw.explore.worker import Job
+    """hdp-hw explore: see hdp_hw.study.explore."""
+    from hdp_hw.study.explore import command
+    from hdp_hw.study.explore.space import grid_of
+    from hdp_hw.study.explore.worker import Job
 
     job, grid = Job(workload_of(arguments), arguments.latency), grid_of(arguments.sweep)
     processes = arguments.jobs, arguments.scheduler
@@ -314,17 +314,17 @@ def explore(arguments):
 
 
 def energy(arguments):
-    """hdp-hw energy: see hdp_hw.energy."""
-    from hdp_hw.energy import report
+    """hdp-hw energy: see hdp_hw.study.energy.command."""
+    from hdp_hw.study.energy.command import report
 
     print(report(*config_of(arguments), workload_of(arguments)))
     return 0
 
 
 def synth(arguments):
-    """hdp-hw synth: see hdp_hw.synth."""
-    from hdp_hw.synth import synthesise
-    from hdp_hw.synth.published import publish
+    """hdp-hw synth: see hdp_hw.deliver.synth."""
+    from hdp_hw.deliver.synth import synthesise
+    from hdp_hw.deliver.synth.published import publish
 
     target = arguments.device, arguments.speed, arguments.seeds
     record = synthesise(*config_of(arguments), *target, limit=60 * arguments.limit)
@@ -334,24 +334,24 @@ def synth(arguments):
 
 
 def tiles(arguments):
-    """hdp-hw tiles: see hdp_hw.synth.published."""
-    from hdp_hw.synth.published import compare_sizes
+    """hdp-hw tiles: see hdp_hw.deliver.synth.published."""
+    from hdp_hw.deliver.synth.published import compare_sizes
 
     compare_sizes(arguments.device, arguments.speed, arguments.seeds, 60 * arguments.limit)
     return 0
 
 
 def board(arguments):
-    """hdp-hw board: see hdp_hw.bitstream."""
-    from hdp_hw.bitstream import build
+    """hdp-hw board: see hdp_hw.deliver.bitstream."""
+    from hdp_hw.deliver.bitstream import build
 
     build(arguments.board, load_config(arguments.config)[1], arguments.baud, arguments.build)
     return 0
 
 
 def registers(arguments):
-    """hdp-hw registers: the files of hdp_hw.registers."""
-    from hdp_hw.registers import generated  # a broken register map must not keep it from being written anew
+    """hdp-hw registers: the files of hdp_hw.spec.registers."""
+    from hdp_hw.spec.registers import generated  # a broken register map must not keep it from being written anew
 
     stale = [(path, text) for path, text in generated().items() if not path.exists() or path.read_text() != text]
     for path, text in stale:

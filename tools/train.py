@@ -1,8 +1,8 @@
 """Trains the project's own small models, ``bert-tiny-sst2``, ``vit-digits`` and ``vit-vowels``, on one processor.
 
-Takes minutes, and the ``train`` extra: PyTorch, scikit-learn, aeon. Weights go to golden/models/weights as float16, in
-the layout of a Hugging Face folder. The last line says how well the numpy model with them does on examples that it was
-not trained on.
+Takes minutes, and the ``train`` extra: PyTorch, scikit-learn, aeon. Weights go to hdp_hw/study/models/weights as
+float16, in the layout of a Hugging Face folder. The last line says how well the numpy model with them does on examples
+that it was not trained on.
 """
 
 import argparse
@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from golden.models import load_model
-from golden.models.checkpoint import WEIGHTS
-from golden.models.encoder import tensor_names
-from golden.tasks import load_task
-from golden.tasks.table import read_table
+from hdp_hw.study.models import load_model
+from hdp_hw.study.models.checkpoint import WEIGHTS
+from hdp_hw.study.models.encoder import tensor_names
+from hdp_hw.study.tasks import load_task
+from hdp_hw.study.tasks.table import read_table
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 BERT = {
@@ -99,7 +99,7 @@ class Trained(nn.Module):
         return self.classifier(self.dropout(torch.tanh(self.pooler(x[:, 0]))))
 
     def tensors(self):
-        """``{tensor: array}`` by the names of golden.models.layouts."""
+        """``{tensor: array}`` by the names of hdp_hw.study.models.layouts."""
         own = {name: array.detach().numpy() for name, array in self.state_dict().items()}
         if self.images:
             own |= {f"{name}.weight": own.pop(name) for name in ("class_token", "positions")}
@@ -257,7 +257,7 @@ def main():
     parser.add_argument("--test", type=Path, help="its development sentences, likewise")
     defaults = ", ".join(f"{steps} for {name}" for name, steps in STEPS.items())
     parser.add_argument("--steps", type=int, help=f"batches (default: {defaults})")
-    parser.add_argument("-o", "--output", type=Path, help="folder (default: golden/models/weights/MODEL)")
+    parser.add_argument("-o", "--output", type=Path, help="folder (default: hdp_hw/study/models/weights/MODEL)")
     arguments = parser.parse_args()
     if (arguments.model == "bert-tiny-sst2") != bool(arguments.data and arguments.test):
         parser.error("bert-tiny-sst2 takes --data and --test, and the others neither")

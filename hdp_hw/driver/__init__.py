@@ -3,11 +3,10 @@
 from hdp_hw.driver.bus_backend import BusBackend
 from hdp_hw.driver.driver import HdpDriver, Statistics
 from hdp_hw.driver.emulator import Emulator
-from hdp_hw.driver.faults import DriftError, HdpError, JobError, NoAnswer, UnsupportedCore
+from hdp_hw.driver.errors import DriftError, HdpError, JobError, NoAnswer, UnsupportedCore
 from hdp_hw.driver.layer import Bounds, LayerSettings, load_layers, save_layers
 from hdp_hw.driver.memory_mapped import ArrayMemory, MemoryMapped
 from hdp_hw.driver.monitor import DriftWarning, Monitor
-from hdp_hw.driver.simulated_bus import MemoryTiming, SimulatedBus, Simulation
 
 __all__ = [
     "ArrayMemory",
@@ -21,11 +20,8 @@ __all__ = [
     "JobError",
     "LayerSettings",
     "MemoryMapped",
-    "MemoryTiming",
     "Monitor",
     "NoAnswer",
-    "SimulatedBus",
-    "Simulation",
     "Statistics",
     "UnsupportedCore",
     "load_layers",

@@ -10,9 +10,9 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from hdp_hw.params import HdpParams
-from hdp_hw.register_map import REGISTERS
-from hdp_hw.settings import Verdict
+from hdp_hw.spec.params import HdpParams
+from hdp_hw.spec.register_map import REGISTERS
+from hdp_hw.spec.settings import Verdict
 
 #: Counters of the register map, in lower case.
 COUNTERS = tuple(
@@ -44,7 +44,7 @@ class LayerJob:
 
 
 class HeadRecord(NamedTuple):
-    """What became of a head; blocks as in :class:`golden.core.attention_core.HeadResult`."""
+    """What became of a head; blocks as in :class:`golden.bits.core.attention_core.HeadResult`."""
 
     verdict: Verdict
     n_visited: int

@@ -3,10 +3,10 @@
 import time
 
 from hdp_hw.driver.backend import COUNTERS, LayerRun
-from hdp_hw.driver.faults import CURES, HdpError, JobError, NoAnswer, UnsupportedCore
+from hdp_hw.driver.errors import CURES, HdpError, JobError, NoAnswer, UnsupportedCore
 from hdp_hw.driver.memory_layout import ENTRY, JobLayout, pack_job, table_entry, unpack_output, unpack_records
-from hdp_hw.params import HdpParams, ParameterError
-from hdp_hw.register_map import BY_NAME, REGISTERS
+from hdp_hw.spec.params import HdpParams, ParameterError
+from hdp_hw.spec.register_map import BY_NAME, REGISTERS
 
 STOP_SECONDS = 5.0  #: how long an abort may take
 STRIDES = {

@@ -1,19 +1,19 @@
 """The driver: attention layers in real or integer numbers, on any back end."""
 
 from dataclasses import dataclass, replace
+from importlib import import_module
 
 import numpy as np
 
-from golden.digits import quantize
-from golden.shell.job import kv_head
 from hdp_hw.driver.backend import LayerJob
-from hdp_hw.driver.emulator import Emulator
 from hdp_hw.driver.layer import as_scale
-from hdp_hw.driver.simulated_bus import Simulation
-from hdp_hw.params import ParameterError, ceil_div
-from hdp_hw.settings import Rule, Verdict
+from hdp_hw.golden.bits.digits import quantize
+from hdp_hw.golden.bits.shell.job import kv_head
+from hdp_hw.spec.params import ParameterError, ceil_div
+from hdp_hw.spec.settings import Rule, Verdict
 
-BACKENDS = {"emulator": Emulator, "simulation": Simulation}
+#: Back ends by name, imported when they are asked for: a simulation takes Amaranth and Verilator.
+BACKENDS = {"emulator": "hdp_hw.driver.emulator.Emulator", "simulation": "hdp_hw.simulation.simulated_bus.Simulation"}
 MODES = ("integer", "cross", "full", "context")
 CAUSES = ("load", "write", "other")
 MAX_HEADS = (1 << 16) - 1
@@ -113,7 +113,8 @@ class HdpDriver:
         if isinstance(backend, str):
             if backend not in BACKENDS:
                 raise ParameterError("backend", backend, f"{', '.join(BACKENDS)} or a Backend")
-            backend = BACKENDS[backend](config)
+            module, _, name = BACKENDS[backend].rpartition(".")
+            backend = getattr(import_module(module), name)(config)
         self.backend, self.monitor = backend, monitor
 
     def attend(self, q, k, v, layer):

@@ -2,12 +2,13 @@
 
 import numpy as np
 
-from golden.shell.job import attend_heads, cycles, traffic
-from hdp_hw.configs import load_config
 from hdp_hw.driver.backend import HeadRecord, LayerRun
-from hdp_hw.driver.faults import JobError
+from hdp_hw.driver.errors import JobError
 from hdp_hw.driver.memory_layout import JobLayout
-from hdp_hw.settings import Verdict
+from hdp_hw.golden.bits.shell.job import attend_heads, traffic
+from hdp_hw.golden.cycles.shell.job import cycles
+from hdp_hw.spec.configs import load_config
+from hdp_hw.spec.settings import Verdict
 
 
 class Emulator:
@@ -18,7 +19,8 @@ class Emulator:
     config : str or HdpParams
         A named configuration, or a TOML file, or parameters.
     read_latency, write_latency : int
-        Clock cycles in which the memory answers, at least 1, without ever stalling; see :mod:`golden.shell.memory`.
+        Clock cycles in which the memory answers, at least 1, without ever stalling; see
+        :mod:`golden.cycles.shell.memory`.
     """
 
     def __init__(self, config="edge", read_latency=1, write_latency=1):
@@ -44,7 +46,7 @@ class Emulator:
         return LayerRun(np.stack([result.output for result in results]), records, counters)
 
     def cycles(self, job, results):
-        """golden.shell.job.JobCycles of a LayerJob whose heads have these HeadResults."""
+        """hdp_hw.golden.cycles.shell.job.JobCycles of a LayerJob whose heads have these HeadResults."""
         regions = JobLayout.of(job, self.params).regions
         places = {name: (each.offset, each.row_stride, each.head_stride) for name, each in regions.items()}
         shape = {"n_kv_heads": len(job.k), "table": job.has_table}

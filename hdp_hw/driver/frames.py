@@ -1,10 +1,10 @@
-"""Frames, requests and answers of :mod:`hdp_hw.link_protocol`, as bytes."""
+"""Frames, requests and answers of :mod:`hdp_hw.spec.link_protocol`, as bytes."""
 
 import struct
 import zlib
 from typing import NamedTuple
 
-from hdp_hw.link_protocol import CRC_BYTES, END, ESC, ESCAPES
+from hdp_hw.spec.link_protocol import CRC_BYTES, END, ESC, ESCAPES
 
 UNESCAPES = {code: byte for byte, code in ESCAPES.items()}
 

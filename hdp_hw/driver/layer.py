@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from golden.calibration import head_settings
-from golden.shell.job import kv_head
-from hdp_hw.params import ParameterError
-from hdp_hw.settings import Rule
+from hdp_hw.golden.bits.shell.job import kv_head
+from hdp_hw.golden.calibration import head_settings
+from hdp_hw.spec.params import ParameterError
+from hdp_hw.spec.settings import Rule
 
 FORMAT = 1  #: of the settings file
 PER_HEAD = ("threshold", "tau_head", "min_keep")  #: a number, or one for each query head

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from golden.digits import split
-from golden.shell.plane_reader import row_beats
 from hdp_hw.driver.backend import HeadRecord
-from hdp_hw.driver.faults import HdpError
-from hdp_hw.params import ceil_div
-from hdp_hw.register_map import BY_NAME
-from hdp_hw.settings import Verdict
+from hdp_hw.driver.errors import HdpError
+from hdp_hw.golden.bits.digits import split
+from hdp_hw.golden.bits.shell.plane_reader import row_beats
+from hdp_hw.spec.params import ceil_div
+from hdp_hw.spec.register_map import BY_NAME
+from hdp_hw.spec.settings import Verdict
 
 ALIGNMENT = 256  #: of a region, in bytes: the longest burst on the widest bus
 RECORD = np.dtype(

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from hdp_hw.driver.faults import HdpError
-from hdp_hw.register_map import BY_NAME
+from hdp_hw.driver.errors import HdpError
+from hdp_hw.spec.register_map import BY_NAME
 
 REGISTER_BYTES = 4096
 SYSFS = ("/sys/class/u-dma-buf", "/sys/class/udmabuf")  #: where the newer and the older u-dma-buf has its attributes

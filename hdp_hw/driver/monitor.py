@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hdp_hw.driver.faults import DriftError
-from hdp_hw.params import ParameterError
-from hdp_hw.settings import Verdict
+from hdp_hw.driver.errors import DriftError
+from hdp_hw.spec.params import ParameterError
+from hdp_hw.spec.settings import Verdict
 
 ACTIONS = ("warn", "dense", "raise")
 

@@ -1,4 +1,4 @@
-"""The demonstration of hdp_hw.boards at the other end of a serial line, as a Bus."""
+"""The demonstration of hdp_hw.rtl.boards at the other end of a serial line, as a Bus."""
 
 import os
 import select
@@ -8,11 +8,11 @@ import tty
 
 import numpy as np
 
-from hdp_hw.driver.faults import BusError, HdpError, NoAnswer
+from hdp_hw.driver.errors import BusError, HdpError, NoAnswer
 from hdp_hw.driver.frames import FrameDecoder, decode_answer, encode_frame, encode_request
-from hdp_hw.link_protocol import MAX_WORDS, MEMORY_BASE, REGISTERS_BASE, WORD_BYTES, Command, Status
-from hdp_hw.params import ParameterError
-from hdp_hw.register_map import BY_NAME
+from hdp_hw.spec.link_protocol import MAX_WORDS, MEMORY_BASE, REGISTERS_BASE, WORD_BYTES, Command, Status
+from hdp_hw.spec.params import ParameterError
+from hdp_hw.spec.register_map import BY_NAME
 
 BAUD = 1_000_000  #: bits per second that the boards are built for
 PAGE_BYTES = 4096  #: a board has at least so much memory, and a power of two
@@ -87,7 +87,7 @@ class SerialPort:
 
 
 class SerialLink:
-    """Words of the board, by requests of :mod:`hdp_hw.link_protocol`.
+    """Words of the board, by requests of :mod:`hdp_hw.spec.link_protocol`.
 
     Parameters
     ----------

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from golden.shell.job import attend_heads
 from hdp_hw.driver.driver import prepare
-from hdp_hw.driver.faults import MissingPackage
+from hdp_hw.golden.bits.shell.job import attend_heads
+from hdp_hw.spec.failure import MissingPackage
 
 COLUMNS = 4  #: pictures of heads side by side
 

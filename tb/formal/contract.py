@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from amaranth.hdl import Assert, Assume, Cover, Value
 from amaranth.lib.wiring import In
 
-from hdp_hw.common.pipeline import delay
+from hdp_hw.rtl.common.pipeline import delay
 
 
 @dataclass(frozen=True)

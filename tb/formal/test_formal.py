@@ -7,30 +7,30 @@ from amaranth.hdl import Assert, Assume, Cat, Const, Cover, Module, Mux, Signal,
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out
 
-from hdp_hw.core.drain import Drain
-from hdp_hw.core.head_table import HeadTable
-from hdp_hw.core.jobs import head_shape_layout, row_job_layout
-from hdp_hw.core.plane_loader import PlaneLoader
-from hdp_hw.core.row_queue import RowQueue
-from hdp_hw.core.sequencer import Sequencer
-from hdp_hw.core.softmax_unit import SoftmaxUnit
-from hdp_hw.params import ArrayMode, HdpParams
-from hdp_hw.pruning.block_rows import BlockRows
-from hdp_hw.pruning.survivor_list import SurvivorList
-from hdp_hw.register_map import REGISTERS
-from hdp_hw.shell.axi import Response
-from hdp_hw.shell.axi_lite import AxiLite
-from hdp_hw.shell.burst_reader import BurstReader
-from hdp_hw.shell.counters import Counters
-from hdp_hw.shell.head_loader import HeadLoader
-from hdp_hw.shell.job_engine import JobEngine
-from hdp_hw.shell.plane_reader import PlaneReader
-from hdp_hw.shell.read_arbiter import ReadArbiter
-from hdp_hw.shell.register_bank import RegisterBank, counter_layout
-from hdp_hw.shell.row_writer import RowWriter
-from hdp_hw.shell.segment_generator import SegmentGenerator
-from hdp_hw.shell.write_arbiter import WriteArbiter
-from hdp_hw.timing import QUEUE_DEPTH
+from hdp_hw.rtl.core.drain import Drain
+from hdp_hw.rtl.core.head_table import HeadTable
+from hdp_hw.rtl.core.jobs import head_shape_layout, row_job_layout
+from hdp_hw.rtl.core.plane_loader import PlaneLoader
+from hdp_hw.rtl.core.row_queue import RowQueue
+from hdp_hw.rtl.core.sequencer import Sequencer
+from hdp_hw.rtl.core.softmax_unit import SoftmaxUnit
+from hdp_hw.rtl.pruning.block_rows import BlockRows
+from hdp_hw.rtl.pruning.survivor_list import SurvivorList
+from hdp_hw.rtl.shell.axi import Response
+from hdp_hw.rtl.shell.axi_lite import AxiLite
+from hdp_hw.rtl.shell.burst_reader import BurstReader
+from hdp_hw.rtl.shell.counters import Counters
+from hdp_hw.rtl.shell.head_loader import HeadLoader
+from hdp_hw.rtl.shell.job_engine import JobEngine
+from hdp_hw.rtl.shell.plane_reader import PlaneReader
+from hdp_hw.rtl.shell.read_arbiter import ReadArbiter
+from hdp_hw.rtl.shell.register_bank import RegisterBank, counter_layout
+from hdp_hw.rtl.shell.row_writer import RowWriter
+from hdp_hw.rtl.shell.segment_generator import SegmentGenerator
+from hdp_hw.rtl.shell.write_arbiter import WriteArbiter
+from hdp_hw.spec.params import ArrayMode, HdpParams
+from hdp_hw.spec.register_map import REGISTERS
+from hdp_hw.spec.timing import QUEUE_DEPTH
 from tb.formal.contract import held, holds, not_from_ready, past, stream_contract, streams_of
 from tb.formal.runner import NotProved, assert_independent, prove
 

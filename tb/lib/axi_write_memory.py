@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from cocotb.triggers import RisingEdge
 
-from hdp_hw.depths import MAX_BURST_BEATS
-from hdp_hw.shell.axi import PAGE_BYTES, Response
+from hdp_hw.rtl.shell.axi import PAGE_BYTES, Response
+from hdp_hw.spec.depths import MAX_BURST_BEATS
 from tb.lib.axi_memory import axi_signal
 from tb.lib.lockstep import read
 

@@ -8,11 +8,11 @@ import cocotb
 import numpy as np
 from cocotb.triggers import RisingEdge
 
-from golden.core.attention_core import attend
-from golden.core.cycle_model import HeadPlan, core_cycles
-from golden.core.plane_loader import integer_and_fraction, value
-from hdp_hw.params import ArrayMode
-from hdp_hw.settings import HeadError, Verdict
+from hdp_hw.golden.bits.core.attention_core import attend
+from hdp_hw.golden.bits.core.plane_loader import integer_and_fraction, value
+from hdp_hw.golden.cycles.core.cycle_model import HeadPlan, core_cycles
+from hdp_hw.spec.params import ArrayMode
+from hdp_hw.spec.settings import HeadError, Verdict
 from tb.lib.lockstep import pack, read
 
 INPUTS = ("settings", "integer", "fraction", "value")

@@ -16,18 +16,18 @@ from pathlib import Path
 
 from amaranth.hdl import UnusedElaboratable
 
-from golden.core import timeline
-from hdp_hw import settings, tables, timing
-from hdp_hw.common.layouts import settings_layout
-from hdp_hw.configs import CONFIGS
-from hdp_hw.core.attention_core import AttentionCore
-from hdp_hw.driver.faults import CURES
-from hdp_hw.generate import ports_of, to_verilog
-from hdp_hw.packaging.self_test import self_test
-from hdp_hw.params import HdpParams
-from hdp_hw.register_map import BY_NAME
-from hdp_hw.shell.hdp_top import HdpTop
-from hdp_hw.synth import published
+from hdp_hw.deliver.packaging.self_test import self_test
+from hdp_hw.deliver.synth import published
+from hdp_hw.driver.errors import CURES
+from hdp_hw.rtl.common.layouts import settings_layout
+from hdp_hw.rtl.core.attention_core import AttentionCore
+from hdp_hw.rtl.shell.hdp_top import HdpTop
+from hdp_hw.rtl.verilog import ports_of, to_verilog
+from hdp_hw.spec import settings, tables, timing
+from hdp_hw.spec.configs import CONFIGS
+from hdp_hw.spec.params import HdpParams
+from hdp_hw.spec.register_map import BY_NAME
+from hdp_hw.study import timeline
 from tb.lib.waves import draw, run_icarus, traced, tracing
 from tb.model import test_approximation, test_attention_core
 from tb.unit.test_mutations import MUTATIONS
@@ -103,7 +103,7 @@ def _alike(values):
 
 
 def enum_table(enum, title):
-    """Codes of an IntEnum of hdp_hw.settings with their remarks."""
+    """Codes of an IntEnum of hdp_hw.spec.settings with their remarks."""
     notes = remarks(settings, enum.__name__)
     return markdown(["code", title, "meaning"], [[x.value, code(x.name), notes.get(x.name, "")] for x in enum])
 
@@ -123,7 +123,7 @@ def widths():
 
 
 def constants():
-    """Constants of hdp_hw.tables for both digit widths."""
+    """Constants of hdp_hw.spec.tables for both digit widths."""
     rows = []
     for function in (
         tables.logit_fraction,
@@ -178,7 +178,7 @@ def head_errors():
 
 # -- architecture -----------------------------------------------------------------------------------------------------
 def latencies():
-    """Clock cycles of hdp_hw.timing."""
+    """Clock cycles of hdp_hw.spec.timing."""
     rows = [
         [code(name), *[getattr(timing, name)] * len(CONFIGS), remark] for name, remark in remarks(timing, None).items()
     ]
@@ -217,11 +217,13 @@ def benches():
         bench_of[file] = f"{bench.replace('.', '/')}.py"
     rows = []
     for folder in BLOCK_FOLDERS:
-        for path in sorted((ROOT / "hdp_hw" / folder).glob("*.py")):
+        for path in sorted((ROOT / "hdp_hw" / "rtl" / folder).glob("*.py")):
             file = path.relative_to(ROOT).as_posix()
             for name, documented in components(path):
                 own = [
-                    x for x in (f"tb/unit/test_{path.stem}.py", f"tb/system/test_{path.stem}.py") if (ROOT / x).exists()
+                    x
+                    for x in (f"tb/{where}/test_{path.stem}.py" for where in (f"unit/{folder}", "system"))
+                    if (ROOT / x).exists()
                 ]
                 twin = re.search(r"Golden twins?:?\s[^.]*?((?:golden|hdp_hw)(?:\.\w+)+)", documented)
                 fault = "; ".join(faults.pop(file, []))
@@ -396,12 +398,12 @@ PARTS = {  #: {file: {name: function that returns lines}}
     "numerics.md": {
         "widths": widths,
         "constants": constants,
-        "report": lambda: printed("golden.report"),
+        "report": lambda: printed("hdp_hw.study.pruning_error"),
         "bounds": bounds,
         "row_errors": row_errors,
         "head_errors": head_errors,
     },
-    "architecture.md": {"latencies": latencies, "bubbles": lambda: ["```", *printed("golden.core.timeline"), "```"]},
+    "architecture.md": {"latencies": latencies, "bubbles": lambda: ["```", *printed("hdp_hw.study.timeline"), "```"]},
     "troubleshooting.md": {"cures": cures},
     "verification.md": {"benches": benches, "system": system_tests, "model": model_tests},
     "synthesis.md": {"configurations": synthesised, "sizes": array_sizes},

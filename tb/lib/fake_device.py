@@ -6,15 +6,15 @@ from contextlib import suppress
 
 import numpy as np
 
-from golden.digits import split
-from golden.shell.plane_reader import Segment, words
-from golden.shell.write_traffic import Output, contents
 from hdp_hw.driver.backend import COUNTERS, LayerJob
 from hdp_hw.driver.emulator import Emulator
-from hdp_hw.driver.faults import JobError
-from hdp_hw.params import ceil_div
-from hdp_hw.register_map import BY_NAME, REGISTERS
-from hdp_hw.settings import HeadSettings, Rule
+from hdp_hw.driver.errors import JobError
+from hdp_hw.golden.bits.digits import split
+from hdp_hw.golden.bits.shell.plane_reader import Segment, words
+from hdp_hw.golden.bits.shell.write_traffic import Output, contents
+from hdp_hw.spec.params import ceil_div
+from hdp_hw.spec.register_map import BY_NAME, REGISTERS
+from hdp_hw.spec.settings import HeadSettings, Rule
 
 ENTRY_REGISTERS = ("SCALE", "MARGIN", "MASS", "TAU_HEAD", "MIN_KEEP")
 UNTOUCHED = 1 << 31  #: of IRQ_STATUS in the file: gone when someone has written there

@@ -4,7 +4,7 @@ from amaranth.hdl import Module, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
-from hdp_hw.core.attention_core import AttentionCore
+from hdp_hw.rtl.core.attention_core import AttentionCore
 
 
 class FaultyCore(wiring.Component):

@@ -26,7 +26,8 @@ def mutate(file, old, new):
 
 
 def bench_notices(file, old, new, bench, name):
-    """Whether the module ``bench`` (such as ``tb.unit.test_pipeline``) fails in simulation under Icarus on the mutant.
+    """Whether the module ``bench`` (such as ``tb.unit.common.test_pipeline``) fails in simulation under Icarus on the
+    mutant.
 
     Returns ``(noticed, output of pytest)``. A bench that fails without simulating, for example since the mutant cannot
     be built, has noticed nothing. ``name`` names the build folder.

@@ -12,10 +12,10 @@ from amaranth.hdl import Module, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hdp_hw.boards.board_demo import BoardDemo
-from hdp_hw.boards.uart_receiver import UartReceiver, received_layout
-from hdp_hw.boards.uart_transmitter import UartTransmitter
-from hdp_hw.driver.compiled_model import CompiledModel
+from hdp_hw.rtl.boards.board_demo import BoardDemo
+from hdp_hw.rtl.boards.uart_receiver import UartReceiver, received_layout
+from hdp_hw.rtl.boards.uart_transmitter import UartTransmitter
+from hdp_hw.simulation.compiled_model import CompiledModel
 
 DIVISOR = 4  #: clock cycles of a bit
 PIECE = 32  #: bytes in each direction, at most, of one call of the simulation

@@ -14,8 +14,8 @@ from xml.etree import ElementTree
 
 from cocotb_tools.runner import Icarus, Verilator
 
-from hdp_hw.driver import verilator
-from hdp_hw.generate import LINT_WAIVERS, ports_of, to_verilog
+from hdp_hw.rtl.verilog import LINT_WAIVERS, ports_of, to_verilog
+from hdp_hw.simulation import verilator
 
 SIMULATORS = ("icarus", "verilator")
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,9 +35,9 @@ def simulate(component, test_module, simulator, *, name, top=None, plusenv=None,
     Parameters
     ----------
     component : wiring.Component
-        Becomes the top module, with the ports of :mod:`hdp_hw.generate`.
+        Becomes the top module, with the ports of :mod:`hdp_hw.rtl.verilog`.
     test_module : str
-        Such as ``"tb.unit.test_pipeline"``.
+        Such as ``"tb.unit.common.test_pipeline"``.
     simulator : str
         One of ``SIMULATORS``.
     name : str

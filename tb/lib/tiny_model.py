@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from golden.models import EXTRA
-from golden.models.encoder import tensor_names
+from hdp_hw.study.models import EXTRA
+from hdp_hw.study.models.encoder import tensor_names
 
 CONFIG = {
     "model_type": "bert",

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from cocotb.triggers import RisingEdge
 
-from golden.core.attention_core import attend
-from golden.core.plane_loader import integer_and_fraction, value
-from golden.shell.fetch import head_segments
-from golden.shell.job import cycles
-from golden.shell.read_traffic import bytes_read, bytes_skipped
-from hdp_hw.params import ceil_div
-from hdp_hw.register_map import BY_NAME
+from hdp_hw.golden.bits.core.attention_core import attend
+from hdp_hw.golden.bits.core.plane_loader import integer_and_fraction, value
+from hdp_hw.golden.bits.shell.fetch import head_segments
+from hdp_hw.golden.bits.shell.read_traffic import bytes_read, bytes_skipped
+from hdp_hw.golden.cycles.shell.job import cycles
+from hdp_hw.spec.params import ceil_div
+from hdp_hw.spec.register_map import BY_NAME
 from tb.lib.lockstep import pack, read
 
 PLANES = ("q_integer", "q_fraction", "k_integer", "k_fraction", "value", "output")

@@ -3,7 +3,7 @@
 import subprocess
 from itertools import groupby
 
-from golden.svg import line, picture, text
+from hdp_hw.study.svg import line, picture, text
 
 WIDTH, HEIGHT, LEFT, TOP, STEP = 36, 22, 150, 44, 29  #: of a clock cycle, of a wave; the first wave; between waves
 

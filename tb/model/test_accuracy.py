@@ -1,4 +1,5 @@
-"""Whole models through the golden model: attention, choices, search, profile and their commands: hdp_hw/accuracy/."""
+"""Whole models through the golden model: attention, choices, search, profile and their commands:
+hdp_hw/study/accuracy/."""
 
 import html
 import json
@@ -7,21 +8,21 @@ import re
 import numpy as np
 import pytest
 
-from golden.models import EXTRA, load_model, softmax_attention
-from golden.models.checkpoint import WEIGHTS
-from golden.tasks import Comparison, compare, load_task
-from golden.tasks.fidelity import Fidelity
 from hdp_hw.__main__ import main
-from hdp_hw.accuracy import calibrate, choices, profile, search
-from hdp_hw.accuracy.attention import Counter, HdpAttention
-from hdp_hw.accuracy.command import rules_of, share_of
-from hdp_hw.accuracy.cost import CostMeter, spread
-from hdp_hw.accuracy.page import page
-from hdp_hw.configs import CONFIGS
 from hdp_hw.driver import Emulator, HdpDriver, LayerSettings, load_layers
 from hdp_hw.driver.monitor import excesses
-from hdp_hw.params import ParameterError
-from hdp_hw.settings import Rule
+from hdp_hw.spec.configs import CONFIGS
+from hdp_hw.spec.params import ParameterError
+from hdp_hw.spec.settings import Rule
+from hdp_hw.study.accuracy import calibrate, choices, profile, search
+from hdp_hw.study.accuracy.attention import Counter, HdpAttention
+from hdp_hw.study.accuracy.command import rules_of, share_of
+from hdp_hw.study.accuracy.cost import CostMeter, spread
+from hdp_hw.study.accuracy.page import page
+from hdp_hw.study.models import EXTRA, load_model, softmax_attention
+from hdp_hw.study.models.checkpoint import WEIGHTS
+from hdp_hw.study.tasks import Comparison, compare, load_task
+from hdp_hw.study.tasks.fidelity import Fidelity
 from tb.lib.tiny_model import write_model, write_pairs
 from tb.model.test_driver_guide import ROOT, blocks
 from tb.model.test_report import PROBE, chromium  # noqa: F401 - a fixture
@@ -52,7 +53,7 @@ def place(tmp_path_factory):
 @pytest.mark.parametrize("elements", [1 << 18, 1])
 def test_attention_is_what_the_driver_gives(layer, elements, monkeypatch):
     """Bits, counts, cycles and bytes, text by text."""
-    monkeypatch.setattr("hdp_hw.accuracy.attention.ELEMENTS", elements)
+    monkeypatch.setattr("hdp_hw.study.accuracy.attention.ELEMENTS", elements)
     driver, counter, meter = HdpDriver(Emulator(PARAMS)), Counter(1), CostMeter(1, PARAMS)
     q, k, v = operands()
     both = [HdpAttention([layer], PARAMS, observe)(0, q, k, v) for observe in (counter, meter)]

@@ -7,17 +7,17 @@ both sides: it holds, and it is at most a third larger than what was measured.
 import numpy as np
 import pytest
 
-from golden.approximation.compensator import mean_score
-from golden.approximation.exp2 import exp2, logit, weight
-from golden.approximation.reciprocal import reciprocal
-from golden.approximation.requantizer import requantize
-from golden.array.tile_array import scores
-from golden.core.attention_core import attend
-from golden.digits import quantize
-from golden.reference import attention
-from hdp_hw.params import HdpParams
-from hdp_hw.settings import HeadSettings, Rule
-from hdp_hw.tables import (
+from hdp_hw.golden.bits.approximation.compensator import mean_score
+from hdp_hw.golden.bits.approximation.exp2 import exp2, logit, weight
+from hdp_hw.golden.bits.approximation.reciprocal import reciprocal
+from hdp_hw.golden.bits.approximation.requantizer import requantize
+from hdp_hw.golden.bits.array.tile_array import scores
+from hdp_hw.golden.bits.core.attention_core import attend
+from hdp_hw.golden.bits.digits import quantize
+from hdp_hw.golden.reference import attention
+from hdp_hw.spec.params import HdpParams
+from hdp_hw.spec.settings import HeadSettings, Rule
+from hdp_hw.spec.tables import (
     REQUANTIZE_FRACTION,
     TIME_CONSTANT_BITS,
     exp2_coefficients,

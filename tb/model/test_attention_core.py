@@ -1,4 +1,4 @@
-"""The golden core against float64 attention: golden/core/attention_core.py against golden/reference.py.
+"""The golden core against float64 attention: golden/bits/core/attention_core.py against golden/reference.py.
 
 Bounds of relative error (Frobenius) hold for Gaussian operands of d = 32 scaled by their largest magnitude, and are
 at most a third larger than what was measured. For long rows of flat softmax the output is small against V, and the
@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from golden.array import tile_array
-from golden.calibration import head_settings
-from golden.core.attention_core import attend, attend_many
-from golden.digits import quantize
-from golden.reference import attention, relative_error
-from golden.stimulus import corner_operands
-from hdp_hw.params import HdpParams, ParameterError
-from hdp_hw.settings import HeadSettings, Rule, Verdict
+from hdp_hw.golden.bits.array import tile_array
+from hdp_hw.golden.bits.core.attention_core import attend, attend_many
+from hdp_hw.golden.bits.digits import quantize
+from hdp_hw.golden.calibration import head_settings
+from hdp_hw.golden.reference import attention, relative_error
+from hdp_hw.golden.stimulus import corner_operands
+from hdp_hw.spec.params import HdpParams, ParameterError
+from hdp_hw.spec.settings import HeadSettings, Rule, Verdict
 
 CORES = {w: HdpParams(tile=2, lanes=16, digit_width=w, max_head_dim=32, max_seq_len=256) for w in (4, 8)}
 DIGIT_WIDTHS = pytest.mark.parametrize("w", [4, 8])

@@ -6,17 +6,17 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from golden.shell.job import traffic
-from golden.stimulus import random_head
 from hdp_hw.__main__ import main
-from hdp_hw.bench import core, layer
-from hdp_hw.bench.records import with_block
-from hdp_hw.configs import CONFIGS
 from hdp_hw.driver.backend import HeadRecord, LayerRun
 from hdp_hw.driver.emulator import Emulator
 from hdp_hw.driver.errors import Mismatch
-from hdp_hw.params import ParameterError
-from hdp_hw.settings import Rule, Verdict
+from hdp_hw.golden.bits.shell.job import traffic
+from hdp_hw.golden.stimulus import random_head
+from hdp_hw.spec.configs import CONFIGS
+from hdp_hw.spec.params import ParameterError
+from hdp_hw.spec.settings import Rule, Verdict
+from hdp_hw.study.bench import core, layer
+from hdp_hw.study.bench.records import with_block
 
 KEYS = {
     "config", "source", "n", "d", "rule", "threshold", "kept_share", "heads_kept_share", "measured_cycles",

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from hdp_hw import bitstream
 from hdp_hw.__main__ import main
-from hdp_hw.bitstream import BOARDS, prepare, summary
-from hdp_hw.boards.ulx3s import Ulx3s
-from hdp_hw.params import HdpParams, ParameterError
-from hdp_hw.synth.place_route import NETLIST, SETTINGS
+from hdp_hw.deliver import bitstream
+from hdp_hw.deliver.bitstream import BOARDS, prepare, summary
+from hdp_hw.deliver.synth.place_route import NETLIST, SETTINGS
+from hdp_hw.rtl.boards.ulx3s import Ulx3s
+from hdp_hw.spec.params import HdpParams, ParameterError
 
 pytest.importorskip("amaranth_boards", reason="amaranth-boards is not installed: pip install 'hdp-hw[test]'")
 PARAMS = HdpParams(lanes=4, max_head_dim=16, max_seq_len=16)  # the smallest: nothing here depends on it

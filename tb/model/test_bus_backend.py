@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hdp_hw.configs import CONFIGS
 from hdp_hw.driver import ArrayMemory, BusBackend, Emulator, HdpDriver, JobError, LayerSettings, MemoryMapped
-from hdp_hw.driver.faults import CURES, HdpError, NoAnswer, UnsupportedCore
-from hdp_hw.params import HdpParams, ParameterError
-from hdp_hw.register_map import BY_NAME
+from hdp_hw.driver.errors import CURES, HdpError, NoAnswer, UnsupportedCore
+from hdp_hw.spec.configs import CONFIGS
+from hdp_hw.spec.params import HdpParams, ParameterError
+from hdp_hw.spec.register_map import BY_NAME
 from tb.lib.fake_device import FakeCoprocessor, FakeDevice
 
 TINY = CONFIGS["tiny"]

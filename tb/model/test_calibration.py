@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from golden.calibration import head_settings, mantissa_and_shift
-from hdp_hw.params import HdpParams, ParameterError
-from hdp_hw.settings import Rule
-from hdp_hw.tables import COARSE_FRACTION, logit_fraction
+from hdp_hw.golden.calibration import head_settings, mantissa_and_shift
+from hdp_hw.spec.params import HdpParams, ParameterError
+from hdp_hw.spec.settings import Rule
+from hdp_hw.spec.tables import COARSE_FRACTION, logit_fraction
 
 LOG2_E = math.log2(math.e)
 DIGIT_WIDTHS = pytest.mark.parametrize("w", [4, 8])

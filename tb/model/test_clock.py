@@ -1,6 +1,6 @@
 """Simulated clock cycles: events, queues, and cycles that are skipped."""
 
-from golden.clock import BufferedQueue, Clock, Queue
+from hdp_hw.golden.cycles.clock import BufferedQueue, Clock, Queue
 
 
 class Log:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from hdp_hw.configs import CONFIGS, vars_of
+from hdp_hw.spec.configs import CONFIGS, vars_of
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -9,21 +9,21 @@ import re
 import numpy as np
 import pytest
 
-from golden.models import Model
-from golden.peers import METHODS
-from golden.peers.cost import Work
 from hdp_hw.__main__ import main
-from hdp_hw.compare import command
-from hdp_hw.compare.cache import digest
-from hdp_hw.compare.command import compare
-from hdp_hw.compare.records import Record, best, best_of_curves, findings, percent
-from hdp_hw.compare.report import BUDGET, COLORS
-from hdp_hw.compare.sweep import Point, points
-from hdp_hw.compare.worker import Job, evaluate, method_of, prepare
-from hdp_hw.configs import CONFIGS
 from hdp_hw.driver.layer import LayerSettings, save_layers
-from hdp_hw.params import ParameterError
-from hdp_hw.sweep import Results, SweepError
+from hdp_hw.spec.configs import CONFIGS
+from hdp_hw.spec.params import ParameterError
+from hdp_hw.study.compare import command
+from hdp_hw.study.compare.cache import digest
+from hdp_hw.study.compare.command import compare
+from hdp_hw.study.compare.records import Record, best, best_of_curves, findings, percent
+from hdp_hw.study.compare.report import BUDGET, COLORS
+from hdp_hw.study.compare.sweep import Point, points
+from hdp_hw.study.compare.worker import Job, evaluate, method_of, prepare
+from hdp_hw.study.models import Model
+from hdp_hw.study.peers import METHODS
+from hdp_hw.study.peers.cost import Work
+from hdp_hw.study.sweep import Results, SweepError
 from tb.lib.tiny_model import write_model, write_pairs
 from tb.model.test_report import PROBE, chromium  # noqa: F401 - a fixture
 
@@ -151,7 +151,7 @@ def test_chromium_shows_the_page(folder, made, chromium, tmp_path):  # noqa: F81
 
 
 def test_a_second_run_evaluates_nothing(folder, made, monkeypatch):
-    monkeypatch.setattr("hdp_hw.sweep.executor", None)
+    monkeypatch.setattr("hdp_hw.study.sweep.executor", None)
     said = []
     records = compare(job_of(folder), folder / "one", ONLY, say=said.append)
     assert said[0].endswith(f" 0 of {N_POINTS} points to evaluate")

@@ -1,10 +1,10 @@
-"""Operands and their digits: golden/digits.py."""
+"""Operands and their digits: golden/bits/digits.py."""
 
 import numpy as np
 import pytest
 
-from golden.digits import quantize, split
-from hdp_hw.params import HdpParams
+from hdp_hw.golden.bits.digits import quantize, split
+from hdp_hw.spec.params import HdpParams
 
 DIGIT_WIDTHS = pytest.mark.parametrize("w", [4, 8])
 

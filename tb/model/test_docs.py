@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from amaranth.back import rtlil
 
-from golden.core.attention_core import attend
-from golden.core.cycle_model import HeadPlan, core_cycles
-from hdp_hw.configs import CONFIGS
-from hdp_hw.core.attention_core import AttentionCore
-from hdp_hw.settings import HeadSettings
-from hdp_hw.shell.hdp_top import HdpTop
+from hdp_hw.golden.bits.core.attention_core import attend
+from hdp_hw.golden.cycles.core.cycle_model import HeadPlan, core_cycles
+from hdp_hw.rtl.core.attention_core import AttentionCore
+from hdp_hw.rtl.shell.hdp_top import HdpTop
+from hdp_hw.spec.configs import CONFIGS
+from hdp_hw.spec.settings import HeadSettings
 from tb.lib import docs
 from tb.lib.simulation import verilator_lint
 
@@ -158,7 +158,7 @@ def test_identifiers(path):
             if re.search(r"[A-Za-z]_[A-Za-z]|[a-z][A-Z]|^[A-Z]{3,}$", word):
                 assert word in source_words(), f"{path.name} names {word}"
     for name in re.findall(r"\b(?:golden|hdp_hw|tb)(?:\.\w+)+\b", text):
-        parts = name.split(".")
+        parts = name.replace("golden.", "hdp_hw.golden.", name.startswith("golden.")).split(".")
         assert any(resolves(parts[:n], parts[n:]) for n in range(len(parts), 0, -1)), f"{path.name} names {name}"
 
 

@@ -11,7 +11,7 @@ from amaranth.hdl import Shape, signed, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hdp_hw.configs import CONFIGS
+from hdp_hw.spec.configs import CONFIGS
 
 ROOT = Path(__file__).resolve().parents[2]
 PARAMS = CONFIGS["tiny"]
@@ -50,7 +50,7 @@ def public_classes(path):
 FILES = [
     path
     for folder in ("array", "approximation", "pruning", "core", "shell", "boards")
-    for path in sorted((ROOT / "hdp_hw" / folder).glob("*.py"))
+    for path in sorted((ROOT / "hdp_hw" / "rtl" / folder).glob("*.py"))
     if public_classes(path)
 ]
 

@@ -8,20 +8,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from golden.calibration import head_settings
-from golden.core.attention_core import attend
-from golden.core.cycle_model import HeadPlan, core_cycles
-from golden.digits import quantize
-from golden.reference import attention, relative_error
-from golden.shell.job import kv_head
-from golden.stimulus import captured_heads
-from hdp_hw.configs import CONFIGS
 from hdp_hw.driver import Emulator, HdpDriver, JobError, LayerSettings
 from hdp_hw.driver.backend import COUNTERS
 from hdp_hw.driver.driver import MODES, ample_cycles, prepare
 from hdp_hw.driver.layer import SCALES
-from hdp_hw.params import HdpParams, ParameterError, ceil_div
-from hdp_hw.settings import Rule, Verdict
+from hdp_hw.golden.bits.core.attention_core import attend
+from hdp_hw.golden.bits.digits import quantize
+from hdp_hw.golden.bits.shell.job import kv_head
+from hdp_hw.golden.calibration import head_settings
+from hdp_hw.golden.cycles.core.cycle_model import HeadPlan, core_cycles
+from hdp_hw.golden.reference import attention, relative_error
+from hdp_hw.golden.stimulus import captured_heads
+from hdp_hw.spec.configs import CONFIGS
+from hdp_hw.spec.params import HdpParams, ParameterError, ceil_div
+from hdp_hw.spec.settings import Rule, Verdict
 
 TINY = CONFIGS["tiny"]
 

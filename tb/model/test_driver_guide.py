@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hdp_hw.configs import CONFIGS
 from hdp_hw.driver import Bounds, LayerSettings, MemoryMapped, trace
 from hdp_hw.driver.memory_mapped import ArrayMemory
+from hdp_hw.spec.configs import CONFIGS
 from tb.lib.docs import code, markdown, part_of
 from tb.lib.fake_device import FakeCoprocessor
 

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from golden.energy import ENERGY_PJ, energy_pj, event_counts, memory_bits_moved
-from golden.shell.job import attend_heads
 from hdp_hw.__main__ import main
-from hdp_hw.energy import totals
-from hdp_hw.explore.workload import Workload
-from hdp_hw.params import HdpParams
-from hdp_hw.settings import HeadSettings, Rule
+from hdp_hw.golden.bits.shell.job import attend_heads
+from hdp_hw.spec.params import HdpParams
+from hdp_hw.spec.settings import HeadSettings, Rule
+from hdp_hw.study.energy.command import totals
+from hdp_hw.study.energy.estimate import ENERGY_PJ, energy_pj, event_counts, memory_bits_moved
+from hdp_hw.study.explore.workload import Workload
 
 PARAMS = HdpParams(tile=2, lanes=16, digit_width=4)
 N, D = 8, 16

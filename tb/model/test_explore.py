@@ -8,25 +8,25 @@ import numpy as np
 import pytest
 
 from hdp_hw.__main__ import main
-from hdp_hw.configs import CONFIGS, load_config, vars_of
-from hdp_hw.core.attention_core import AttentionCore
+from hdp_hw.deliver.manifest import memory_bits as bits_of_verilog
+from hdp_hw.deliver.synth.published import read
+from hdp_hw.deliver.synth.tools import YOSYS
 from hdp_hw.driver.layer import save_layers
-from hdp_hw.explore import command, synthesis
-from hdp_hw.explore.area import IN_DSPS, OUTSIDE, TERMS, AreaModel, Fit, committed_records, load_records
-from hdp_hw.explore.command import explore
-from hdp_hw.explore.memories import block_rams, memories, memory_bits
-from hdp_hw.explore.records import Record, mark_pareto
-from hdp_hw.explore.space import GRID, grid_of, pareto, points
-from hdp_hw.explore.targets import TARGETS, Target
-from hdp_hw.explore.worker import Job, evaluate, simulate
-from hdp_hw.explore.workload import Layer, Workload, limits
-from hdp_hw.generate import to_verilog
-from hdp_hw.manifest import memory_bits as bits_of_verilog
-from hdp_hw.params import HdpParams, ParameterError
-from hdp_hw.settings import Rule
-from hdp_hw.sweep import SweepError
-from hdp_hw.synth.published import read
-from hdp_hw.synth.tools import YOSYS
+from hdp_hw.rtl.core.attention_core import AttentionCore
+from hdp_hw.rtl.verilog import to_verilog
+from hdp_hw.spec.configs import CONFIGS, load_config, vars_of
+from hdp_hw.spec.params import HdpParams, ParameterError
+from hdp_hw.spec.settings import Rule
+from hdp_hw.study.explore import command, synthesis
+from hdp_hw.study.explore.area import IN_DSPS, OUTSIDE, TERMS, AreaModel, Fit, committed_records, load_records
+from hdp_hw.study.explore.command import explore
+from hdp_hw.study.explore.memories import block_rams, memories, memory_bits
+from hdp_hw.study.explore.records import Record, mark_pareto
+from hdp_hw.study.explore.space import GRID, grid_of, pareto, points
+from hdp_hw.study.explore.targets import TARGETS, Target
+from hdp_hw.study.explore.worker import Job, evaluate, simulate
+from hdp_hw.study.explore.workload import Layer, Workload, limits
+from hdp_hw.study.sweep import SweepError
 from tb.lib.tiny_model import write_model
 
 JOB = Job(Workload("minilm"), 20)
@@ -252,7 +252,7 @@ def test_files_of_pareto_points(made):
 
 def test_a_second_run_evaluates_nothing(made, monkeypatch):
     folder, records, _ = made
-    monkeypatch.setattr("hdp_hw.sweep.executor", None)
+    monkeypatch.setattr("hdp_hw.study.sweep.executor", None)
     said = []
     again = explore(JOB, grid_of(SWEEP), "ecp5-85", folder, say=said.append)
     assert "; 0 of them to evaluate" in said[1]

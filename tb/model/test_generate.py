@@ -10,8 +10,8 @@ from amaranth.hdl import Module, signed, unsigned
 from amaranth.lib import data, memory, stream
 from amaranth.lib.wiring import Component, In, Out
 
-from hdp_hw.generate import ports_of, to_verilog
-from hdp_hw.manifest import memory_bits
+from hdp_hw.deliver.manifest import memory_bits
+from hdp_hw.rtl.verilog import ports_of, to_verilog
 
 ROOT = Path(__file__).resolve().parents[2]
 

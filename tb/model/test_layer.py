@@ -6,11 +6,11 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from golden.calibration import head_settings
-from hdp_hw.configs import CONFIGS
 from hdp_hw.driver.layer import RAW, Bounds, LayerSettings, load_layers, save_layers
-from hdp_hw.params import ParameterError
-from hdp_hw.settings import HeadSettings, Rule
+from hdp_hw.golden.calibration import head_settings
+from hdp_hw.spec.configs import CONFIGS
+from hdp_hw.spec.params import ParameterError
+from hdp_hw.spec.settings import HeadSettings, Rule
 
 PARAMS = CONFIGS["tiny"]
 SHAPE = 4, 2, 30, 40, 32  #: n_heads, n_kv_heads, n_q, n_k, head_dim

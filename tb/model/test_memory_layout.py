@@ -5,18 +5,18 @@ import dataclasses
 import numpy as np
 import pytest
 
-from golden.core.plane_loader import integer_and_fraction, value
-from golden.shell.job import ENTRY_BYTES, RECORD_BYTES
-from golden.shell.plane_reader import Segment, words
-from golden.shell.write_traffic import Output, contents
-from hdp_hw.configs import CONFIGS
 from hdp_hw.driver import memory_layout
 from hdp_hw.driver.backend import HeadRecord, LayerJob
-from hdp_hw.driver.faults import HdpError
+from hdp_hw.driver.errors import HdpError
 from hdp_hw.driver.memory_layout import JobLayout, pack_job, table_entry, unpack_output, unpack_records
-from hdp_hw.params import HdpParams, ceil_div
-from hdp_hw.settings import HeadSettings, Rule, Verdict
-from hdp_hw.shell import commands, hdp_top, job_engine
+from hdp_hw.golden.bits.core.plane_loader import integer_and_fraction, value
+from hdp_hw.golden.bits.shell.job import ENTRY_BYTES, RECORD_BYTES
+from hdp_hw.golden.bits.shell.plane_reader import Segment, words
+from hdp_hw.golden.bits.shell.write_traffic import Output, contents
+from hdp_hw.rtl.shell import commands, hdp_top, job_engine
+from hdp_hw.spec.configs import CONFIGS
+from hdp_hw.spec.params import HdpParams, ceil_div
+from hdp_hw.spec.settings import HeadSettings, Rule, Verdict
 
 PARAMS = [
     *CONFIGS.values(),

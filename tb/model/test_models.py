@@ -1,4 +1,5 @@
-"""The numpy models, on tiny random ones and, where the `models` extra is installed, on real ones: golden/models/."""
+"""The numpy models, on tiny random ones and, where the `models` extra is installed, on real ones:
+hdp_hw/study/models/."""
 
 import json
 import math
@@ -6,11 +7,12 @@ import math
 import numpy as np
 import pytest
 
-from golden import capture, reference
-from golden.models import EXTRA, Encoder, Model, ModelError, find_model, load_model, softmax_attention
-from golden.models.encoder import tensor_names
-from golden.models.functions import gelu
-from golden.passages import PASSAGES
+from hdp_hw.golden import reference
+from hdp_hw.study import capture
+from hdp_hw.study.models import EXTRA, Encoder, Model, ModelError, find_model, load_model, softmax_attention
+from hdp_hw.study.models.encoder import tensor_names
+from hdp_hw.study.models.functions import gelu
+from hdp_hw.study.passages import PASSAGES
 
 CONFIG = {
     "model_type": "bert",

@@ -10,8 +10,8 @@ import pytest
 from hdp_hw.driver import Bounds, DriftError, DriftWarning, Emulator, HdpDriver, LayerSettings, Monitor
 from hdp_hw.driver.driver import Statistics
 from hdp_hw.driver.monitor import excesses
-from hdp_hw.params import ParameterError
-from hdp_hw.settings import Rule, Verdict
+from hdp_hw.spec.params import ParameterError
+from hdp_hw.spec.settings import Rule, Verdict
 
 LAYER = LayerSettings(1.0, 1.0, 1.0, "mass", 0.1, name="3")
 BOUNDS = Bounds(kept_share=(0.2, 0.4), pruned_heads=(0, 1), fallbacks=0)

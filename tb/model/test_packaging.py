@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from hdp_hw.__main__ import main
-from hdp_hw.configs import CONFIGS
-from hdp_hw.driver import verilator
-from hdp_hw.generate import LINT_WAIVERS, ports_of, to_verilog
-from hdp_hw.packaging.self_test import example_job, self_test
-from hdp_hw.params import HdpParams
-from hdp_hw.shell.hdp_top import HdpTop
+from hdp_hw.deliver.packaging.self_test import example_job, self_test
+from hdp_hw.rtl.shell.hdp_top import HdpTop
+from hdp_hw.rtl.verilog import LINT_WAIVERS, ports_of, to_verilog
+from hdp_hw.simulation import verilator
+from hdp_hw.spec.configs import CONFIGS
+from hdp_hw.spec.params import HdpParams
 
 ROOT = Path(__file__).resolve().parents[2]
 CORE = "hdp-hw:hdp:tiny"
@@ -244,7 +244,7 @@ def test_litex(folder, manifest, tmp_path, bus):
     from litex.soc.integration.soc_core import SoCCore
     from migen import ClockDomain
 
-    from hdp_hw.litex import Hdp
+    from hdp_hw.deliver.litex import Hdp
 
     class Clock(LiteXModule):
         def __init__(self, platform):

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from hdp_hw.__main__ import main
-from hdp_hw.configs import CONFIGS, PURPOSE, load_config
-from hdp_hw.params import LEGAL_DIGIT_WIDTHS, LEGAL_LANES, LEGAL_TILES, HdpParams, ParameterError
-from hdp_hw.settings import HeadSettings, Rule
+from hdp_hw.spec.configs import CONFIGS, PURPOSE, load_config
+from hdp_hw.spec.params import LEGAL_DIGIT_WIDTHS, LEGAL_LANES, LEGAL_TILES, HdpParams, ParameterError
+from hdp_hw.spec.settings import HeadSettings, Rule
 
 TILES, LANES = "2, 4, 8", "4, 8, 16, 32, 64"
 

@@ -6,20 +6,20 @@ import re
 import numpy as np
 import pytest
 
-from golden.core.attention_core import attend
-from golden.core.cycle_model import HeadPlan, ideal_cycles
-from golden.digits import quantize
-from golden.models import softmax_attention
-from golden.peers import A3, DynaTran, Energon, Hdp, Oracle, Sanger, SpAtten
-from golden.peers.a3 import estimates
-from golden.peers.cost import Work, addition, multiplication, selecting, sorting
-from golden.peers.cycles import array_cycles, dense_cycles
-from golden.peers.energon import top_bits
-from golden.peers.oracle import compensated
-from golden.peers.spatten import ratios, survivors
-from golden.shell.job import traffic
-from hdp_hw.configs import CONFIGS
-from hdp_hw.params import ParameterError
+from hdp_hw.golden.bits.core.attention_core import attend
+from hdp_hw.golden.bits.digits import quantize
+from hdp_hw.golden.bits.shell.job import traffic
+from hdp_hw.golden.cycles.core.cycle_model import HeadPlan, ideal_cycles
+from hdp_hw.spec.configs import CONFIGS
+from hdp_hw.spec.params import ParameterError
+from hdp_hw.study.models import softmax_attention
+from hdp_hw.study.peers import A3, DynaTran, Energon, Hdp, Oracle, Sanger, SpAtten
+from hdp_hw.study.peers.a3 import estimates
+from hdp_hw.study.peers.cost import Work, addition, multiplication, selecting, sorting
+from hdp_hw.study.peers.cycles import array_cycles, dense_cycles
+from hdp_hw.study.peers.energon import top_bits
+from hdp_hw.study.peers.oracle import compensated
+from hdp_hw.study.peers.spatten import ratios, survivors
 
 TINY = CONFIGS["tiny"]
 SCALES = np.full((2, 3), 4.0)

@@ -2,10 +2,19 @@
 
 import pytest
 
-from hdp_hw.configs import CONFIGS, vars_of
-from hdp_hw.params import HdpParams
-from hdp_hw.synth import published
-from hdp_hw.synth.published import CONFIG_TITLES, SIZE_TITLES, config_rows, gops, publish, read, size_rows, sizes
+from hdp_hw.deliver.synth import published
+from hdp_hw.deliver.synth.published import (
+    CONFIG_TITLES,
+    SIZE_TITLES,
+    config_rows,
+    gops,
+    publish,
+    read,
+    size_rows,
+    sizes,
+)
+from hdp_hw.spec.configs import CONFIGS, vars_of
+from hdp_hw.spec.params import HdpParams
 
 PATH = {"blocks": ["array", "predictor"], "from": "a", "to": "b", "logic_ns": 4.5, "routing_ns": 5.5}
 

@@ -9,8 +9,8 @@ from html import unescape
 import numpy as np
 import pytest
 
-from hdp_hw.report import Section, Table, page, render
-from hdp_hw.report.figures import Curve, curves_figure, heat_figure, masks_figure, scatter_figure
+from hdp_hw.study.report import Section, Table, page, render
+from hdp_hw.study.report.figures import Curve, curves_figure, heat_figure, masks_figure, scatter_figure
 
 BLUE = (0x1B, 0x3F, 0xD6)
 #: Puts into the page's title how large what it shows is, and how wide the page is against its window.

@@ -1,9 +1,9 @@
-"""Metrics and their errors: golden/statistics.py."""
+"""Metrics and their errors: hdp_hw/study/statistics.py."""
 
 import numpy as np
 import pytest
 
-from golden.statistics import accuracy, label_flips, paired_error, spearman
+from hdp_hw.study.statistics import accuracy, label_flips, paired_error, spearman
 
 
 def test_accuracy():

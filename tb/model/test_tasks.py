@@ -1,14 +1,14 @@
-"""Tasks: their files, metrics, splits and probes: golden/tasks/."""
+"""Tasks: their files, metrics, splits and probes: hdp_hw/study/tasks/."""
 
 import numpy as np
 import pytest
 
-from golden.models import Encoder, Model
-from golden.tasks import TaskError, compare, load_task
-from golden.tasks.classification import Classification
-from golden.tasks.fidelity import Fidelity
-from golden.tasks.similarity import Similarity
-from golden.tasks.table import read_table
+from hdp_hw.study.models import Encoder, Model
+from hdp_hw.study.tasks import TaskError, compare, load_task
+from hdp_hw.study.tasks.classification import Classification
+from hdp_hw.study.tasks.fidelity import Fidelity
+from hdp_hw.study.tasks.similarity import Similarity
+from hdp_hw.study.tasks.table import read_table
 from tb.model.test_models import CONFIG, VIT, random_tensors
 
 

@@ -1,9 +1,9 @@
-"""The array's cycles add up to what it computes for whole heads: golden.array.tile_array against itself."""
+"""The array's cycles add up to what it computes for whole heads: golden.bits.array.tile_array against itself."""
 
 import numpy as np
 import pytest
 
-from golden.array.tile_array import (
+from hdp_hw.golden.bits.array.tile_array import (
     context,
     dot_unit,
     integer_scores,
@@ -13,8 +13,8 @@ from golden.array.tile_array import (
     value_total,
     weight_digits,
 )
-from golden.digits import split
-from hdp_hw.params import ArrayMode
+from hdp_hw.golden.bits.digits import split
+from hdp_hw.spec.params import ArrayMode
 
 LANES = 16
 SLICE = LANES // 4

@@ -4,12 +4,12 @@ import itertools
 
 import pytest
 
-from hdp_hw.approximation.multiply import multiply_latency
-from hdp_hw.common.pipeline import adder_tree_latency
-from hdp_hw.core.attention_core import AttentionCore
-from hdp_hw.params import LEGAL_DIGIT_WIDTHS, LEGAL_LANES, LEGAL_TILES, HdpParams
-from hdp_hw.pruning.block_rows import BlockRows
-from hdp_hw.timing import (
+from hdp_hw.rtl.approximation.multiply import multiply_latency
+from hdp_hw.rtl.common.pipeline import adder_tree_latency
+from hdp_hw.rtl.core.attention_core import AttentionCore
+from hdp_hw.rtl.pruning.block_rows import BlockRows
+from hdp_hw.spec.params import LEGAL_DIGIT_WIDTHS, LEGAL_LANES, LEGAL_TILES, HdpParams
+from hdp_hw.spec.timing import (
     BLOCK_ROWS_LATENCY,
     OPERAND_LATENCY,
     CoreLatencies,

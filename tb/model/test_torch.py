@@ -1,4 +1,4 @@
-"""The stand-in for PyTorch's attention against PyTorch's own: hdp_hw/torch.py."""
+"""The stand-in for PyTorch's attention against PyTorch's own: hdp_hw/driver/torch.py."""
 
 import numpy as np
 import pytest
@@ -6,8 +6,8 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from hdp_hw.driver import Emulator, HdpDriver, LayerSettings  # noqa: E402
-from hdp_hw.params import HdpParams, ParameterError  # noqa: E402
-from hdp_hw.torch import HDPAttention, register  # noqa: E402
+from hdp_hw.driver.torch import HDPAttention, register  # noqa: E402
+from hdp_hw.spec.params import HdpParams, ParameterError  # noqa: E402
 
 PARAMS = HdpParams(tile=2, lanes=16, digit_width=8, max_head_dim=16, max_seq_len=32)
 DRIVER = HdpDriver(Emulator(PARAMS))  # 16-bit operands, near enough to float

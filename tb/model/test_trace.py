@@ -6,14 +6,14 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from golden.digits import quantize
-from golden.pruning.block_rules import block_mask
-from golden.pruning.geometry import valid_elements
-from hdp_hw.configs import CONFIGS
 from hdp_hw.driver import Emulator, HdpDriver, LayerSettings
-from hdp_hw.driver.faults import MissingPackage
 from hdp_hw.driver.trace import draw_masks, layer_masks
-from hdp_hw.settings import Verdict
+from hdp_hw.golden.bits.digits import quantize
+from hdp_hw.golden.bits.pruning.block_rules import block_mask
+from hdp_hw.golden.bits.pruning.geometry import valid_elements
+from hdp_hw.spec.configs import CONFIGS
+from hdp_hw.spec.failure import MissingPackage
+from hdp_hw.spec.settings import Verdict
 
 PARAMS = CONFIGS["tiny"]
 RNG = np.random.default_rng(1)

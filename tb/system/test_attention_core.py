@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from cocotb.triggers import RisingEdge
 
-from golden.calibration import head_settings, threshold_for_share
-from golden.core.attention_core import attend
-from golden.core.cycle_model import HeadPlan, core_cycles
-from golden.core.plane_loader import integer_and_fraction, plane_error, value
-from golden.stimulus import captured_heads, corner_operands, random_head, wide_heads
-from hdp_hw.configs import load_config
-from hdp_hw.core.attention_core import AttentionCore
-from hdp_hw.params import ceil_div
-from hdp_hw.settings import HeadError, Rule, Verdict, field_limits
+from hdp_hw.golden.bits.core.attention_core import attend
+from hdp_hw.golden.bits.core.plane_loader import integer_and_fraction, plane_error, value
+from hdp_hw.golden.calibration import head_settings, threshold_for_share
+from hdp_hw.golden.cycles.core.cycle_model import HeadPlan, core_cycles
+from hdp_hw.golden.stimulus import captured_heads, corner_operands, random_head, wide_heads
+from hdp_hw.rtl.core.attention_core import AttentionCore
+from hdp_hw.spec.configs import load_config
+from hdp_hw.spec.params import ceil_div
+from hdp_hw.spec.settings import HeadError, Rule, Verdict, field_limits
 from tb.lib.core_bench import ADVERSARIAL_STALLS, RANDOM_STALLS, CoreBench, Job, check_heads, output_matrix
 from tb.lib.lockstep import start
 from tb.lib.simulation import simulate

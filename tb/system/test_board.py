@@ -7,15 +7,15 @@ import threading
 import numpy as np
 import pytest
 
-from golden.stimulus import captured_heads
-from hdp_hw.configs import CONFIGS
 from hdp_hw.driver import BusBackend, Emulator, HdpDriver, LayerSettings
-from hdp_hw.driver.faults import BusError, HdpError, NoAnswer, UnsupportedCore
+from hdp_hw.driver.errors import BusError, HdpError, NoAnswer, UnsupportedCore
 from hdp_hw.driver.frames import FrameDecoder, encode_frame
 from hdp_hw.driver.serial_link import SerialBus, SerialLink, SerialPort
-from hdp_hw.link_protocol import MEMORY_BASE, Status
-from hdp_hw.params import ParameterError
-from hdp_hw.register_map import BY_NAME
+from hdp_hw.golden.stimulus import captured_heads
+from hdp_hw.spec.configs import CONFIGS
+from hdp_hw.spec.link_protocol import MEMORY_BASE, Status
+from hdp_hw.spec.params import ParameterError
+from hdp_hw.spec.register_map import BY_NAME
 from tb.lib.simulated_board import SimulatedBoard
 
 PARAMS = CONFIGS["tiny"]

@@ -7,16 +7,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hdp_hw.configs import CONFIGS
-from hdp_hw.driver import Emulator, JobError, MemoryTiming, SimulatedBus
+from hdp_hw.driver import Emulator, JobError
 from hdp_hw.driver.driver import prepare
-from hdp_hw.driver.faults import CURES
+from hdp_hw.driver.errors import CURES
 from hdp_hw.driver.layer import LayerSettings
 from hdp_hw.driver.memory_layout import JobLayout, pack_job
-from hdp_hw.driver.simulated_bus import SILENT
-from hdp_hw.params import HdpParams
-from hdp_hw.register_map import BY_NAME
-from hdp_hw.settings import field_limits
+from hdp_hw.simulation import MemoryTiming, SimulatedBus
+from hdp_hw.simulation.simulated_bus import SILENT
+from hdp_hw.spec.configs import CONFIGS
+from hdp_hw.spec.params import HdpParams
+from hdp_hw.spec.register_map import BY_NAME
+from hdp_hw.spec.settings import field_limits
 from tb.lib import c_driver
 from tb.lib.c_driver import FLAGS, READ, REGIONS, SOURCES, WRITE, CDriver, Device, device_of, job_of
 from tb.lib.fake_device import FakeCoprocessor

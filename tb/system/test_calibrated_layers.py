@@ -5,18 +5,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from golden.models import ModelError, load_model
-from golden.tasks import load_task
-from hdp_hw.accuracy.attention import HdpAttention
-from hdp_hw.accuracy.choices import LayerChoices, Sample
-from hdp_hw.accuracy.search import price_for
-from hdp_hw.configs import CONFIGS
 from hdp_hw.driver import Emulator, HdpDriver, load_layers
-from hdp_hw.driver.check import check, expect
 from hdp_hw.driver.driver import prepare
 from hdp_hw.driver.layer import save_layers
-from hdp_hw.driver.simulation import CoreSimulation, Job
-from hdp_hw.settings import Rule
+from hdp_hw.simulation.check import check, expect
+from hdp_hw.simulation.core_simulation import CoreSimulation, Job
+from hdp_hw.spec.configs import CONFIGS
+from hdp_hw.spec.settings import Rule
+from hdp_hw.study.accuracy.attention import HdpAttention
+from hdp_hw.study.accuracy.choices import LayerChoices, Sample
+from hdp_hw.study.accuracy.search import price_for
+from hdp_hw.study.models import ModelError, load_model
+from hdp_hw.study.tasks import load_task
 from tb.lib.simulation import ROOT
 
 PARAMS = replace(CONFIGS["tiny"], max_head_dim=64, max_seq_len=256)  # heads of bert-tiny-sst2, positions of vit-vowels

@@ -6,15 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hdp_hw import fault_table
 from hdp_hw.__main__ import main
-from hdp_hw.configs import CONFIGS
-from hdp_hw.driver import fault_bench
-from hdp_hw.driver.fault_bench import FaultBench, Seen
-from hdp_hw.driver.illegal_words import illegal_words
-from hdp_hw.driver.simulated_bus import SimulatedBus
-from hdp_hw.fault_table import Row
-from hdp_hw.register_map import BY_NAME, REGISTERS
+from hdp_hw.simulation import fault_bench, fault_table
+from hdp_hw.simulation.fault_bench import FaultBench, Seen
+from hdp_hw.simulation.fault_table import Row
+from hdp_hw.simulation.illegal_words import illegal_words
+from hdp_hw.simulation.simulated_bus import SimulatedBus
+from hdp_hw.spec.configs import CONFIGS
+from hdp_hw.spec.register_map import BY_NAME, REGISTERS
 from tb.lib.simulation import ROOT
 
 TINY = CONFIGS["tiny"]

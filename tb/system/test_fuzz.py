@@ -12,15 +12,15 @@ from itertools import count
 import numpy as np
 import pytest
 
-from golden.array.tile_array import integer_scores
-from golden.stimulus import corner_operands, random_head
-from hdp_hw.configs import CONFIGS
-from hdp_hw.driver.check import check, expect
-from hdp_hw.driver.compiled_model import NO_STALLS, Stalls
 from hdp_hw.driver.errors import Mismatch, SimulationError
-from hdp_hw.driver.simulation import PLANES, CoreSimulation, Job
-from hdp_hw.params import ArrayMode, HdpParams
-from hdp_hw.settings import HeadSettings, Rule, field_limits
+from hdp_hw.golden.bits.array.tile_array import integer_scores
+from hdp_hw.golden.stimulus import corner_operands, random_head
+from hdp_hw.simulation.check import check, expect
+from hdp_hw.simulation.compiled_model import NO_STALLS, Stalls
+from hdp_hw.simulation.core_simulation import PLANES, CoreSimulation, Job
+from hdp_hw.spec.configs import CONFIGS
+from hdp_hw.spec.params import ArrayMode, HdpParams
+from hdp_hw.spec.settings import HeadSettings, Rule, field_limits
 from tb.lib.core_bench import mask_words
 from tb.lib.simulation import DEFAULT_SEED, ROOT
 

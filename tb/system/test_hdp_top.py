@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from cocotb.triggers import RisingEdge
 
-from golden.calibration import threshold_for_share
-from golden.stimulus import captured_heads, random_head
-from hdp_hw.configs import load_config
-from hdp_hw.driver.illegal_words import illegal_words
-from hdp_hw.settings import Rule, Verdict
-from hdp_hw.shell.axi import Response
-from hdp_hw.shell.commands import JOB_PLANES as PLANES
-from hdp_hw.shell.hdp_top import HdpTop
-from hdp_hw.shell.read_arbiter import EPOCH_WIDTH
+from hdp_hw.golden.calibration import threshold_for_share
+from hdp_hw.golden.stimulus import captured_heads, random_head
+from hdp_hw.rtl.shell.axi import Response
+from hdp_hw.rtl.shell.commands import JOB_PLANES as PLANES
+from hdp_hw.rtl.shell.hdp_top import HdpTop
+from hdp_hw.rtl.shell.read_arbiter import EPOCH_WIDTH
+from hdp_hw.simulation.illegal_words import illegal_words
+from hdp_hw.spec.configs import load_config
+from hdp_hw.spec.settings import Rule, Verdict
 from tb.lib.axi_memory import Memory, ReadChecker, ReadModel, ReadTiming, serve_reads
 from tb.lib.axi_write_memory import WriteChecker, WriteModel, WriteTiming, serve_writes
 from tb.lib.faulty_core import FaultyCore

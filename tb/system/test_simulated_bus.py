@@ -9,30 +9,28 @@ from functools import partial
 import numpy as np
 import pytest
 
-from golden.shell.job import INTERRUPT_LATENCY, START_LATENCY, attend_heads
-from golden.stimulus import random_head
-from hdp_hw.configs import CONFIGS
 from hdp_hw.driver import (
     BusBackend,
     Emulator,
     HdpDriver,
     JobError,
-    MemoryTiming,
     NoAnswer,
-    SimulatedBus,
-    Simulation,
 )
 from hdp_hw.driver.backend import LayerJob
 from hdp_hw.driver.driver import prepare
-from hdp_hw.driver.errors import SimulationError
-from hdp_hw.driver.faults import HdpError
+from hdp_hw.driver.errors import HdpError, SimulationError
 from hdp_hw.driver.layer import LayerSettings
 from hdp_hw.driver.memory_layout import JobLayout
-from hdp_hw.driver.simulated_bus import SILENT
-from hdp_hw.params import HdpParams, ParameterError
-from hdp_hw.register_map import BY_NAME
-from hdp_hw.settings import Rule
-from hdp_hw.shell.axi import Response
+from hdp_hw.golden.bits.shell.job import attend_heads
+from hdp_hw.golden.cycles.shell.job import INTERRUPT_LATENCY, START_LATENCY
+from hdp_hw.golden.stimulus import random_head
+from hdp_hw.rtl.shell.axi import Response
+from hdp_hw.simulation import MemoryTiming, SimulatedBus, Simulation
+from hdp_hw.simulation.simulated_bus import SILENT
+from hdp_hw.spec.configs import CONFIGS
+from hdp_hw.spec.params import HdpParams, ParameterError
+from hdp_hw.spec.register_map import BY_NAME
+from hdp_hw.spec.settings import Rule
 from tb.lib.simulation import ROOT
 from tb.model.test_bus_backend import (  # noqa: F401  they run here with this file's bus_class
     LAYER,
@@ -270,5 +268,5 @@ def test_backends_by_name():
 
 
 def test_no_cocotb():
-    script = "import sys; from hdp_hw.driver import Simulation; Simulation('tiny'); print('cocotb' in sys.modules)"
+    script = "import sys; from hdp_hw.simulation import Simulation; Simulation('tiny'); print('cocotb' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True).stdout == "False\n"

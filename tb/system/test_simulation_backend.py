@@ -6,15 +6,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from golden.stimulus import random_head
-from hdp_hw.configs import CONFIGS
-from hdp_hw.core.head_table import HeadTable
-from hdp_hw.driver import icarus, verilator
-from hdp_hw.driver.check import check, expect
-from hdp_hw.driver.compiled_model import CompiledModel, Stalls
 from hdp_hw.driver.errors import Mismatch, SimulationError, SimulatorMissing
-from hdp_hw.driver.simulation import CoreSimulation, Job, beats_of
-from hdp_hw.settings import HeadError, Rule, Verdict
+from hdp_hw.golden.stimulus import random_head
+from hdp_hw.rtl.core.head_table import HeadTable
+from hdp_hw.simulation import icarus, verilator
+from hdp_hw.simulation.check import check, expect
+from hdp_hw.simulation.compiled_model import CompiledModel, Stalls
+from hdp_hw.simulation.core_simulation import CoreSimulation, Job, beats_of
+from hdp_hw.spec.configs import CONFIGS
+from hdp_hw.spec.settings import HeadError, Rule, Verdict
 from tb.lib.simulation import ROOT
 
 PARAMS = CONFIGS["tiny"]

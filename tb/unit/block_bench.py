@@ -1,4 +1,4 @@
-"""What the benches of hdp_hw/array, hdp_hw/core and the executing side of hdp_hw/pruning share."""
+"""What the benches of hdp_hw/rtl/array, hdp_hw/rtl/core and the executing side of hdp_hw/rtl/pruning share."""
 
 import os
 
@@ -8,8 +8,8 @@ import pytest
 from amaranth.hdl import Shape
 from amaranth.lib import data
 
-from hdp_hw.configs import CONFIGS
-from hdp_hw.params import HdpParams
+from hdp_hw.spec.configs import CONFIGS
+from hdp_hw.spec.params import HdpParams
 from tb.lib.simulation import SIMULATORS, simulate
 
 CORES = {

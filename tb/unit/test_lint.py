@@ -4,10 +4,10 @@ from itertools import product
 
 import pytest
 
-from hdp_hw.core.attention_core import AttentionCore
-from hdp_hw.generate import to_verilog
-from hdp_hw.params import LEGAL_DIGIT_WIDTHS, LEGAL_LANES, LEGAL_TILES, HdpParams
-from hdp_hw.shell.hdp_top import HdpTop
+from hdp_hw.rtl.core.attention_core import AttentionCore
+from hdp_hw.rtl.shell.hdp_top import HdpTop
+from hdp_hw.rtl.verilog import to_verilog
+from hdp_hw.spec.params import LEGAL_DIGIT_WIDTHS, LEGAL_LANES, LEGAL_TILES, HdpParams
 from tb.lib.simulation import verilator_lint
 
 QUICK = 64  #: multipliers of the largest array that the regression takes

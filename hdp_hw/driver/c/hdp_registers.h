@@ -1,4 +1,4 @@
-/* The register map of hdp_top. Generated from hdp_hw/registers.rdl by `hdp-hw registers`; not to be edited.
+/* The register map of hdp_top. Generated from hdp_hw/spec/registers.rdl by `hdp-hw registers`; not to be edited.
  *
  * Of each register: HDP_<REGISTER>_OFFSET in bytes; HDP_<REGISTER>_RESET unless hardware drives it. Of each
  * field: HDP_<REGISTER>_<FIELD>_SHIFT and _MASK, without <FIELD> if it is all of its register. */

@@ -1,0 +1,1 @@
+"""What the hardware computes, bit for bit, a file a block."""

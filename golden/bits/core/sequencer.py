@@ -1,0 +1,44 @@
+"""The micro-operations of a row operation, one a clock cycle."""
+
+from hdp_hw.spec.params import ArrayMode
+
+
+def micro_ops(kind, n_tiles, cycles, full=False):
+    """``[{field: value}]`` of a row of ``n_tiles`` tiles; ``kind`` is "predict", "score" or "context".
+
+    cycles : ``{"integer", "cross", "slices"}``, clock cycles of a tile. ``tile`` is the tile's place in the row;
+    ``first`` and ``last`` bound an accumulation, ``first_tile`` and ``last_tile`` the row.
+    """
+    if kind == "context":
+        return [
+            {
+                "mode": ArrayMode.CONTEXT,
+                "tile": tile,
+                "cycle": cycle,
+                "first": tile == 0,
+                "last": tile == n_tiles - 1,
+                "first_tile": tile == 0,
+                "last_tile": cycle == cycles["slices"] - 1,  # of context: the last slice
+            }
+            for cycle in range(cycles["slices"])
+            for tile in range(n_tiles)
+        ]
+    parts = {ArrayMode.INTEGER: cycles["integer"], ArrayMode.CROSS: cycles["cross"]}
+    if full:
+        parts = {ArrayMode.FULL: cycles["slices"]}
+    elif kind == "predict":
+        del parts[ArrayMode.CROSS]
+    of_tile = [(mode, cycle) for mode, n in parts.items() for cycle in range(n)]
+    return [
+        {
+            "mode": mode,
+            "tile": tile,
+            "cycle": cycle,
+            "first": index == 0,
+            "last": index == len(of_tile) - 1,
+            "first_tile": tile == 0,
+            "last_tile": tile == n_tiles - 1,
+        }
+        for tile in range(n_tiles)
+        for index, (mode, cycle) in enumerate(of_tile)
+    ]

@@ -1,0 +1,1 @@
+"""What the co-processor reads and writes."""

@@ -1,0 +1,36 @@
+"""One attention layer through the co-processor: its heads, and what they cost on the bus."""
+
+from hdp_hw.golden.bits.core.attention_core import attend_many
+from hdp_hw.golden.bits.shell.fetch import PLANES, head_segments
+from hdp_hw.golden.bits.shell.read_traffic import ENTRY_BYTES, bytes_read, bytes_skipped
+from hdp_hw.golden.bits.shell.write_traffic import RECORD_BYTES
+
+
+def kv_head(head, n_heads, n_kv_heads):
+    """Number of the K and V that query head ``head`` reads."""
+    return head * n_kv_heads // n_heads
+
+
+def attend_heads(q, k, v, settings, params):
+    """HeadResult of each query head: q [n_heads, n_q, d], k and v [n_kv_heads, n_k, d], HeadSettings of each head."""
+    shared = [kv_head(head, len(q), len(k)) for head in range(len(q))]
+    results = attend_many(q, k[shared], v[shared], settings, params)
+    return [results[head] for head in range(len(q))]
+
+
+def traffic(results, settings, params, table=False, records=True):
+    """``{counter: bytes}`` of the heads with these HeadResults.
+
+    table : scales and thresholds are read from a table; records : a record of each head is written.
+    """
+    segments = []
+    for result, of_head in zip(results, settings):
+        planes = head_segments(result, of_head, dict.fromkeys(PLANES, (0, 0)), params)
+        segments += [segment for of_plane in planes.values() for segment in of_plane]
+    read = bytes_read(segments, params) + ENTRY_BYTES * table * len(settings)
+    written = sum(result.output.size for result in results) * params.operand_width // 8
+    return {
+        "bytes_read": read,
+        "bytes_unmasked": read + bytes_skipped(segments, params),
+        "bytes_written": written + RECORD_BYTES * records * len(settings),
+    }

@@ -1,0 +1,48 @@
+"""What a reader delivers for segments, and which regions of memory it reads for that."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hdp_hw.spec.params import ceil_div
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Rows of a plane: ``n_rows`` of ``words`` core words, ``row_stride`` bytes apart; or as many zeros."""
+
+    address: int
+    row_stride: int
+    n_rows: int
+    words: int
+    zero: int = 0
+    key: int = 0
+    last: int = 0
+
+
+def row_beats(words, params):
+    """Bus words that a row of ``words`` core words occupies."""
+    return ceil_div(words * params.word_width, params.bus_width)
+
+
+def regions(segment, params):
+    """``[(address, bus words)]`` that are read for a segment: one for all rows if there is no gap between them."""
+    beats = row_beats(segment.words, params)
+    if segment.zero:
+        return []
+    if segment.row_stride == beats * params.bus_bytes:
+        return [(segment.address, segment.n_rows * beats)]
+    return [(segment.address + row * segment.row_stride, beats) for row in range(segment.n_rows)]
+
+
+def words(read, segments, params):
+    """``[(data, key, last)]`` for segments; ``read(address, n_bytes)`` returns the memory's bytes."""
+    delivered, word_bytes = [], params.word_width // 8
+    for segment in segments:
+        rows = np.zeros((segment.n_rows, segment.words * word_bytes), np.uint8)
+        if not segment.zero:
+            for row, data in enumerate(rows):
+                data[:] = np.frombuffer(read(segment.address + row * segment.row_stride, data.size), np.uint8)
+        data = [int.from_bytes(word.tobytes(), "little") for word in rows.reshape(-1, word_bytes)]
+        delivered += [(word, segment.key, int(segment.last and k == len(data) - 1)) for k, word in enumerate(data)]
+    return delivered

@@ -1,0 +1,92 @@
+"""The registers of hdp_top, clock cycle by clock cycle, as the register map describes them."""
+
+from hdp_hw.spec.configs import vars_of
+from hdp_hw.spec.register_map import BY_NAME, REGISTERS
+
+FULL_STROBE = 0xF
+
+
+class RegisterBank:
+    """What the bank shows in a clock cycle; :meth:`clock` goes to the next.
+
+    ``control`` and ``job`` are ``{name: value}`` of its outputs, ``irq`` another. ``answer`` is how it answers what was
+    asked in the cycle before: ``write_error``, ``read_error``, ``read_data`` as far as something was.
+    """
+
+    def __init__(self, params):
+        self.parameters = vars_of(params)
+        self.registers = {register.address: register for register in REGISTERS}
+        self.job_members = [name for register in REGISTERS if register.group == "job" for name in register.members]
+        self.irq, self.answer = 0, {}
+        self._reset()
+
+    def _reset(self):
+        writable = [(name, f) for register in REGISTERS for name, f in register.members.items() if "w" in f.access]
+        self.stored = {name: field.reset for name, field in writable if not field.singlepulse}
+        self.control = {field.name: 0 for _, field in writable if field.singlepulse}
+        self.high_words = {}
+
+    @property
+    def job(self):
+        """``{name: value}`` of the job registers' fields."""
+        return {name: self.stored[name] for name in self.job_members}
+
+    def clock(self, write=None, read=None, events=(), status=None, counters=None):
+        """One clock cycle.
+
+        write : (address, data, strobe); read : address; events : names of IRQ_STATUS fields; status : ``{name: value}``
+        of what hardware drives; counters : likewise.
+        """
+        status, counters, resets = status or {}, counters or {}, self.control["reset"]
+        pending = self._word("IRQ_STATUS")
+        self.irq = int(pending & self._word("IRQ_ENABLE") != 0)
+        self.answer = {}
+        if read is not None:
+            register = self.registers.get(read)
+            self.answer |= {"read_error": int(register is None)}
+            self.answer |= {"read_data": self._read(register, status, counters) if register else 0}
+        self.control = dict.fromkeys(self.control, 0)
+        if write is not None:
+            self.answer["write_error"] = int(not self._write(*write))
+        self.stored |= {f"irq_status_{event}": 1 for event in events}  # after the write: what happens is not lost
+        if resets:
+            self._reset()
+
+    def _word(self, name):
+        """A register that only holds what is stored."""
+        return sum(self.stored[member] << field.low for member, field in BY_NAME[name].members.items())
+
+    def _read(self, register, status, counters):
+        name = register.name.lower()
+        if register.group == "parameters":
+            return self.parameters[name]
+        if register.group == "counters":
+            counter, _, half = name.rpartition("_")
+            if half == "high":
+                return self.high_words.get(counter, 0)
+            self.high_words[counter] = counters[counter] >> 32
+            return counters[counter] & 0xFFFFFFFF
+        values = {}
+        for member, field in register.members.items():
+            if field.access == "w":
+                values[field] = 0
+            elif field.access == "r":
+                values[field] = status[member] if field.reset is None else field.reset
+            else:
+                values[field] = self.stored[member]
+        return sum(value << field.low for field, value in values.items())
+
+    def _write(self, address, data, strobe):
+        """Whether the write is accepted."""
+        register = self.registers.get(address)
+        if register is None or strobe != FULL_STROBE or "w" not in register.access:
+            return False
+        for member, field in register.members.items():
+            value = (data & field.mask) >> field.low
+            if field.singlepulse:
+                self.control[field.name] = value
+            elif field.w1c:
+                self.stored[member] &= ~value
+            else:
+                self.stored[member] = value
+        return True

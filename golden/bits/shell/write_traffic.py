@@ -1,0 +1,60 @@
+"""What a head writes: bytes, and bursts on the bus."""
+
+from dataclasses import dataclass
+
+from hdp_hw.golden.bits.shell.burst_reader import bursts
+from hdp_hw.spec.params import ceil_div
+
+RECORD_BYTES = 32  #: of a head's record
+
+
+@dataclass(frozen=True)
+class Output:
+    """Rows of a head's output: ``n_rows`` of ``beats`` core beats, ``row_stride`` bytes apart."""
+
+    address: int
+    row_stride: int
+    n_rows: int
+    beats: int
+
+
+def row_words(beats, params):
+    """Bus words that a row of ``beats`` core beats occupies; the last one may be partial."""
+    return ceil_div(beats * params.out_lanes * params.operand_width, params.bus_width)
+
+
+def regions(output, params):
+    """``[(address, bus words)]`` of the rows: one for all of them if there is no gap between them."""
+    words = row_words(output.beats, params)
+    if output.row_stride == words * params.bus_bytes:
+        return [(output.address, output.n_rows * words)]
+    return [(output.address + row * output.row_stride, words) for row in range(output.n_rows)]
+
+
+def write_bursts(output, record, max_beats, params):
+    """``[(address, bus words)]`` of a head's bursts, in order.
+
+    ``output`` is None for a head without rows; ``record`` is ``(address, bytes)`` or None.
+    """
+    written = regions(output, params) if output else []
+    if record:
+        written.append((record[0], len(record[1]) // params.bus_bytes))
+    return [burst for region in written for burst in bursts(*region, max_beats, params)]
+
+
+def contents(output, values, record, params):
+    """``[(address, bytes)]`` that a head writes, in order: rows of ``values`` [n_rows, d] as integers, the record."""
+    kind = f"<i{params.operand_width // 8}"
+    written = []
+    if output:
+        assert values.shape == (output.n_rows, output.beats * params.out_lanes), f"{values.shape} for {output}"
+        written = [
+            (output.address + row * output.row_stride, line.tobytes()) for row, line in enumerate(values.astype(kind))
+        ]
+    return [*written, record] if record else written
+
+
+def bytes_written(output, record, params):
+    """Bytes that the strobes of a head's bursts cover."""
+    rows = output.n_rows * output.beats * params.out_lanes * params.operand_width // 8 if output else 0
+    return rows + (len(record[1]) if record else 0)

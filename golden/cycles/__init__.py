@@ -1,0 +1,1 @@
+"""When the hardware computes it, to the clock cycle, a file a block."""

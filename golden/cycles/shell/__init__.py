@@ -1,0 +1,1 @@
+"""The co-processor's schedule around its cores."""

@@ -1,0 +1,100 @@
+"""A core with its own loader and writer."""
+
+from dataclasses import dataclass
+
+from hdp_hw.golden.bits.shell.write_traffic import Output
+from hdp_hw.golden.cycles.core.cycle_model import CoreSchedule, FreeStreams, HeadPlan
+from hdp_hw.golden.cycles.shell.head_loader import HeadLoader
+from hdp_hw.golden.cycles.shell.row_writer import RowWriter
+
+
+@dataclass(frozen=True, eq=False)
+class LaneHead:
+    """A head on its way to a lane.
+
+    plan : HeadPlan; segments : ``{plane: [Segment]}`` of golden.bits.shell.fetch; record : address, None if it is not
+    written.
+    """
+
+    plan: HeadPlan
+    segments: dict
+    output: Output
+    record: int | None
+
+
+class CoreLane(FreeStreams):
+    """Clock cycles of heads from memory to memory: what is around a CoreSchedule."""
+
+    stalls = True
+
+    def __init__(self, clock, params):
+        self.clock = clock
+        self.core, self.writer = CoreSchedule(clock, params, self), RowWriter(clock, params, self)
+        self.loader = HeadLoader(clock, params, self.core)
+        self.heads, self.state = [], "record"  # of the oldest head: "record", "written" or "result"
+        self.settings, self.settings_taken = self.loader.settings, self.loader.settings_taken
+
+    def look(self):
+        """See :class:`golden.cycles.clock.Clock`."""
+        self.writer.look()
+        self.core.look()
+        self.loader.look()
+
+    # -- to and from the job engine -----------------------------------------------------------------------------------
+    @property
+    def ready(self):
+        """Takes a head in this cycle."""
+        return self.loader.ready
+
+    def push(self, head):
+        """A head comes in this cycle."""
+        self.heads.append(head)
+        self.loader.push(head)
+        self.writer.outputs.push(head.output)
+
+    @property
+    def has_result(self):
+        """A head has ended, and its result is offered."""
+        return self.state == "result"
+
+    def pop_result(self):
+        """The result is taken."""
+
+        def leave():
+            self.heads.pop(0)
+            self.state = "record"
+
+        self.clock.at(1, leave)
+
+    # -- from the core to loader and writer ---------------------------------------------------------------------------
+    def plane_begins(self, core, plane, plan):
+        """The readers see it by themselves."""
+
+    def verdict(self, plan):
+        """To the loader."""
+        self.loader.verdicts.push(plan.verdict)
+
+    def beat_taken(self):
+        """To the writer, but not while a status waits."""
+        return not self.core.status and self.writer.beat_taken()
+
+    def status_taken(self, plan):
+        """With the head's record."""
+        taken = self.state == "record" and self.writer.record_taken
+        if taken:
+            self.clock.set(self, state="written")
+        return taken
+
+    @property
+    def record_offered(self):
+        """To the writer."""
+        return self.state == "record" and self.core.status is not None
+
+    @property
+    def record(self):
+        """Address of the oldest head's record, None if it is not written."""
+        return self.heads[0].record
+
+    def head_written(self):
+        """The responses of the oldest head have come."""
+        self.clock.set(self, state="result")

@@ -1,0 +1,63 @@
+"""When a head's operands are asked for."""
+
+from hdp_hw.golden.bits.shell.fetch import MASKED, fetch_plan
+from hdp_hw.golden.cycles.clock import Queue
+from hdp_hw.golden.cycles.shell.plane_reader import PlaneReader
+from hdp_hw.golden.cycles.shell.segment_generator import SegmentGenerator
+from hdp_hw.spec.depths import HEADS_AHEAD
+
+#: Of a head that has a verdict: matrices in the order in which they are asked for, and the reader that each goes to.
+FOLLOWING = (("q_fraction", "fraction"), ("value", "value"), ("k_fraction", "fraction"))
+
+
+class HeadLoader:
+    """Clock cycles of heads (LaneHead) to the settings and planes that go to a CoreSchedule."""
+
+    def __init__(self, clock, params, core):
+        self.clock = clock
+        self.head, self.to_do = None, ()  # whose settings and I planes are offered: "settings", or a segment
+        self.followers, self.verdicts = Queue(clock, HEADS_AHEAD), Queue(clock, HEADS_AHEAD)
+        self.generators = {plane: SegmentGenerator(clock, params) for plane in ("fraction", "value")}
+        sources = {"integer": self} | self.generators
+        self.readers = [PlaneReader(clock, params, core, plane, source) for plane, source in sources.items()]
+        self.follower, self.planes = None, ()  # whose other planes are asked for, and which are still to be
+
+    def look(self):
+        """See :class:`golden.cycles.clock.Clock`."""
+        for reader in self.readers:
+            reader.look()
+        if self.planes:
+            plane, generator = self.planes[0][0], self.generators[self.planes[0][1]]
+            if generator.ready:
+                how = fetch_plan(self.follower.plan.verdict, self.follower.plan.settings)[plane]
+                generator.push(self.follower.segments[plane], how == MASKED)
+                self.clock.set(self, planes=self.planes[1:])
+        elif self.followers.readable and self.verdicts.readable:
+            self.verdicts.pop()
+            self.clock.set(self, follower=self.followers.pop(), planes=FOLLOWING)
+
+    @property
+    def ready(self):
+        """Takes a head in this cycle."""
+        return not self.to_do and not self.followers.full
+
+    def push(self, head):
+        """A head comes in this cycle."""
+        self.followers.push(head)
+        segments = head.segments["q_integer"] + head.segments["k_integer"]
+        self.clock.set(self, head=head, to_do=("settings", *segments))
+
+    def settings(self):
+        """The HeadPlan that is offered to the core in this cycle, or None."""
+        return self.head.plan if self.to_do and self.to_do[0] == "settings" else None
+
+    def settings_taken(self):
+        """In this cycle."""
+        self.clock.set(self, to_do=self.to_do[1:])
+
+    @property
+    def segment(self):
+        """Of an I plane, that is offered in this cycle, or None."""
+        return None if not self.to_do or self.to_do[0] == "settings" else self.to_do[0]
+
+    segment_taken = settings_taken

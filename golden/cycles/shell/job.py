@@ -1,0 +1,67 @@
+"""When an attention layer is through the co-processor."""
+
+from dataclasses import dataclass
+
+from hdp_hw.golden.bits.shell.fetch import PLANES, head_segments
+from hdp_hw.golden.bits.shell.job import kv_head
+from hdp_hw.golden.bits.shell.write_traffic import RECORD_BYTES, Output
+from hdp_hw.golden.cycles.clock import Clock
+from hdp_hw.golden.cycles.core.cycle_model import HeadPlan
+from hdp_hw.golden.cycles.shell.core_lane import CoreLane, LaneHead
+from hdp_hw.golden.cycles.shell.job_engine import JobEngine
+from hdp_hw.golden.cycles.shell.memory import Memory
+from hdp_hw.golden.cycles.shell.read_arbiter import ReadArbiter
+from hdp_hw.golden.cycles.shell.write_arbiter import WriteArbiter
+from hdp_hw.spec.params import ArrayMode
+
+START_LATENCY = 3  #: from the clock cycle in which the start bit is accepted to the one in which the engine has the job
+INTERRUPT_LATENCY = 2  #: from the job's end to irq
+KEYS_AND_VALUES = ("k_integer", "k_fraction", "value")  #: matrices that query heads may share
+
+
+@dataclass(frozen=True)
+class JobCycles:
+    """When a job happens, in clock cycles; 0 is the one in which its start bit is accepted.
+
+    interrupt : irq rises; counters : ``{counter: clock cycles}`` of the register map; cores : CoreCycles of each core,
+    whose cycle 0 is the one in which the job engine has the job.
+    """
+
+    interrupt: int
+    counters: dict
+    cores: list
+
+
+def cycles(results, settings, places, params, latencies=(1, 1), n_kv_heads=None, table=False, records=True):
+    """JobCycles of a job, exact for an idle co-processor and a memory that never stalls: golden.cycles.shell.memory.
+
+    results, settings : HeadResult and HeadSettings of each query head.
+    places : ``{matrix: (address, bytes between rows, bytes between heads)}`` of all planes, output, table, record.
+    latencies : of the memory, read and write.
+    n_kv_heads : as many as query heads, unless given; table, records : as for :func:`golden.bits.shell.job.traffic`.
+    """
+    plans = [HeadPlan.of(of_head, result, params) for of_head, result in zip(settings, results, strict=True)]
+    heads = []
+    for head, (plan, result) in enumerate(zip(plans, results)):
+        kv = kv_head(head, len(results), n_kv_heads or len(results))
+        at = {
+            name: (address + (kv if name in KEYS_AND_VALUES else head) * head_stride, row_stride)
+            for name, (address, row_stride, head_stride) in places.items()
+        }
+        segments = head_segments(result, plan.settings, {name: at[name] for name in PLANES}, params)
+        output = Output(*at["output"], plan.settings.n_q, plan.settings.head_dim // params.out_lanes)
+        heads.append(LaneHead(plan, segments, output, places["record"][0] + head * RECORD_BYTES if records else None))
+
+    clock = Clock()
+    memory, lanes = Memory(clock, *latencies), [CoreLane(clock, params) for _ in range(params.n_cores)]
+    engine = JobEngine(clock, params, lanes, heads, places["table"][0] if table else None)
+    readers = [each.reader for lane in lanes for each in lane.loader.readers]
+    reads = ReadArbiter(clock, [*readers, engine.reader], memory)
+    writes = WriteArbiter(clock, [lane.writer for lane in lanes], memory)
+    clock.blocks = [engine, *lanes, reads, writes]
+    clock.run()
+    array = [plan.mode_cycles(params) for plan in plans]
+    counters = {"cycles": engine.end + 1}
+    counters |= {f"busy_{mode.name.lower()}": sum(of_head[mode] for of_head in array) for mode in ArrayMode}
+    interrupt = START_LATENCY + engine.end + INTERRUPT_LATENCY
+    return JobCycles(interrupt, counters, [lane.core.cycles() for lane in lanes])

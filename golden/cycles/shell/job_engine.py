@@ -1,0 +1,81 @@
+"""When heads of a job are handed out, and when it ends."""
+
+from hdp_hw.golden.bits.shell.read_traffic import ENTRY_BYTES
+from hdp_hw.golden.cycles.shell.burst_reader import BurstReader
+from hdp_hw.spec.depths import HEADS_PER_LANE
+
+
+class JobEngine:
+    """Clock cycles of a job's heads (LaneHead) to lanes (CoreLane); cycle 0 is the one in which the job is there.
+
+    table : address of the table of scales and thresholds, or None. ``end`` : the cycle in which all have ended.
+    """
+
+    def __init__(self, clock, params, lanes, heads, table):
+        self.clock, self.params, self.lanes, self.heads, self.entry = clock, params, lanes, heads, table
+        self.reader = BurstReader(clock, params)
+        self.state, self.n_words = "idle", 0
+        self.inside, self.n_issued, self.n_ended = [0] * len(lanes), 0, 0
+        self.offered = None  # the lane that a head stays on offer to
+        self.end = None
+        clock.at(3, lambda: self._go("head"))  # taken, begun, found well aligned
+
+    def look(self):
+        """See :class:`golden.cycles.clock.Clock`."""
+        self.reader.look()
+        getattr(self, f"_{self.state}")()
+        for index, lane in enumerate(self.lanes):
+            if lane.has_result:
+                lane.pop_result()
+                self.clock.at(1, lambda index=index: self._move(index, -1))
+                self.clock.at(2, self._ended)
+                break
+
+    def _go(self, state):
+        self.state = state
+
+    def _idle(self):
+        pass
+
+    def _head(self):
+        if self.entry is None:
+            self.clock.set(self, state="check")
+        elif self.reader.ready:
+            self.reader.push((self.entry, ENTRY_BYTES // self.params.bus_bytes))
+            self.clock.set(self, state="words", n_words=ENTRY_BYTES // self.params.bus_bytes)
+
+    def _words(self):
+        if self.reader.words:
+            self.reader.pop()
+            self.clock.set(self, n_words=self.n_words - 1, state="words" if self.n_words > 1 else "check")
+
+    def _check(self):
+        self.clock.set(self, state="issue")
+
+    def _issue(self):
+        index, self.offered = self.offered, None
+        if index is None:
+            index = self.inside.index(min(self.inside))
+        if self.inside[index] == HEADS_PER_LANE:
+            return
+        if not self.lanes[index].ready:
+            self.offered = index
+            return
+        self.lanes[index].push(self.heads[self.n_issued])
+        self.clock.at(1, lambda: self._move(index, 1))
+        self.clock.set(self, state="next", n_issued=self.n_issued + 1)
+
+    def _next(self):
+        entry = None if self.entry is None else self.entry + ENTRY_BYTES
+        self.clock.set(self, entry=entry, state="wait" if self.n_issued == len(self.heads) else "head")
+
+    def _wait(self):
+        if self.n_ended == len(self.heads):
+            self.end = self.clock.now + 1
+            self.clock.set(self, state="idle")
+
+    def _move(self, index, n):
+        self.inside[index] += n
+
+    def _ended(self):
+        self.n_ended += 1

@@ -1,0 +1,140 @@
+"""When a head's output is written."""
+
+from hdp_hw.golden.bits.shell.write_traffic import RECORD_BYTES, row_words
+from hdp_hw.golden.cycles.clock import BufferedQueue, Queue
+from hdp_hw.spec.depths import HEADS_AHEAD, HELD_BURSTS, HELD_WORDS, MAX_BURST_BEATS, OPEN_BURSTS
+
+
+class RowWriter:
+    """Clock cycles of output beats to bursts, and of their responses.
+
+    lane : has ``record_offered``; ``record``, its address or None if it is not written; and ``head_written()``.
+    """
+
+    def __init__(self, clock, params, lane):
+        self.clock, self.params, self.lane = clock, params, lane
+        beat_width = params.out_lanes * params.operand_width
+        self.parts = max(1, beat_width // params.bus_width)  # bus words of a beat
+        self.places = max(1, params.bus_width // beat_width)  # beats of a bus word
+        self.outputs = Queue(clock, HEADS_AHEAD)  # Output of each head
+        self.state, self.output, self.contiguous = "command", None, True
+        self.beats_left = self.rows_left = self.place = self.index = 0
+        # Words in the register, and whether a row, a run, a head ends with the last of them.
+        self.words_left, self.ends, self.room = 0, (False,) * 3, True
+        # The next word's address, that of the row after it, in bus words; words of the burst so far.
+        self.address = self.next_row = self.count = 0
+        self.words = BufferedQueue(clock, HELD_WORDS)  # whether it is the last of a burst
+        self.requests = BufferedQueue(clock, HELD_BURSTS)  # words of each burst
+        self.open_bursts = BufferedQueue(clock, OPEN_BURSTS)  # (a burst, or none; a head ends)
+        self.complete = 0  # bursts whose words are all held
+
+    def look(self):
+        """See :class:`golden.cycles.clock.Clock`."""
+        margin = self.parts + 2
+        room = self.words.level <= HELD_WORDS - margin and self.requests.level <= HELD_BURSTS - margin
+        room = room and self.open_bursts.level <= OPEN_BURSTS - margin
+        if room != self.room:
+            self.clock.set(self, room=room)
+        if self.words_left:
+            self._build()
+        if self.state != "rows":
+            self._between_rows()
+        ended = self.open_bursts.head
+        if ended and not ended[0]:
+            self._ended()
+
+    def beat_taken(self):
+        """Takes the output beat that is offered in this cycle, or not; says which. After :meth:`look`."""
+        if self.state != "rows" or not self.room or self.words_left > 1:
+            return False
+        row_ends, last_row = self.beats_left == 1, self.rows_left == 1
+        complete = row_ends or self.place == self.places - 1
+        self.clock.set(
+            self,
+            words_left=self.parts if complete else 0,
+            ends=(row_ends, row_ends and (last_row or not self.contiguous), False),
+            place=0 if complete else self.place + 1,
+            beats_left=self.output.beats if row_ends else self.beats_left - 1,
+            rows_left=self.rows_left - row_ends,
+            state="record" if row_ends and last_row else "rows",
+        )
+        return True
+
+    @property
+    def record_taken(self):
+        """The record that is offered is taken in this cycle."""
+        if self.lane.record is None:
+            return self.state == "record" and not self.words_left and self.room
+        return self.state == "write" and self.room and self.index == self._record_words - 1
+
+    @property
+    def offers_word(self):
+        """A word of a burst is offered in this cycle."""
+        return bool(self.complete and self.words.readable)
+
+    def pop_word(self):
+        """The word is taken."""
+        if self.words.pop():
+            self.clock.at(1, lambda: self._complete(-1))
+
+    @property
+    def takes_response(self):
+        """A response can be taken in this cycle."""
+        return bool(self.open_bursts.readable) and self.open_bursts.head[0]
+
+    def pop_response(self):
+        """A response is taken."""
+        self._ended()
+
+    @property
+    def _record_words(self):
+        return RECORD_BYTES // self.params.bus_bytes
+
+    def _between_rows(self):
+        """The head's command, and its record."""
+        if self.state == "command" and self.outputs.head:
+            self.clock.set(self, output=self.outputs.pop(), state="start")
+        elif self.state == "start":
+            output, words = self.output, row_words(self.output.beats, self.params)
+            stride = output.row_stride // self.params.bus_bytes
+            self._start(output.address, stride)
+            rows = {"beats_left": output.beats, "rows_left": output.n_rows, "place": 0}
+            self.clock.set(self, **rows, contiguous=words == stride, state="rows")
+        elif self.state == "record" and self.lane.record_offered and not self.words_left:
+            if self.lane.record is not None:
+                self._start(self.lane.record, 0)
+                self.clock.set(self, index=0, state="write")
+            elif self.room:
+                self.open_bursts.push((False, True))
+                self.clock.set(self, state="command")
+        elif self.state == "write" and self.room:
+            last = self.index == self._record_words - 1
+            ends = (False, last, last)
+            self.clock.set(self, index=self.index + 1, words_left=1, ends=ends, state="command" if last else "write")
+
+    def _start(self, address, stride):
+        address //= self.params.bus_bytes
+        self.clock.set(self, address=address, next_row=address + stride)
+
+    def _build(self):
+        """A word from the register to its burst."""
+        row_ends, run_ends, head_ends = self.ends if self.words_left == 1 else (False,) * 3
+        ends = run_ends or self.address % MAX_BURST_BEATS == MAX_BURST_BEATS - 1
+        self.words.push(ends)
+        if ends:
+            self.requests.push(self.count + 1)
+            self.open_bursts.push((True, head_ends))
+            self.clock.at(2, lambda: self._complete(1))
+        following = {"address": self.address + 1}
+        if row_ends:
+            stride = self.output.row_stride // self.params.bus_bytes
+            following = {"address": self.next_row, "next_row": self.next_row + stride}
+        self.clock.set(self, **following, words_left=self.words_left - 1, count=0 if ends else self.count + 1)
+
+    def _complete(self, n):
+        self.complete += n
+
+    def _ended(self):
+        """The oldest open burst, or a head without a record, has ended."""
+        if self.open_bursts.pop()[1]:
+            self.clock.at(1, self.lane.head_written)

@@ -1,7 +1,0 @@
-"""Transformers in float32 numpy, whose attention can be replaced: by integers, by the golden model, by a recorder."""
-
-from golden.models.checkpoint import EXTRA, ModelError, find_model, load_model
-from golden.models.encoder import Encoder, softmax_attention
-from golden.models.model import Model
-
-__all__ = ["EXTRA", "Encoder", "Model", "ModelError", "find_model", "load_model", "softmax_attention"]

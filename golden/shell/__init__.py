@@ -1,1 +1,0 @@
-"""The co-processor around the cores: what it fetches, and what that costs on the bus."""

@@ -1,0 +1,1 @@
+"""From parameters to files: Verilog, manifest, packages for SoC tools, synthesis, bitstreams."""

@@ -1,0 +1,99 @@
+"""Devices that a core is synthesised for, and what their netlists are made of."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from hdp_hw.deliver.synth.tools import NEXTPNR, NEXTPNR_GOWIN
+
+SPEEDS = (6, 7, 8)  #: speed grades of an ECP5, 6 the slowest
+DIGIT_PRODUCT = Path(__file__).parents[2] / "rtl" / "array" / "digit_product.v"
+#: What yosys does first, with DIGIT_PRODUCT's name: it keeps registers of ``pipeline.LOCAL`` apart, and maps products.
+PREPARE = "proc; select -set local */a:keep %ci1 */t:$*dff* %i; setattr -set keep 1 @local; "
+PREPARE += "wreduce t:$mul; techmap -autoproc -map {} t:$mul"
+PINS = "pins.cst"  #: where a device's pins are written for nextpnr
+KINDS = ("luts", "lutrams", "ffs", "dsps", "brams")
+
+
+@dataclass(frozen=True)
+class Family:
+    """How yosys synthesises ``harness`` for it, and ``{kind: {pattern: how many of the kind such a cell is}}``.
+
+    LUTs are those of the family: 6 inputs at Xilinx, 4 elsewhere. LUT RAMs are counted in LUTs at Xilinx, in cells of
+    16 x 4 bits elsewhere; block RAMs in 18 Kbit, but in 4 Kbit for iCE40. tool, options : of place and route, if any.
+    """
+
+    script: str
+    cells: dict
+    tool: str = ""
+    options: tuple = ()
+
+
+ECP5 = Family(
+    "synth_ecp5 -top harness",
+    {
+        "luts": {"LUT4": 1, "CCU2C": 2},  # a carry cell is two LUTs
+        "lutrams": {"TRELLIS_DPR16X4": 1},
+        "ffs": {"TRELLIS_FF": 1},
+        "dsps": {"MULT18X18D": 1},
+        "brams": {"DP16KD": 1},
+    },
+    NEXTPNR,
+    # nextpnr's defaults do worse: HeAP places `edge` with more wire; router1 takes hours where it gets crowded.
+    ("--placer", "static", "--router", "router2"),
+)
+XILINX = {
+    "luts": {"LUT[1-6]|INV": 1},
+    "lutrams": {"SRL.*": 1, "RAM(32|64)X1D": 2, "RAM128X1D|RAM(32|64)M": 4, "RAM256X1D|RAM32M16|RAM64M8": 8},
+    "ffs": {"FD[CPRS]E(_1)?": 1},
+    "dsps": {"DSP48E[12]": 1},
+    "brams": {"RAMB18E[12]": 1, "RAMB36E[12]": 2},
+}
+XILINX_SCRIPT = "synth_xilinx -family {} -flatten -noiopad -noclkbuf -top harness; autoname"
+XC7, XCUP = (Family(XILINX_SCRIPT.format(family), XILINX) for family in ("xc7", "xcup"))
+ICE40 = Family(
+    "synth_ice40 -dsp -top harness",
+    {
+        "luts": {"SB_LUT4": 1},
+        "lutrams": {},  # it has none
+        "ffs": {"SB_DFF.*": 1},
+        "dsps": {"SB_MAC16": 1},
+        "brams": {"SB_RAM40_4K.*": 1},
+    },
+)
+GW2A = Family(
+    "synth_gowin -family gw2a -top harness",
+    {
+        "luts": {"LUT[1-4]|ALU": 1},
+        "lutrams": {"RAM16SDP[124]|RAM16S[124]": 1},
+        "ffs": {"DFF.*": 1},
+        "dsps": {"MULT.*": 1},
+        "brams": {"(SDP|DP|SP)(X9)?B?|pROM(X9)?": 1},
+    },
+    NEXTPNR_GOWIN,
+    # Fewer tries to place a cell before it makes way for others: with the default, the first pass does not end.
+    ("--placer-heap-cell-placement-timeout", "1000000"),
+)
+
+
+@dataclass(frozen=True)
+class Device:
+    """A family; what its ``tool`` is told of it, if there is one, and the ``pins`` file that it must have."""
+
+    family: Family
+    options: tuple = ()
+    pins: str = ""
+
+
+DEVICES = {
+    "LFE5U-25F": Device(ECP5, ("--25k", "--package", "CABGA381", "--lpf-allow-unconstrained")),
+    "LFE5U-45F": Device(ECP5, ("--45k", "--package", "CABGA554", "--lpf-allow-unconstrained")),
+    "LFE5U-85F": Device(ECP5, ("--85k", "--package", "CABGA756", "--lpf-allow-unconstrained")),
+    "GW2A-18": Device(
+        GW2A,
+        ("--device", "GW2A-LV18PG256C8/I7", "--vopt", "family=GW2A-18C", "--vopt", f"cst={PINS}"),
+        'IO_LOC "clk" H11;\nIO_LOC "reset_pin" T10;\nIO_LOC "si" T13;\nIO_LOC "so" M11;\n',
+    ),
+    "xc7": Device(XC7),
+    "xcup": Device(XCUP),
+    "ice40": Device(ICE40),
+}

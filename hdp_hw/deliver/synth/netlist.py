@@ -1,0 +1,65 @@
+"""The flat netlist of yosys: what it counts, by block, and its global resets."""
+
+import re
+from collections import Counter
+from itertools import count
+
+from hdp_hw.deliver.synth.devices import ECP5, KINDS
+
+GLOBAL_RESET = 1000  #: registers whose reset is worth one of the 16 global nets
+
+
+def count_cells(cells, family=ECP5):
+    """``{kind: number}`` of a flat netlist's cells, as ``family`` counts them."""
+    types = Counter(cell["type"] for cell in cells.values())
+    counts = dict.fromkeys(KINDS, 0)
+    for kind, patterns in family.cells.items():
+        for pattern, weight in patterns.items():
+            counts[kind] += weight * sum(number for name, number in types.items() if re.fullmatch(pattern, name))
+    return counts
+
+
+def area_by_block(cells, family=ECP5):
+    """``{block: {kind: number}}``; what belongs to no block is the harness."""
+    blocks = {}
+    for name, cell in cells.items():
+        blocks.setdefault(block_of(name), {})[name] = cell
+    return {block: count_cells(blocks[block], family) for block in sorted(blocks)}
+
+
+def block_of(cell):
+    """The core's block that a cell of the flat netlist belongs to: ``array``, ``predictor``, ..., or ``harness``."""
+    parts = cell.lstrip("\\").split(".")
+    if parts[0] != "core":
+        return "harness"
+    return re.split(r"[\[$]", parts[2])[0] if len(parts) > 3 else "core"
+
+
+def buffer_resets(cells):
+    """Put every reset of at least GLOBAL_RESET registers of an ECP5 on a global net; nextpnr puts only clocks there.
+
+    A register that drives such a reset gets a copy for it: what else reads the reset may be far from the buffer.
+    """
+    drivers, loads = {}, {}
+    for cell in cells.values():
+        if cell["type"] == "TRELLIS_FF":
+            drivers[cell["connections"]["Q"][0]] = cell
+            loads.setdefault(cell["connections"].get("LSR", ["0"])[0], []).append(cell["connections"])
+    nets = [net for cell in cells.values() for nets in cell["connections"].values() for net in nets]
+    unused = count(1 + max((net for net in nets if isinstance(net, int)), default=0))  # constants are text
+    for reset, registers in loads.items():
+        if reset == "0" or len(registers) < GLOBAL_RESET:
+            continue
+        source, buffered = reset, next(unused)
+        if driver := drivers.get(reset):
+            source = next(unused)
+            cells[f"reset_copy_{reset}"] = driver | {"connections": driver["connections"] | {"Q": [source]}}
+        for ends in registers:
+            ends["LSR"] = [buffered]
+        cells[f"reset_buffer_{reset}"] = {
+            "type": "DCCA",
+            "port_directions": {"CLKI": "input", "CE": "input", "CLKO": "output"},
+            "connections": {"CLKI": [source], "CE": ["1"], "CLKO": [buffered]},
+            "parameters": {},
+            "attributes": {},
+        }

@@ -1,0 +1,99 @@
+"""Place and route by nextpnr, and what its report says."""
+
+import json
+import re
+from collections import Counter
+
+from hdp_hw.deliver.synth.devices import ECP5, PINS
+from hdp_hw.deliver.synth.netlist import block_of, buffer_resets
+from hdp_hw.deliver.synth.tools import SynthesisError, TimeLimit, run
+
+TARGET_MHZ = 100  #: what place and route works for; it says what it reached
+#: What the netlist tells nextpnr for an ECP5. The weight of a wire that nets share begins at 3 and grows by 0.5 in
+#: every iteration, not at 0.5 and by 2: once it is some tens, nets go any way round to avoid such a wire, and a few
+#: dozen wires stay shared for ever. Nets may leave their bounding box by 5 tiles, not 3.
+SETTINGS = {"router2/initCurrCongWeight": "3.0", "router2/currCongWeightMult": "0.5"}
+SETTINGS |= {"router2/bbMargin/x": "5", "router2/bbMargin/y": "5"}
+NETLIST = "netlist.json"  #: what nextpnr reads
+
+
+class NotRouted(Exception):
+    """There is no routed design; the message says why."""
+
+
+def write_netlist(folder, synthesised):
+    """NETLIST for an ECP5, in ``folder``, of what yosys wrote there: with resets on global nets, and SETTINGS."""
+    design = json.loads((folder / synthesised).read_text())
+    (top,) = (module for module in design["modules"].values() if "top" in module["attributes"])
+    buffer_resets(top["cells"])
+    top["settings"] = SETTINGS
+    (folder / NETLIST).write_text(json.dumps(design))
+
+
+def place_and_route(folder, device, speed, seed, limit, say=print):
+    """nextpnr's report of NETLIST in ``folder``; ``limit`` is as in :func:`run`. Raises NotRouted."""
+    report, log, sources = f"report-{seed}.json", f"nextpnr-{seed}.log", [NETLIST]
+    arguments = [*device.options, *device.family.options, "--json", NETLIST, "--freq", str(TARGET_MHZ)]
+    arguments += ["--timing-allow-fail", "--seed", str(seed), "--report", report, "--detailed-timing-report"]
+    if device.family is ECP5:
+        arguments += ["--speed", str(speed)]
+    if device.pins:
+        (folder / PINS).write_text(device.pins)
+        sources.append(PINS)
+    try:
+        run(folder, log, device.family.tool, arguments, sources, [report], progress, say, limit)
+    except TimeLimit:
+        reached = progress((folder / log).read_text())
+        raise NotRouted(f"not routed in {limit:.0f} s of processor time: {reached}") from None
+    except SynthesisError:
+        errors = re.findall(r"^ERROR: (.*)", (folder / log).read_text(), re.M)
+        if not errors:
+            raise
+        raise NotRouted(errors[-1]) from None
+    return json.loads((folder / report).read_text())
+
+
+def progress(log):
+    """How far nextpnr is, of its log."""
+    if routing := re.findall(r"iter=(\d+) wires=\d+ overused=(\d+)", log):
+        iteration, overused = routing[-1]
+        return f"routing, iteration {iteration}, {overused} wires used twice"
+    if routing := re.findall(r"^Info: +\d+ \|.*\| +(\d+)\|", log, re.M):
+        return f"routing, {routing[-1]} connections left"
+    if refining := re.findall(r"at iteration #(\d+): temp = .* wirelen = (\d+)", log):
+        return "refining the placement, iteration {}, wire length {}".format(*refining[-1])
+    if placing := re.findall(r"hpwl: (\d+).*\n.*overlap: COMB=([\d.]+%)", log):
+        return "placing, wire length {}, {} of the logic on top of other logic".format(*placing[-1])
+    if placing := re.findall(r"at iteration #(\d+), type ALL: .* legal = (\d+)", log):
+        return "placing, iteration {}, wire length {}".format(*placing[-1])
+    return "packing and first placement"
+
+
+def fmax(report):
+    """MHz that a nextpnr report achieved; the lowest of its clocks."""
+    return min(clock["achieved"] for clock in report["fmax"].values())
+
+
+def critical_path(report):
+    """``{blocks, logic_ns, routing_ns}`` of the slowest register-to-register path."""
+    paths = [
+        path for path in report["critical_paths"] if path["from"].startswith("posedge") and path["to"] == path["from"]
+    ]
+    path = max(paths, key=lambda path: sum(step["delay"] for step in path["path"]))["path"]
+    blocks = [block_of(step["from"]["cell"]) for step in path]
+    times = Counter()
+    for step in path:
+        times["routing_ns" if step["type"] == "routing" else "logic_ns"] += step["delay"]
+    ends = {"from": path[0]["from"]["cell"], "to": path[-1]["to"]["cell"]}
+    return {"blocks": list(dict.fromkeys(blocks)), **ends, **{key: round(value, 2) for key, value in times.items()}}
+
+
+def slowest(report):
+    """``{block: nanoseconds}`` from a clock edge to the latest register of each block, the slowest block first."""
+    times = {}
+    for net in report["detailed_net_timings"]:
+        for endpoint in net["endpoints"]:
+            if endpoint["event"].startswith("posedge"):
+                block = block_of(endpoint["cell"])
+                times[block] = max(times.get(block, 0), *endpoint["delay"])
+    return {block: round(time, 2) for block, time in sorted(times.items(), key=lambda item: -item[1])}

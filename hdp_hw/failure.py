@@ -1,5 +1,0 @@
-"""What ends a command."""
-
-
-class Failure(Exception):
-    """Base of errors that end a command of hdp-hw with exit code 1; the message is for who typed it."""

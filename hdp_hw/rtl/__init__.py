@@ -1,0 +1,1 @@
+"""The hardware, in Amaranth, and its Verilog. Imports the specification only."""

@@ -1,0 +1,124 @@
+"""Reciprocal of a positive integer."""
+
+from amaranth.hdl import Array, C, Cat, Module, Mux, Signal, unsigned
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hdp_hw.rtl.approximation.multiply import multiply, multiply_latency
+from hdp_hw.rtl.common.pipeline import delay
+from hdp_hw.spec.params import bits_for
+from hdp_hw.spec.tables import RECIPROCAL_FRACTION, reciprocal_bits, reciprocal_segment_bits, reciprocal_table
+
+
+class Reciprocal(wiring.Component):
+    """``1 / x`` as a mantissa and a shift, by a table of linear segments [paper: linear reciprocal].
+
+    ``x`` is shifted left by ``o_s`` until its top bit is set, and with ``y`` in [1, 2) the fixed-point number that
+    this is, ``o_r`` is ``2^R / y``: ``base - slope * f``, base and slope by the leading bits of y, f the bits that
+    follow. So ``1 / x ~ o_r * 2^(o_s - (width - 1) - R)``. R is ``reciprocal_bits``.
+
+    Parameters
+    ----------
+    params : HdpParams
+    width : int
+        Bits of x: ``normalised_width`` for a softmax denominator.
+
+    Ports
+    -----
+    i_valid : In(unsigned(1))
+        An integer enters.
+    i_x : In(unsigned(self.width))
+        The integer.
+    o_valid : Out(unsigned(1))
+        Its reciprocal leaves.
+    o_r : Out(unsigned(self.r_width))
+        Mantissa, 2^(R-1) to 2^R; 0 for x = 0.
+    o_s : Out(unsigned(self.s_width))
+        Places by which x was shifted to the left.
+
+    Timing
+    ------
+    Latency ``latency`` = 5 clock cycles, initiation interval 1, no back-pressure. ``i_x`` should come straight from a
+    register.
+
+    Numerics
+    --------
+    ``x = 0`` gives ``o_r = 0`` and ``o_s = width``. Golden twin ``golden.bits.approximation.reciprocal``. Relative
+    error -0.19 % to 0.29 % for w = 4, -0.003 % to 0.013 % for w = 8 (tb/model/test_approximation.py).
+    """
+
+    def __init__(self, params, width):
+        self.params, self.width = params, width
+        super().__init__(
+            {
+                "i_valid": In(unsigned(1)),
+                "i_x": In(unsigned(width)),
+                "o_valid": Out(unsigned(1)),
+                "o_r": Out(unsigned(self.r_width)),
+                "o_s": Out(unsigned(self.s_width)),
+            }
+        )
+
+    @property
+    def r_width(self):
+        """Bits of ``o_r``, 0 to 2^R."""
+        return reciprocal_bits(self.params.digit_width) + 1
+
+    @property
+    def s_width(self):
+        """Bits of ``o_s``, 0 to ``width``."""
+        return bits_for(self.width)
+
+    @property
+    def _slope_width(self):
+        """Bits of a segment's slope."""
+        return bits_for(max(slope for _, slope in reciprocal_table(self.params.digit_width)))
+
+    @property
+    def _product_latency(self):
+        """Clock cycles of slope * f."""
+        return multiply_latency(unsigned(self._slope_width), unsigned(RECIPROCAL_FRACTION))
+
+    @property
+    def latency(self):
+        """Clock cycles from input to output."""
+        return 4 + self._product_latency  # two of the shift, table, subtraction
+
+    def elaborate(self, platform):
+        m = Module()
+        # Normalise: halve the number of leading zeros that are possible, again and again; two registers.
+        y, places = self.i_x, []
+        powers = [2**k for k in reversed(range(bits_for(self.width - 1)))]
+        for index, power in enumerate(powers, start=1):
+            empty = ~y[-power:].any()
+            y, places = Mux(empty, y << power, y)[: self.width], [empty, *places]
+            if index in (len(powers) // 2, len(powers)):
+                y_register = Signal(self.width, name=f"normalised_{index}")
+                places_register = Signal(index, name=f"places_{index}")
+                m.d.sync += [y_register.eq(y), places_register.eq(Cat(places))]
+                y, places = y_register, list(places_register)
+        exists, s = y[-1], Cat(places)
+
+        # The bits below the leading one: a segment and a position in it. A narrow x only ever meets some segments.
+        segment_bits = reciprocal_segment_bits(self.params.digit_width)
+        position = Cat(C(0, segment_bits + RECIPROCAL_FRACTION), y[:-1])[-segment_bits - RECIPROCAL_FRACTION :]
+        known_bits = min(segment_bits, self.width - 1)
+        table = reciprocal_table(self.params.digit_width)[:: 1 << (segment_bits - known_bits)]
+        segment = position[-known_bits:]
+        base, slope = Signal(self.r_width), Signal(self._slope_width)
+        f = Signal(RECIPROCAL_FRACTION)
+        m.d.sync += [
+            base.eq(Mux(exists, Array(base for base, _ in table)[segment], 0)),
+            slope.eq(Mux(exists, Array(slope for _, slope in table)[segment], 0)),
+            f.eq(position[:RECIPROCAL_FRACTION]),
+        ]
+
+        base = delay(m, base, self._product_latency, "base")
+        fall = multiply(m, slope, f, "fall")
+        s = delay(m, Mux(exists, s, self.width), self._product_latency + 1, "s")
+        m.d.sync += [
+            self.o_r.eq(base - (fall >> RECIPROCAL_FRACTION)),
+            self.o_s.eq(s),
+        ]
+        m.d.comb += self.o_valid.eq(delay(m, self.i_valid, self.latency, "valid"))
+        return m

@@ -1,0 +1,56 @@
+"""A row of signed digit multipliers."""
+
+from amaranth.hdl import Module, signed, unsigned
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from hdp_hw.rtl.common.pipeline import register
+
+
+class DigitMultiplier(wiring.Component):
+    """``logic_lanes`` products of two signed w-bit digits a cycle; those of the other lanes are PackedMultiplier's.
+
+    Parameters
+    ----------
+    params : HdpParams
+
+    Ports
+    -----
+    i_valid : In(unsigned(1))
+    i_left : In(data.ArrayLayout(signed(params.digit_width), params.logic_lanes))
+    i_right : In(data.ArrayLayout(signed(params.digit_width), params.logic_lanes))
+    o_valid : Out(unsigned(1))
+    o_product : Out(data.ArrayLayout(signed(2 * params.digit_width), params.logic_lanes))
+
+    Timing
+    ------
+    Latency ``latency`` = 1 clock cycle, initiation interval 1, no back-pressure.
+
+    Numerics
+    --------
+    Exact. Golden twin ``golden.bits.array.tile_array.digit_products``.
+    """
+
+    latency = 1
+
+    def __init__(self, params):
+        self.params = params
+        w, lanes = params.digit_width, params.logic_lanes
+        digits = data.ArrayLayout(signed(w), lanes)
+        super().__init__(
+            {
+                "i_valid": In(unsigned(1)),
+                "i_left": In(digits),
+                "i_right": In(digits),
+                "o_valid": Out(unsigned(1)),
+                "o_product": Out(data.ArrayLayout(signed(2 * w), lanes)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.d.sync += self.o_valid.eq(self.i_valid)
+        for lane in range(self.params.logic_lanes):
+            product = register(m, self.i_left[lane] * self.i_right[lane], f"product_{lane}")
+            m.d.comb += self.o_product[lane].eq(product)
+        return m

@@ -1,0 +1,57 @@
+"""Operands of V to their two signed digits."""
+
+from amaranth.hdl import Module, Mux, Signal, signed, unsigned
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+
+class DigitSplitter(wiring.Component):
+    """``x = (I << w) + F`` for ``lanes / 2`` operands; x saturates at ``digit_max`` first, so that I never overflows.
+
+    Parameters
+    ----------
+    params : HdpParams
+
+    Ports
+    -----
+    i_valid : In(unsigned(1))
+    i_x : In(data.ArrayLayout(signed(params.operand_width), params.lanes // 2))
+    o_valid : Out(unsigned(1))
+    o_digits : Out(data.ArrayLayout(data.ArrayLayout(signed(params.digit_width), 2), params.lanes // 2))
+        {0: F, 1: I} of each operand.
+
+    Timing
+    ------
+    Latency ``latency`` = 1 clock cycle, initiation interval 1, no back-pressure.
+
+    Numerics
+    --------
+    Exact. Golden twin ``golden.bits.digits.split``.
+    """
+
+    latency = 1
+
+    def __init__(self, params):
+        self.params = params
+        w, n = params.digit_width, params.lanes // 2
+        super().__init__(
+            {
+                "i_valid": In(unsigned(1)),
+                "i_x": In(data.ArrayLayout(signed(2 * w), n)),
+                "o_valid": Out(unsigned(1)),
+                "o_digits": Out(data.ArrayLayout(data.ArrayLayout(signed(w), 2), n)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        w = self.params.digit_width
+        m.d.sync += self.o_valid.eq(self.i_valid)
+        for i in range(self.params.lanes // 2):
+            x = Signal(signed(2 * w), name=f"x_{i}")
+            m.d.comb += x.eq(Mux(self.i_x[i] > self.params.digit_max, self.params.digit_max, self.i_x[i]))
+            m.d.sync += [
+                self.o_digits[i][1].eq((x + (1 << (w - 1))) >> w),
+                self.o_digits[i][0].eq(x[:w]),
+            ]
+        return m

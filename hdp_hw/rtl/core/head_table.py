@@ -1,0 +1,194 @@
+"""The heads inside the core: what is known of each and how far it has come."""
+
+from amaranth.hdl import Module, Mux, Signal, unsigned
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hdp_hw.rtl.common.layouts import settings_layout
+from hdp_hw.rtl.core.jobs import head_shape_layout
+from hdp_hw.rtl.core.settings_check import SettingsCheck
+from hdp_hw.spec.params import bits_for
+from hdp_hw.spec.settings import HeadError, Rule, Verdict
+
+N_HEADS = 3  #: heads inside the core: one executing, one predicted, one loading
+
+
+class HeadTable(wiring.Component):
+    """Three entries, used in turn: written when settings arrive, given back when the head's status leaves.
+
+    Settings that the core can't run make an entry with the error SETTINGS.
+
+    Parameters
+    ----------
+    params : HdpParams
+
+    Ports
+    -----
+    i_settings : In(stream.Signature(settings_layout(params)))
+    i_errors : In(data.ArrayLayout(unsigned(3), 3))
+        Of each plane I, F, V: a HeadError.
+    i_loaded : In(data.ArrayLayout(unsigned(N_HEADS), 3))
+        Of each plane: the entry whose plane ends, with ``i_errors``; one-hot, as the next two, or 0.
+    i_predicted : In(unsigned(N_HEADS))
+        The entry whose verdict falls.
+    i_verdict : In(unsigned(3))
+        A Verdict.
+    i_theta_head : In(unsigned(params.theta_head_width))
+    i_row_head : In(unsigned(N_HEADS))
+        The entry of which a block row is listed.
+    i_row_blocks : In(unsigned(params.n_blocks_width))
+        Its blocks with a valid element; without any, one counts as visited.
+    i_row_tiles : In(unsigned(params.n_blocks_width))
+        Its executed blocks.
+    i_report : In(unsigned(1))
+        The oldest head ends; only while ``o_report_free``, and after all that is known of it.
+    o_entries : Out(data.ArrayLayout(self.entry_layout, N_HEADS))
+    o_used : Out(unsigned(N_HEADS))
+        A bit an entry, as the next two.
+    o_unpredicted : Out(unsigned(N_HEADS))
+        The head needs no prediction: the dense rule, or an error of its settings or I plane.
+    o_failed : Out(unsigned(N_HEADS))
+        The head has an error.
+    o_status : Out(stream.Signature(self.status_layout))
+    o_report_free : Out(unsigned(1))
+        No status waits.
+    o_retired : Out(unsigned(N_HEADS))
+        The entry that ``i_report`` gives back, one-hot, in the same clock cycle; else 0.
+
+    Timing
+    ------
+    An entry is in use ``latency`` = 2 clock cycles after its settings were taken; settings every second clock cycle at
+    most, and none while three entries are in use. What the other inputs change shows one clock cycle later, as
+    ``o_status`` after ``i_report``. A status waits until it is taken.
+
+    Numerics
+    --------
+    Golden twin: the counts and the verdict of ``golden.bits.core.attention_core.HeadResult``.
+    """
+
+    latency = 2
+
+    def __init__(self, params):
+        self.params = params
+        words = unsigned(bits_for(params.max_words))
+        self.entry_layout = data.StructLayout(
+            {
+                "settings": settings_layout(params),
+                "half": unsigned(1),
+                "cycles": head_shape_layout(params),
+                "words": words,
+                "value_words": unsigned(bits_for(params.max_value_words)),
+                "settings_error": unsigned(1),
+                "errors": data.ArrayLayout(unsigned(3), 3),
+                "verdict": unsigned(3),
+                "theta_head": unsigned(params.theta_head_width),
+                "n_visited": unsigned(params.count_width),
+                "n_kept": unsigned(params.count_width),
+            }
+        )
+        self.status_layout = data.StructLayout(
+            {
+                "verdict": unsigned(3),
+                "error": unsigned(3),
+                "n_visited": unsigned(params.count_width),
+                "n_kept": unsigned(params.count_width),
+                "theta_head": unsigned(params.theta_head_width),
+            }
+        )
+        super().__init__(
+            {
+                "i_settings": In(stream.Signature(settings_layout(params))),
+                "i_errors": In(data.ArrayLayout(unsigned(3), 3)),
+                "i_loaded": In(data.ArrayLayout(unsigned(N_HEADS), 3)),
+                "i_predicted": In(unsigned(N_HEADS)),
+                "i_verdict": In(unsigned(3)),
+                "i_theta_head": In(unsigned(params.theta_head_width)),
+                "i_row_head": In(unsigned(N_HEADS)),
+                "i_row_blocks": In(unsigned(params.n_blocks_width)),
+                "i_row_tiles": In(unsigned(params.n_blocks_width)),
+                "i_report": In(unsigned(1)),
+                "o_entries": Out(data.ArrayLayout(self.entry_layout, N_HEADS)),
+                "o_used": Out(unsigned(N_HEADS)),
+                "o_unpredicted": Out(unsigned(N_HEADS)),
+                "o_failed": Out(unsigned(N_HEADS)),
+                "o_status": Out(stream.Signature(self.status_layout)),
+                "o_report_free": Out(unsigned(1)),
+                "o_retired": Out(unsigned(N_HEADS)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.check = check = SettingsCheck(self.params)
+        newest, oldest = Signal(N_HEADS, init=1), Signal(N_HEADS, init=1)  # one-hot
+        staged, settings = Signal(), Signal(settings_layout(self.params))
+        half = Signal()
+        slices = settings.head_dim >> (self.params.slice_width - 1).bit_length()
+
+        m.d.comb += [
+            self.i_settings.ready.eq(~staged & ~(self.o_used & newest).any()),
+            check.i_settings.eq(settings),
+            self.o_report_free.eq(~self.o_status.valid),
+            self.o_retired.eq(Mux(self.i_report, oldest, 0)),
+        ]
+        m.d.sync += staged.eq(0)
+        with m.If(self.i_settings.valid & self.i_settings.ready):
+            m.d.sync += [staged.eq(1), settings.eq(self.i_settings.payload)]
+        with m.If(staged):
+            m.d.sync += [half.eq(~half), newest.eq(newest.rotate_left(1))]
+        m.d.sync += self.o_used.eq(self.o_used & ~self.o_retired | Mux(staged, newest, 0))
+        with m.If(self.o_status.ready):
+            m.d.sync += self.o_status.valid.eq(0)
+        with m.If(self.i_report):
+            m.d.sync += [self.o_status.valid.eq(1), oldest.eq(oldest.rotate_left(1))]
+
+        for head in range(N_HEADS):
+            entry = self.o_entries[head]
+            with m.If(staged & newest[head]):
+                m.d.sync += [
+                    entry.settings.eq(settings),
+                    entry.half.eq(half),
+                    entry.cycles.slices.eq(slices),
+                    entry.cycles.integer.eq((slices + 3) >> 2),
+                    entry.cycles.cross.eq((slices + 1) >> 1),
+                    entry.words.eq((slices + 3) >> 2),
+                    entry.value_words.eq((slices + 1) >> 1),
+                    entry.settings_error.eq(~check.o_legal),
+                    entry.errors.eq(0),
+                    entry.theta_head.eq(0),
+                    entry.n_visited.eq(0),
+                    entry.n_kept.eq(0),
+                    self.o_unpredicted[head].eq(~check.o_legal | (settings.rule == Rule.DENSE)),
+                    self.o_failed[head].eq(~check.o_legal),
+                ]
+            for plane in range(3):
+                with m.If(self.i_loaded[plane][head]):
+                    m.d.sync += entry.errors[plane].eq(self.i_errors[plane])
+                    with m.If(self.i_errors[plane] != HeadError.NONE):
+                        m.d.sync += self.o_failed[head].eq(1)
+                        if plane == 0:
+                            m.d.sync += self.o_unpredicted[head].eq(1)
+            with m.If(self.i_predicted[head]):
+                m.d.sync += [entry.verdict.eq(self.i_verdict), entry.theta_head.eq(self.i_theta_head)]
+            with m.If(self.i_row_head[head]):
+                m.d.sync += [
+                    entry.n_visited.eq(entry.n_visited + Mux(self.i_row_blocks == 0, 1, self.i_row_blocks)),
+                    entry.n_kept.eq(entry.n_kept + self.i_row_tiles),
+                ]
+            with m.If(oldest[head] & ~self.o_status.valid):  # the report, which comes late, decides on valid alone
+                error = entry_error(entry)
+                m.d.sync += [
+                    self.o_status.payload.error.eq(error),
+                    self.o_status.payload.verdict.eq(Mux(error == HeadError.NONE, entry.verdict, Verdict.ERROR)),
+                    self.o_status.payload.n_visited.eq(entry.n_visited),
+                    self.o_status.payload.n_kept.eq(entry.n_kept),
+                    self.o_status.payload.theta_head.eq(entry.theta_head),
+                ]
+        return m
+
+
+def entry_error(entry):
+    """What is wrong with a head: its settings, or the first of its planes I, F, V that is malformed."""
+    first = Mux(entry.errors[1] != HeadError.NONE, entry.errors[1], entry.errors[2])
+    first = Mux(entry.errors[0] != HeadError.NONE, entry.errors[0], first)
+    return Mux(entry.settings_error, HeadError.SETTINGS, first)

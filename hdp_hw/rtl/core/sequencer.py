@@ -1,0 +1,191 @@
+"""What the array does next."""
+
+from amaranth.hdl import Array, Module, Mux, Signal, unsigned
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hdp_hw.rtl.core.jobs import head_shape_layout, micro_op_layout, row_job_layout
+from hdp_hw.spec.params import ArrayMode
+
+
+class Sequencer(wiring.Component):
+    """Interleaves three kinds of row operation on the array without a bubble between them.
+
+    - *predict*: the tiles of a row in INTEGER, for the predictor;
+    - *score*: a row's survivors in INTEGER and CROSS, or in FULL;
+    - *context*: for each slice of V, the row's survivors in CONTEXT.
+
+    Whenever the array is free, or in the last cycle of an operation, the first that can begin is taken, in the order
+    predict, context, score: predictions ahead of time cost nothing, and context makes room for scores. A row
+    without survivors passes on without touching the array.
+
+    Parameters
+    ----------
+    params : HdpParams
+
+    Ports
+    -----
+    i_shapes : In(data.ArrayLayout(head_shape_layout(params), 3))
+        Of the heads in the table.
+    i_predict : In(stream.Signature(row_job_layout(params)))
+        A row to predict, of at least one tile.
+    i_score : In(stream.Signature(row_job_layout(params)))
+    o_score : Out(stream.Signature(row_job_layout(params)))
+        The row of ``i_score``, when it begins or passes.
+    i_context : In(stream.Signature(row_job_layout(params)))
+    o_context : Out(stream.Signature(row_job_layout(params)))
+        The row of ``i_context``, likewise.
+    i_context_free : In(unsigned(1))
+        The drain has a store for a row.
+    o_freed : Out(unsigned(params.n_blocks_width))
+        With a context row's last micro-operation: score slots that it gives back; else 0.
+    o_valid : Out(unsigned(1))
+        A micro-operation.
+    o_op : Out(micro_op_layout(params))
+        ``column`` counts only with ``predict``, ``slot`` only without.
+
+    Timing
+    ------
+    An operation that is taken in clock cycle t has its micro-operations in ``o_op`` from cycle t + ``latency`` = t + 2
+    on, one a cycle. The next can be taken as many cycles after t as it has micro-operations. Back-pressure of a queue
+    behind holds back its own kind only.
+
+    Numerics
+    --------
+    Golden twin ``golden.bits.core.sequencer``; all of the schedule: ``golden.cycles.core.cycle_model``.
+    """
+
+    latency = 2
+
+    def __init__(self, params):
+        self.params = params
+        job = stream.Signature(row_job_layout(params))
+        super().__init__(
+            {
+                "i_shapes": In(data.ArrayLayout(head_shape_layout(params), 3)),
+                "i_predict": In(job),
+                "i_score": In(job),
+                "o_score": Out(job),
+                "i_context": In(job),
+                "o_context": Out(job),
+                "i_context_free": In(unsigned(1)),
+                "o_freed": Out(unsigned(params.n_blocks_width)),
+                "o_valid": Out(unsigned(1)),
+                "o_op": Out(micro_op_layout(params)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        params = self.params
+        active, predict = Signal(), Signal()
+        job = Signal(row_job_layout(params))
+        shape = Signal(head_shape_layout(params))
+        mode = Signal(ArrayMode)
+        cycle = Signal(params.slice_index_width)
+        tile = Signal(params.n_blocks_width)
+        op = Signal(micro_op_layout(params))
+
+        limit = Signal(params.slice_index_width)
+        with m.Switch(mode):
+            with m.Case(ArrayMode.INTEGER):
+                m.d.comb += limit.eq(shape.integer)
+            with m.Case(ArrayMode.CROSS):
+                m.d.comb += limit.eq(shape.cross)
+            with m.Default():
+                m.d.comb += limit.eq(shape.slices)
+        is_context = mode == ArrayMode.CONTEXT
+        # Ends are told a cycle ahead: the last cycle of an operation decides what begins in the next.
+        last_tile, last_cycle = Signal(), Signal()
+        goes_cross = Signal()  # the tile's CROSS cycles are still to come
+        first_tile, ends = Signal(), Signal()
+        m.d.comb += [first_tile.eq(tile == 0), ends.eq(last_tile & last_cycle & ~goes_cross)]
+
+        # The running operation: tiles outside and cycles inside for scores, the other way round for context.
+        with m.If(active):
+            with m.If(is_context):
+                m.d.sync += [tile.eq(tile + 1), last_tile.eq(tile + 2 == job.n_tiles)]
+                with m.If(last_tile):
+                    m.d.sync += [tile.eq(0), last_tile.eq(job.n_tiles == 1)]
+                    m.d.sync += [cycle.eq(cycle + 1), last_cycle.eq(cycle + 2 == limit)]
+            with m.Else():
+                m.d.sync += [cycle.eq(cycle + 1), last_cycle.eq(cycle + 2 == limit)]
+                with m.If(last_cycle):
+                    m.d.sync += [cycle.eq(0), last_cycle.eq(limit == 1)]
+                    with m.If(goes_cross):
+                        m.d.sync += [mode.eq(ArrayMode.CROSS), last_cycle.eq(shape.cross == 1), goes_cross.eq(0)]
+                    with m.Else():
+                        m.d.sync += [tile.eq(tile + 1), last_tile.eq(tile + 2 == job.n_tiles)]
+                        with m.If(mode == ArrayMode.CROSS):
+                            m.d.sync += [mode.eq(ArrayMode.INTEGER), last_cycle.eq(shape.integer == 1)]
+                            m.d.sync += goes_cross.eq(1)
+        m.d.comb += [
+            op.mode.eq(mode),
+            op.predict.eq(predict),
+            op.head.eq(job.head),
+            op.half.eq(job.half),
+            op.row.eq(job.row),
+            op.column.eq(tile),
+            op.slot.eq(job.base + tile),
+            op.cycle.eq(cycle),
+            op.first.eq(Mux(is_context, first_tile, (cycle == 0) & (mode != ArrayMode.CROSS))),
+            op.last.eq(Mux(is_context, last_tile, last_cycle & ~goes_cross)),
+            op.first_tile.eq(first_tile),
+            op.last_tile.eq(Mux(is_context, last_cycle, last_tile)),
+            op.last_row.eq(job.last),
+        ]
+        m.d.sync += [
+            self.o_valid.eq(active),
+            self.o_op.eq(op),
+            self.o_freed.eq(Mux(active & ends & is_context, job.n_tiles, 0)),
+        ]
+
+        # The next operation. What is chosen comes straight from the queues' registers, and is loaded whether or not it
+        # begins: that decides on `active` alone.
+        free = Signal()
+        m.d.comb += free.eq(~active | ends)
+        begins = {}
+        for name, condition in (("context", self.i_context_free), ("score", 1)):
+            source, sink = getattr(self, f"i_{name}"), getattr(self, f"o_{name}")
+            begins[name] = Signal(name=f"{name}_begins")
+            passes = source.valid & source.payload.empty
+            wanted = source.valid & ~source.payload.empty & condition & sink.ready & free
+            before = self.i_predict.valid | (begins["context"] if name == "score" else 0)
+            m.d.comb += [
+                begins[name].eq(wanted & ~before),
+                source.ready.eq(begins[name] | (passes & sink.ready)),
+                sink.valid.eq(begins[name] | passes),
+                sink.payload.eq(source.payload),
+            ]
+        m.d.comb += self.i_predict.ready.eq(free)
+        with m.If(free):
+            m.d.sync += [
+                active.eq(self.i_predict.valid | begins["context"] | begins["score"]),
+                predict.eq(self.i_predict.valid),
+                goes_cross.eq(0),
+                cycle.eq(0),
+                tile.eq(0),
+            ]
+            with m.If(self.i_predict.valid):
+                self._load(m, job, shape, self.i_predict.payload, last_tile, last_cycle, "integer")
+                m.d.sync += mode.eq(ArrayMode.INTEGER)
+            with m.Elif(begins["context"]):
+                self._load(m, job, shape, self.i_context.payload, last_tile, last_cycle, "slices")
+                m.d.sync += mode.eq(ArrayMode.CONTEXT)
+            with m.Else():
+                self._load(m, job, shape, self.i_score.payload, last_tile, last_cycle, "integer")
+                m.d.sync += [mode.eq(ArrayMode.INTEGER), goes_cross.eq(1)]
+                with m.If(self.i_score.payload.full):
+                    self._load(m, job, shape, self.i_score.payload, last_tile, last_cycle, "slices")
+                    m.d.sync += [mode.eq(ArrayMode.FULL), goes_cross.eq(0)]
+        return m
+
+    def _load(self, m, job, shape, source, last_tile, last_cycle, limit):
+        """Begin with the row of ``source``, of which a tile takes ``limit`` of its head's shape."""
+        source_shape = Array([self.i_shapes[head] for head in range(3)])[source.head]
+        m.d.sync += [
+            job.eq(source),
+            shape.eq(source_shape),
+            last_tile.eq(source.n_tiles == 1),
+            last_cycle.eq(source_shape[limit] == 1),
+        ]

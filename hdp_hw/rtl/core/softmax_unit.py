@@ -1,0 +1,310 @@
+"""Scores of a row to weights: the part of softmax between the two products."""
+
+from amaranth.hdl import Array, Cat, Module, Mux, Signal, signed, unsigned
+from amaranth.lib import data, fifo, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hdp_hw.rtl.approximation.exp2 import Exp2
+from hdp_hw.rtl.common.layouts import row_layout, tile_layout
+from hdp_hw.rtl.common.pipeline import adder_tree, adder_tree_latency, delay
+from hdp_hw.rtl.common.storage import separate_memory
+from hdp_hw.rtl.core.jobs import row_job_layout
+from hdp_hw.spec.params import bits_for
+from hdp_hw.spec.tables import exp2_coefficients
+
+
+class SoftmaxUnit(wiring.Component):
+    """``P = 2^-((max S - S) * mult >> shift)`` over a row's valid elements, and the sum of P, row by row.
+
+    Score tiles come in as the array makes them and are held in slots, their row maxima on the side. When a row is
+    complete, its tiles are read back, ``softmax_rows`` query rows of one tile a cycle, and the weights go to slots
+    of the same numbers. When the row is compensated, one more step gives the exponential of the key that stands in
+    for its pruned ones, at their mean score.
+
+    Parameters
+    ----------
+    params : HdpParams
+
+    Ports
+    -----
+    i_tile_valid : In(unsigned(1))
+        Scores of a tile, row after row, the rows in the order in which ``i`` has those with tiles.
+    i_slot : In(unsigned(params.score_slot_width))
+        Where they are held: the row's ``base`` and, round the ring, the slots after it.
+    i_scores : In(tile_layout(signed(params.s_width), params))
+    i_elements : In(tile_layout(unsigned(1), params))
+        Valid elements.
+    i_first_tile : In(unsigned(1))
+        The tile is its row's first,
+    i_last_tile : In(unsigned(1))
+        or last.
+    i : In(stream.Signature(row_job_layout(params)))
+        A row; its tiles may still be on their way.
+    i_scales : In(data.ArrayLayout(self.scale_layout, 3))
+        Of the heads in the table.
+    o_mean_head : Out(unsigned(2))
+        The row whose means are needed.
+    o_mean_row : Out(unsigned(params.block_width))
+    i_mean : In(self.mean_layout)
+        Follows ``o_mean_*`` by one clock cycle.
+    i_weight_slot : In(unsigned(params.score_slot_width))
+    o_weights : Out(tile_layout(data.ArrayLayout(signed(params.digit_width), 2), params))
+        {0: F, 1: I} of each weight.
+    o_finished : Out(unsigned(1))
+        A row's weights can be read, and ``o_sums`` are its own; in the order of ``i``.
+    o_sums : Out(self.sums_layout)
+        Of each query row, the sum of P, and e_pruned, 0 without a stand-in; ``n_pruned`` keys, n_k without tiles.
+
+    Timing
+    ------
+    A row can be taken ``max_latency`` + 1 clock cycles after its last tile came, without tiles at once. Taken in cycle
+    t, its steps are done from t + 1 on: n_tiles * T / softmax_rows and one for the stand-in, or a single one without
+    tiles. The next row can be taken in the cycle of the last step. ``o_finished`` comes ``latency`` clock cycles after
+    it. ``o_weights`` follows ``i_weight_slot`` by one clock cycle. At most eight rows' maxima may wait.
+
+    Numerics
+    --------
+    Golden twin ``golden.bits.core.softmax_unit`` (weights, stand_in).
+    """
+
+    def __init__(self, params):
+        self.params = params
+        self.lanes = [Exp2(params) for _ in range(params.softmax_rows * params.tile)]
+        self.scale_layout = data.StructLayout(
+            {"mult": unsigned(8), "shift": unsigned(6), "n_k": unsigned(params.seq_width)}
+        )
+        self.mean_layout = data.StructLayout(
+            {"mean": row_layout(signed(params.s_width), params), "n_pruned": unsigned(params.seq_width)}
+        )
+        self.sums_layout = data.StructLayout(
+            {
+                "weight_sum": row_layout(unsigned(bits_for(params.digit_max * params.max_seq_len)), params),
+                "e_pruned": row_layout(unsigned(self.lanes[0].e_width), params),
+                "n_pruned": unsigned(params.seq_width),
+            }
+        )
+        digits = data.ArrayLayout(signed(params.digit_width), 2)
+        super().__init__(
+            {
+                "i_tile_valid": In(unsigned(1)),
+                "i_slot": In(unsigned(params.score_slot_width)),
+                "i_scores": In(tile_layout(signed(params.s_width), params)),
+                "i_elements": In(tile_layout(unsigned(1), params)),
+                "i_first_tile": In(unsigned(1)),
+                "i_last_tile": In(unsigned(1)),
+                "i": In(stream.Signature(row_job_layout(params))),
+                "i_scales": In(data.ArrayLayout(self.scale_layout, 3)),
+                "o_mean_head": Out(unsigned(2)),
+                "o_mean_row": Out(unsigned(params.block_width)),
+                "i_mean": In(self.mean_layout),
+                "i_weight_slot": In(unsigned(params.score_slot_width)),
+                "o_weights": Out(tile_layout(digits, params)),
+                "o_finished": Out(unsigned(1)),
+                "o_sums": Out(self.sums_layout),
+            }
+        )
+
+    @property
+    def max_latency(self):
+        """Clock cycles from a row's last tile to its maxima: valid elements, comparator levels, the running maximum."""
+        return 1 + (self.params.tile - 1).bit_length() + 1
+
+    @property
+    def latency(self):
+        """Clock cycles from a row's last step to ``o_finished``: memory, choice of the operands, exponential, sum of a
+        tile, accumulator."""
+        return 3 + self.lanes[0].latency + adder_tree_latency(self.params.tile) + 1
+
+    def elaborate(self, platform):
+        m = Module()
+        params, tile, rows = self.params, self.params.tile, self.params.softmax_rows
+        n_steps = tile // rows  # of a tile
+        maxima = self._row_maxima(m)
+        scores, elements = self._score_memory(m)
+
+        # One step a cycle: query rows [step * rows, (step + 1) * rows) of a tile, or the stand-in keys, or nothing.
+        job, active = Signal(row_job_layout(params)), Signal()
+        row_max = Signal(row_layout(signed(params.s_width), params))
+        scale = Signal(self.scale_layout)
+        tile_index, step = Signal(params.n_blocks_width), Signal(range(n_steps + 1))
+        # What the step is, told a cycle ahead, for the last one decides whether a row is taken.
+        first, last_tile, stand_in, last = Signal(), Signal(), Signal(), Signal()
+        last_step, free = Signal(), Signal()
+        m.d.comb += [last_step.eq(step == n_steps - 1), free.eq(~active | last)]
+        next_is_last_tile = tile_index + 2 == job.n_tiles
+        m.d.sync += first.eq(0)
+        with m.If(active):
+            m.d.sync += [step.eq(step + 1), last.eq(last_tile & ~job.stand_in & (step + 2 == n_steps))]
+            with m.If(last_step):
+                m.d.sync += [
+                    step.eq(0),
+                    tile_index.eq(tile_index + 1),
+                    last_tile.eq(next_is_last_tile),
+                    stand_in.eq(last_tile),
+                    last.eq(last_tile | (next_is_last_tile & ~job.stand_in & (n_steps == 1))),
+                ]
+        takes = Signal()
+        empty = self.i.payload.empty
+        m.d.comb += [
+            takes.eq(free & self.i.valid & (empty | maxima.r_rdy)),
+            self.i.ready.eq(takes),
+            maxima.r_en.eq(takes & ~empty),
+        ]
+        with m.If(free):
+            m.d.sync += [active.eq(takes), step.eq(0), tile_index.eq(0), stand_in.eq(0)]
+        with m.If(takes):
+            m.d.sync += [
+                job.eq(self.i.payload),
+                first.eq(1),
+                last_tile.eq(self.i.payload.n_tiles == 1),
+                last.eq(empty | ((self.i.payload.n_tiles == 1) & ~self.i.payload.stand_in & (n_steps == 1))),
+            ]
+        # Maxima and scale are known from a step's second cycle on.
+        maxima_then = delay(m, maxima.r_data, 1, "maxima")
+        with m.If(first):
+            m.d.sync += row_max.eq(maxima_then)
+        m.d.sync += scale.eq(Array([self.i_scales[head] for head in range(3)])[job.head])
+
+        # The scores, two cycles later, against the row's maximum, then the differences; then their exponentials.
+        read_latency = 2
+        at_lanes = read_latency + 1
+        slot = Signal(params.score_slot_width)
+        m.d.comb += slot.eq(job.base + tile_index)
+        m.d.comb += [
+            *(port.addr.eq(slot) for port in scores),
+            elements.addr.eq(slot),
+            self.o_mean_head.eq(job.head),
+            self.o_mean_row.eq(job.row),
+        ]
+        mean = delay(m, self.i_mean, 1, "mean")
+        stored = [delay(m, port.data, 1, "stored") for port in scores]
+        stored_elements = delay(m, elements.data, 1, "stored_elements")
+        max_then = delay(m, row_max, read_latency - 1, "max")
+        scale_then = delay(m, scale, at_lanes - 1, "scale")
+        stands_in = delay(m, stand_in & active & ~job.empty, read_latency, "stand_in")
+        step_then = delay(m, step, read_latency, "step")
+        computes = delay(m, active & ~stand_in & ~job.empty, read_latency, "computes")
+        lane_valid = []
+        for k in range(rows):
+            for c in range(tile):
+                m.submodules[f"exp2_{k}_{c}"] = lane = self.lanes[k * tile + c]
+                turns = range(k, tile, rows)  # the query rows that the lane serves
+                score = Array([stored[r][c] for r in turns])[step_then]
+                maximum = Array([max_then[r] for r in turns])[step_then]
+                difference = Signal(signed(params.s_width + 1), name=f"difference_{k}_{c}")
+                if k == 0:  # and the stand-in of query row c
+                    score = Mux(stands_in, mean.mean[c], score)
+                    maximum = Mux(stands_in, max_then[c], maximum)
+                score, maximum = delay(m, score, 1, f"score_{k}_{c}"), delay(m, maximum, 1, f"maximum_{k}_{c}")
+                m.d.comb += [
+                    difference.eq(maximum - score),
+                    lane.i_valid.eq(delay(m, computes | stands_in, 1, "lane_valid")),
+                    lane.i_difference.eq(Mux(delay(m, stands_in, 1, "stand_in") & (difference < 0), 0, difference)),
+                    lane.i_mult.eq(scale_then.mult),
+                    lane.i_shift.eq(scale_then.shift),
+                ]
+                lane_valid.append(Array([stored_elements[r][c] for r in turns])[step_then] & computes)
+
+        # Weights to their slots, and their sums.
+        at_weights = at_lanes - read_latency + self.lanes[0].latency
+        valid = delay(m, Cat(lane_valid), at_weights, "valid")
+        writes = delay(m, computes, at_weights, "writes")
+        step_of_weights = delay(m, step_then, at_weights, "step_of_weights")
+        slot_of_weights = delay(m, slot, read_latency + at_weights, "slot")
+        weights = [Mux(valid[index], lane.o_weight, 0) for index, lane in enumerate(self.lanes)]
+        self._weight_memory(m, weights, writes, step_of_weights, slot_of_weights)
+
+        tree = adder_tree_latency(tile)
+        added = [adder_tree(m, weights[k * tile : (k + 1) * tile], name=f"row_sum_{k}") for k in range(rows)]
+        at_sum = read_latency + at_weights + tree
+        first_then = delay(m, first, at_sum, "first")
+        last_then = delay(m, active & last, at_sum, "last")
+        adds = delay(m, writes, tree, "adds")
+        step_of_sum = delay(m, step_of_weights, tree, "step_of_sum")
+        job_then = delay(m, Cat(job.stand_in, job.empty), at_sum, "job")
+        mean_then = delay(m, mean.n_pruned, at_weights + tree, "n_pruned")
+        n_k_then = delay(m, scale.n_k, at_sum - 1, "n_k")
+        sums = self.o_sums
+        for r in range(tile):
+            mine = adds & (step_of_sum == r // rows)
+            total = sums.weight_sum[r]
+            m.d.sync += total.eq(Mux(first_then, 0, total) + Mux(mine, added[r % rows], 0))
+            e = delay(m, self.lanes[r].o_e, tree, f"e_{r}")
+            with m.If(last_then):
+                one = exp2_coefficients(params.digit_width)[0]
+                m.d.sync += sums.e_pruned[r].eq(Mux(job_then[0], Mux(job_then[1], one, e), 0))
+        with m.If(last_then):
+            m.d.sync += sums.n_pruned.eq(Mux(job_then[1], n_k_then, mean_then))
+        m.d.sync += self.o_finished.eq(last_then)
+        return m
+
+    def _row_maxima(self, m):
+        """A FIFO of rows' maxima, filled as their tiles come."""
+        params, tile = self.params, self.params.tile
+        lowest = -(1 << (params.s_width - 1))
+        levels = (tile - 1).bit_length()
+        running = Signal(row_layout(signed(params.s_width), params))
+        for r in range(tile):
+            terms = [Mux(self.i_elements[r][c], self.i_scores[r][c], lowest) for c in range(tile)]
+            terms = [delay(m, term, 1, f"term_{r}") for term in terms]
+            for level in range(levels):
+                pairs = zip(terms[::2], terms[1::2], strict=True)
+                terms = []
+                for index, (a, b) in enumerate(pairs):
+                    larger = Signal(signed(params.s_width), name=f"larger_{r}_{level}_{index}")
+                    m.d.sync += larger.eq(Mux(a > b, a, b))
+                    terms.append(larger)
+            valid, first = (delay(m, x, 1 + levels, "tile") for x in (self.i_tile_valid, self.i_first_tile))
+            with m.If(valid & (first | (terms[0] > running[r]))):
+                m.d.sync += running[r].eq(terms[0])
+        complete = delay(m, self.i_tile_valid & self.i_last_tile, self.max_latency, "complete")
+        m.submodules.maxima = maxima = fifo.SyncFIFO(width=len(running.as_value()), depth=8)
+        m.d.comb += [maxima.w_data.eq(running), maxima.w_en.eq(complete)]
+        return maxima
+
+    def _score_memory(self, m):
+        """Read ports of the score slots: one a query row, and one of the valid elements."""
+        params, ports = self.params, []
+        row, elements = row_layout(signed(params.s_width), params), tile_layout(unsigned(1), params)
+        for r in range(params.tile):
+            m.submodules[f"scores_{r}"] = store = separate_memory(row, params.score_slots)
+            write, read = store.write_port(), store.read_port()
+            m.d.comb += [
+                write.addr.eq(self.i_slot),
+                write.data.eq(self.i_scores[r]),
+                write.en.eq(self.i_tile_valid),
+                read.en.eq(1),
+            ]
+            ports.append(read)
+        m.submodules.elements = store = separate_memory(elements, params.score_slots)
+        write, read = store.write_port(), store.read_port()
+        m.d.comb += [
+            write.addr.eq(self.i_slot),
+            write.data.eq(self.i_elements),
+            write.en.eq(self.i_tile_valid),
+            read.en.eq(1),
+        ]
+        return ports, read
+
+    def _weight_memory(self, m, weights, writes, step, slot):
+        """Weight slots, a bank a query row; weights are stored as their two digits."""
+        params, w, tile, rows = self.params, self.params.digit_width, self.params.tile, self.params.softmax_rows
+        digits = row_layout(data.ArrayLayout(signed(w), 2), params)
+        enables = delay(m, Cat(writes & (step == s) for s in range(tile // rows)), 1, "write")
+        address = delay(m, slot, 1, "address")
+        for r in range(tile):
+            m.submodules[f"weights_{r}"] = store = separate_memory(digits, params.score_slots)
+            write, read = store.write_port(), store.read_port()
+            for c in range(tile):
+                weight = weights[(r % rows) * tile + c]
+                pair = Signal(data.ArrayLayout(signed(w), 2), name=f"weight_{r}_{c}")
+                m.d.sync += [pair[1].eq((weight + (1 << (w - 1))) >> w), pair[0].eq(weight[:w])]
+                m.d.comb += write.data[c].eq(pair)
+            m.d.comb += [
+                write.addr.eq(address),
+                write.en.eq(enables[r // rows]),
+                read.addr.eq(self.i_weight_slot),
+                read.en.eq(1),
+                self.o_weights[r].eq(read.data),
+            ]
+        return read

@@ -1,0 +1,86 @@
+"""Sum of V over all keys of a head, accumulated while V is loaded."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
+from amaranth.lib import data, memory, wiring
+from amaranth.lib.wiring import In, Out
+
+from hdp_hw.spec.params import bits_for
+
+
+class ValueTotals(wiring.Component):
+    """``total[e] += V[row, e]``, a word of ``lanes / 2`` elements a cycle, for two heads.
+
+    Parameters
+    ----------
+    params : HdpParams
+
+    Ports
+    -----
+    i_valid : In(unsigned(1))
+        A word of V.
+    i_first : In(unsigned(1))
+        Of row 0, which starts the sums.
+    i_half : In(unsigned(1))
+        The half of the store that the head owns.
+    i_word : In(unsigned(self.index_width))
+        Index of the word in its row.
+    i_digits : In(data.ArrayLayout(data.ArrayLayout(signed(params.digit_width), 2), params.lanes // 2))
+        {0: F, 1: I} of each element.
+    i_read : In(unsigned(1))
+    i_read_half : In(unsigned(1))
+    i_read_word : In(unsigned(self.index_width))
+    o_total : Out(data.ArrayLayout(signed(params.value_sum_width), params.lanes // 2))
+
+    Timing
+    ------
+    One word per clock cycle, no back-pressure; a total can be read ``latency`` = 2 clock cycles after the last word of
+    its column. ``o_total`` follows ``i_read`` by one clock cycle and holds until the next.
+
+    Numerics
+    --------
+    Golden twin ``golden.bits.array.tile_array.value_total``.
+    """
+
+    latency = 2
+
+    def __init__(self, params):
+        self.params = params
+        self.index_width = bits_for(params.max_value_words - 1)
+        n = params.lanes // 2
+        self.total_layout = data.ArrayLayout(signed(params.value_sum_width), n)
+        super().__init__(
+            {
+                "i_valid": In(unsigned(1)),
+                "i_first": In(unsigned(1)),
+                "i_half": In(unsigned(1)),
+                "i_word": In(unsigned(self.index_width)),
+                "i_digits": In(data.ArrayLayout(data.ArrayLayout(signed(params.digit_width), 2), n)),
+                "i_read": In(unsigned(1)),
+                "i_read_half": In(unsigned(1)),
+                "i_read_word": In(unsigned(self.index_width)),
+                "o_total": Out(self.total_layout),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.totals = totals = memory.Memory(shape=self.total_layout, depth=2 << self.index_width, init=[])
+        write = totals.write_port()
+        update = totals.read_port(transparent_for=(write,))  # a word may follow itself in the next cycle
+        read = totals.read_port()
+        valid, first, address = Signal(), Signal(), Signal(self.index_width + 1)
+        digits = Signal(self.i_digits.shape())
+        m.d.comb += [
+            update.addr.eq(Cat(self.i_word, self.i_half)),
+            update.en.eq(self.i_valid),
+            write.addr.eq(address),
+            write.en.eq(valid),
+            read.addr.eq(Cat(self.i_read_word, self.i_read_half)),
+            read.en.eq(self.i_read),
+            self.o_total.eq(read.data),
+        ]
+        m.d.sync += [valid.eq(self.i_valid), first.eq(self.i_first), address.eq(update.addr), digits.eq(self.i_digits)]
+        for i in range(self.params.lanes // 2):
+            value = (digits[i][1] << self.params.digit_width) + digits[i][0]
+            m.d.comb += write.data[i].eq(Mux(first, 0, update.data[i]) + value)
+        return m

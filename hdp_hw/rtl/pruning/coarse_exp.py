@@ -1,0 +1,65 @@
+"""Coarse base-2 exponential of a tile."""
+
+from amaranth.hdl import Module, Mux, Signal, unsigned
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hdp_hw.rtl.common.layouts import tile_layout
+from hdp_hw.rtl.common.pipeline import delay, register
+from hdp_hw.rtl.pruning.coarse_logit import DISTANCE_WIDTH
+from hdp_hw.spec.params import bits_for
+from hdp_hw.spec.tables import COARSE_FRACTION, COARSE_MAX, COARSE_ONE
+
+
+class CoarseExp(wiring.Component):
+    """``e = 2^-x`` of each element of a tile: linear mantissa, ``((32 - 16 * frac(x)) << 10) >> int(x)``.
+
+    ``x`` is a coarse logit with 4 fraction bits; it saturates at 255. 2^15 stands for 1.
+
+    Parameters
+    ----------
+    params : HdpParams
+
+    Ports
+    -----
+    i_valid : In(1)
+    i_logit : In(tile_layout(unsigned(DISTANCE_WIDTH), params))
+    o_valid : Out(1)
+    o_exp : Out(tile_layout(unsigned(bits_for(COARSE_ONE)), params))
+
+    Timing
+    ------
+    Latency ``latency`` = 2 clock cycles, one tile per clock cycle, no back-pressure.
+
+    Numerics
+    --------
+    Exact. Golden twin: golden.bits.pruning.coarse_exp.coarse_exp; at most 6.2 % above 2^-x.
+    """
+
+    latency = 2
+
+    def __init__(self, params):
+        self.params = params
+        super().__init__(
+            {
+                "i_valid": In(1),
+                "i_logit": In(tile_layout(unsigned(DISTANCE_WIDTH), params)),
+                "o_valid": Out(1),
+                "o_exp": Out(tile_layout(unsigned(bits_for(COARSE_ONE)), params)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        one = 2 << COARSE_FRACTION  # the mantissa of x = 0, of which one LSB is 1/16 in x
+        for r in range(self.params.tile):
+            for c in range(self.params.tile):
+                logit = self.i_logit[r][c]
+                x = Signal(bits_for(COARSE_MAX), name=f"x_{r}_{c}", reset_less=True)
+                mantissa = Signal(range(one + 1), name=f"mantissa_{r}_{c}")
+                m.d.comb += mantissa.eq(one - x[:COARSE_FRACTION])
+                m.d.sync += x.eq(Mux(logit > COARSE_MAX, COARSE_MAX, logit))
+                exp = (mantissa * (COARSE_ONE // one)) >> x[COARSE_FRACTION:]
+                m.d.comb += self.o_exp[r][c].eq(register(m, exp, f"exp_{r}_{c}"))
+        m.d.comb += self.o_valid.eq(delay(m, self.i_valid, self.latency, "valid"))
+        return m

@@ -1,0 +1,116 @@
+"""Records that travel inside the shell."""
+
+from amaranth.hdl import unsigned
+from amaranth.lib import data
+
+from hdp_hw.rtl.common.layouts import settings_layout
+
+STRIDE_WIDTH = 24  #: bits of a stride between rows, in bytes
+RECORD_BYTES = 32  #: bytes of a head's record
+JOB_PLANES = ("q_integer", "q_fraction", "k_integer", "k_fraction", "value", "output")  #: matrices of a head
+JOB_ADDRESSES = (*JOB_PLANES, "table", "record")  #: what a job names by address
+
+
+def segment_layout(params):
+    """Rows of one plane to deliver to the core.
+
+    address : of the first row, bytes, a multiple of the bus word; row_stride : bytes between rows, likewise;
+    n_rows : at least 1; words : core words of a row; zero : deliver zeros and read nothing; key : 1 for K; last : the
+    plane ends.
+    """
+    return data.StructLayout(
+        {
+            "address": unsigned(params.address_width),
+            "row_stride": unsigned(STRIDE_WIDTH),
+            "n_rows": unsigned(params.seq_width),
+            "words": unsigned(params.slice_index_width),
+            "zero": unsigned(1),
+            "key": unsigned(1),
+            "last": unsigned(1),
+        }
+    )
+
+
+def output_layout(params):
+    """Where a head's output goes.
+
+    address, row_stride : as in a segment; n_rows : queries; beats : core output beats of a row.
+    """
+    return data.StructLayout(
+        {
+            "address": unsigned(params.address_width),
+            "row_stride": unsigned(STRIDE_WIDTH),
+            "n_rows": unsigned(params.seq_width),
+            "beats": unsigned(params.dim_width),
+        }
+    )
+
+
+def record_layout(params):
+    """What is written after a head's rows.
+
+    enable : a record is written at all; address : its first byte, a multiple of the bus word; record : its 32 bytes,
+    little-endian.
+    """
+    return data.StructLayout(
+        {"address": unsigned(params.address_width), "enable": unsigned(1), "record": unsigned(8 * RECORD_BYTES)}
+    )
+
+
+def plane_layout(params):
+    """Where one operand of a head lies: address of its first row, and bytes between rows."""
+    return data.StructLayout({"address": unsigned(params.address_width), "row_stride": unsigned(STRIDE_WIDTH)})
+
+
+def head_command_layout(params):
+    """One head of a job, with all addresses resolved, on its way to a lane.
+
+    head : its number in the job; record : address of its record, which is written when record_enable.
+    """
+    return data.StructLayout(
+        {
+            "settings": settings_layout(params),
+            **{name: plane_layout(params) for name in JOB_PLANES},
+            "head": unsigned(16),
+            "record": unsigned(params.address_width),
+            "record_enable": unsigned(1),
+        }
+    )
+
+
+def head_record_layout():
+    """The 32 bytes that a lane writes for a head: its number, how it ended, blocks visited and kept, sum of |A|."""
+    return data.StructLayout(
+        {"head": 16, "verdict": 8, "error": 8, "n_visited": 32, "n_kept": 32, "theta_head": 64, "reserved": 96}
+    )
+
+
+def result_layout(params):
+    """How a head ended, after the last write of its output was acknowledged."""
+    return data.StructLayout(
+        {
+            "head": unsigned(16),
+            "verdict": unsigned(3),
+            "error": unsigned(3),
+            "n_visited": unsigned(params.count_width),
+            "n_kept": unsigned(params.count_width),
+        }
+    )
+
+
+def job_layout(params):
+    """A job as its registers describe it; raw values, not yet checked."""
+    word = unsigned(32)
+    count = unsigned(16)
+    return data.StructLayout(
+        {
+            "job_id": count,
+            **{name: unsigned(width) for name, width in (("rule", 2), ("causal", 1), ("compensate", 1))},
+            **{name: unsigned(1) for name in ("mean_output", "table_enable", "record_enable")},
+            **{name: count for name in ("n_heads", "n_kv_heads", "n_q", "n_k", "head_dim")},
+            "timeout": word,
+            "thresholds": data.ArrayLayout(word, 5),
+            **{name: unsigned(64) for name in JOB_ADDRESSES},
+            **{f"{name}_{what}_stride": word for name in ("q", "k", "value", "output") for what in ("row", "head")},
+        }
+    )

@@ -1,0 +1,193 @@
+"""A core with its own loader and writer."""
+
+from amaranth.hdl import Module, Signal, unsigned
+from amaranth.lib import data, fifo, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hdp_hw.rtl.core.attention_core import AttentionCore
+from hdp_hw.rtl.shell.axi import read_signature, write_signature
+from hdp_hw.rtl.shell.commands import head_command_layout, head_record_layout, output_layout, result_layout
+from hdp_hw.rtl.shell.head_loader import PLANES, HeadLoader
+from hdp_hw.rtl.shell.row_writer import RowWriter
+from hdp_hw.spec.depths import HEADS_AHEAD
+from hdp_hw.spec.params import ArrayMode, bits_for
+from hdp_hw.spec.settings import HeadError
+
+
+class CoreLane(wiring.Component):
+    """Executes heads from memory to memory: three load, compute and are written at once.
+
+    A head ends when the last response to a write of its has come; its record is written after its rows. After a head
+    that the core refused, nothing more is written and no head ends until the reset.
+
+    Parameters
+    ----------
+    params : HdpParams
+
+    Ports
+    -----
+    i : In(stream.Signature(head_command_layout(params)))
+    o : Out(stream.Signature(result_layout(params)))
+    read : Out(read_signature(params)).array(len(PLANES))
+    write : Out(write_signature(params))
+    o_read_error : Out(unsigned(1))
+    o_write_error : Out(unsigned(1))
+    o_malformed : Out(unsigned(1))
+    o_traffic : Out(self.traffic_layout)
+    o_activity : Out(self.activity_layout)
+
+    ``o_malformed``: the core's output does not end where the head's rows do. ``o_traffic`` are the bytes of a clock
+    cycle, ``o_activity`` what the array does in it: a mode, or why it stands still while a head is inside (``load``:
+    its planes are not complete, ``write``: the output is not taken).
+
+    Timing
+    ------
+    See AttentionCore, HeadLoader and RowWriter.
+
+    Numerics
+    --------
+    Golden twins: golden.bits.core.attention_core, golden.bits.shell.fetch; clock cycles: golden.cycles.shell.core_lane.
+    """
+
+    def __init__(self, params):
+        self.params = params
+        self.core, self.loader, self.writer = AttentionCore(params), HeadLoader(params), RowWriter(params)
+        self.traffic_layout = data.StructLayout(
+            {
+                "read": unsigned(bits_for(len(PLANES) * params.bus_bytes)),
+                "skipped": unsigned(32),
+                "written": unsigned(bits_for(params.bus_bytes)),
+            }
+        )
+        self.activity_layout = data.StructLayout(
+            {name: 1 for name in ("integer", "cross", "full", "context", "load", "write", "other")}
+        )
+        super().__init__(
+            {
+                "i": In(stream.Signature(head_command_layout(params))),
+                "o": Out(stream.Signature(result_layout(params))),
+                "read": Out(read_signature(params)).array(len(PLANES)),
+                "write": Out(write_signature(params)),
+                "o_read_error": Out(unsigned(1)),
+                "o_write_error": Out(unsigned(1)),
+                "o_malformed": Out(unsigned(1)),
+                "o_traffic": Out(self.traffic_layout),
+                "o_activity": Out(self.activity_layout),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.core, m.submodules.loader, m.submodules.writer = self.core, self.loader, self.writer
+        for index in range(len(PLANES)):
+            wiring.connect(m, self.loader.memory[index], wiring.flipped(self.read[index]))
+        wiring.connect(m, self.writer.o, wiring.flipped(self.write))
+        self._operands(m)
+        inside = self._outputs(m)
+        self._report(m, inside)
+        return m
+
+    def _operands(self, m):
+        """The loader's words to the core, the core's decisions to the loader."""
+        core, loader = self.core, self.loader
+        wiring.connect(m, loader.o_settings, core.i_settings)
+        for name in PLANES:
+            source, sink = getattr(loader, f"o_{name}"), getattr(core, f"i_{name}")
+            m.d.comb += [sink.valid.eq(source.valid), source.ready.eq(sink.ready)]
+            m.d.comb += [sink.payload[field].eq(source.payload[field]) for field, _ in sink.payload.shape()]
+        m.d.comb += [
+            loader.i_mask_valid.eq(core.o_mask.valid),
+            loader.i_mask_index.eq(core.o_mask.index),
+            loader.i_mask_word.eq(core.o_mask.word),
+            loader.i_verdict_valid.eq(core.o_verdict.valid),
+            loader.i_verdict.eq(core.o_verdict.verdict),
+        ]
+
+    def _outputs(self, m):
+        """Output and record of each head to the writer, then its result; returns whether a head is inside."""
+        params, core, loader, writer = self.params, self.core, self.loader, self.writer
+        command = self.i.payload
+        head_layout = data.StructLayout({"head": 16, "record": params.address_width, "record_enable": 1})
+        m.submodules.heads = heads = fifo.SyncFIFO(width=head_layout.size, depth=HEADS_AHEAD)
+        m.submodules.outputs = outputs = fifo.SyncFIFO(width=output_layout(params).size, depth=HEADS_AHEAD)
+        entering, output, head = Signal(head_layout), Signal(output_layout(params)), Signal(head_layout)
+        enters = heads.w_rdy & outputs.w_rdy & loader.i.ready
+        m.d.comb += [
+            self.i.ready.eq(enters),
+            loader.i.valid.eq(self.i.valid & enters),
+            loader.i.payload.eq(command),
+            *(entering[name].eq(command[name]) for name, _ in head_layout),
+            output.address.eq(command.output.address),
+            output.row_stride.eq(command.output.row_stride),
+            output.n_rows.eq(command.settings.n_q),
+            output.beats.eq(command.settings.head_dim >> (params.out_lanes - 1).bit_length()),
+            heads.w_data.eq(entering),
+            heads.w_en.eq(self.i.valid & enters),
+            head.eq(heads.r_data),
+            outputs.w_data.eq(output),
+            outputs.w_en.eq(self.i.valid & enters),
+            writer.i.valid.eq(outputs.r_rdy),
+            writer.i.payload.eq(outputs.r_data),
+            outputs.r_en.eq(writer.i.ready),
+        ]
+        # The next head's beats wait until a status is taken, which that of a refused head, without beats, never is.
+        m.d.comb += [
+            writer.i_data.valid.eq(core.o.valid & ~core.o_status.valid),
+            writer.i_data.payload.eq(core.o.payload),
+            core.o.ready.eq(writer.i_data.ready & ~core.o_status.valid),
+        ]
+
+        status, record = core.o_status.payload, Signal(head_record_layout())
+        m.d.comb += [
+            record.head.eq(head.head),
+            *(record[name].eq(status[name]) for name in ("verdict", "error", "n_visited", "n_kept", "theta_head")),
+            writer.i_record.payload.address.eq(head.record),
+            writer.i_record.payload.enable.eq(head.record_enable),
+            writer.i_record.payload.record.eq(record),
+        ]
+        result = self.o.payload
+        with m.FSM(name="results"):
+            with m.State("RECORD"):
+                refused = status.error != HeadError.NONE
+                m.d.comb += [
+                    writer.i_record.valid.eq(core.o_status.valid & ~refused),
+                    core.o_status.ready.eq(writer.i_record.ready),
+                ]
+                m.d.sync += [
+                    result.head.eq(head.head),
+                    *(result[name].eq(status[name]) for name in ("verdict", "error", "n_visited", "n_kept")),
+                ]
+                with m.If(core.o_status.valid & refused):
+                    m.next = "RESULT"
+                with m.Elif(core.o_status.valid & writer.i_record.ready):
+                    m.next = "WRITTEN"
+            with m.State("WRITTEN"), m.If(writer.o_done):
+                m.next = "RESULT"
+            with m.State("RESULT"):
+                m.d.comb += self.o.valid.eq(1)
+                with m.If(self.o.ready):
+                    m.d.comb += heads.r_en.eq(1)
+                    m.next = "RECORD"
+                    with m.If(result.error != HeadError.NONE):
+                        m.next = "STOPPED"
+            with m.State("STOPPED"):
+                pass
+        return heads.r_rdy
+
+    def _report(self, m, inside):
+        """Errors, traffic and activity."""
+        core, loader, writer = self.core, self.loader, self.writer
+        waits_for_output = core.o.valid & ~core.o.ready
+        idle = inside & ~core.o_busy
+        m.d.sync += [
+            self.o_read_error.eq(loader.o_error),
+            self.o_write_error.eq(writer.o_error),
+            self.o_malformed.eq(writer.o_malformed),
+            self.o_traffic.read.eq(sum(loader.o_bytes_read[index] for index in range(len(PLANES)))),
+            self.o_traffic.skipped.eq(loader.o_bytes_skipped),
+            self.o_traffic.written.eq(writer.o_bytes_written),
+            self.o_activity.write.eq(idle & waits_for_output),
+            self.o_activity.load.eq(idle & ~waits_for_output & loader.o_busy),
+            self.o_activity.other.eq(idle & ~waits_for_output & ~loader.o_busy),
+            *(self.o_activity[mode.name.lower()].eq(core.o_busy & (core.o_mode == mode)) for mode in ArrayMode),
+        ]

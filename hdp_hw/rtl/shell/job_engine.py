@@ -1,0 +1,343 @@
+"""Jobs to heads, heads to lanes, and how both end."""
+
+from contextlib import contextmanager
+
+from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal, unsigned
+from amaranth.lib import data, fifo, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hdp_hw.rtl.core.settings_check import SettingsCheck
+from hdp_hw.rtl.shell.axi import read_signature
+from hdp_hw.rtl.shell.burst_reader import BurstReader
+from hdp_hw.rtl.shell.commands import (
+    JOB_ADDRESSES,
+    JOB_PLANES,
+    STRIDE_WIDTH,
+    head_command_layout,
+    job_layout,
+    result_layout,
+)
+from hdp_hw.spec.depths import HEADS_PER_LANE, JOB_QUEUE
+from hdp_hw.spec.settings import HeadError, Verdict
+
+ENTRY_BYTES = 32  #: of a head in the table, and of a head's record
+FLUSH_CYCLES = 1 << 12  #: how long a stopped job waits for the memory port to come to rest
+EVENTS = ("job_done", "bad_settings", "misaligned", "read_error", "write_error", "timeout", "queue_full", "fallback",
+          "aborted", "core_error")  # fmt: skip
+
+
+class JobEngine(wiring.Component):
+    """Takes jobs from a queue, hands their heads to whichever lane has the fewest, and collects the results.
+
+    A job ends when all its heads have, or when something is wrong with it: then no further request goes to memory, the
+    outstanding ones are awaited (``FLUSH_CYCLES`` at most; later answers belong to a past epoch and are dropped), the
+    lanes are reset, and the next job runs.
+
+    Parameters
+    ----------
+    params : HdpParams
+
+    Ports
+    -----
+    i_job : In(job_layout(params))
+    i_start : In(unsigned(1))
+    i_abort : In(unsigned(1))
+    i_reset : In(unsigned(1))
+    o_head : Out(stream.Signature(head_command_layout(params))).array(params.n_cores)
+    i_result : In(stream.Signature(result_layout(params))).array(params.n_cores)
+    memory : Out(read_signature(params))
+    i_read_error : In(unsigned(1))
+    i_write_error : In(unsigned(1))
+    i_malformed : In(unsigned(1))
+    i_quiet : In(unsigned(1))
+    o_stop : Out(unsigned(1))
+    o_epoch : Out(unsigned(2))
+    o_reset_lanes : Out(unsigned(1))
+    o_running : Out(job_layout(params))
+    o_events : Out(self.event_layout)
+    o_busy : Out(unsigned(1))
+    o_queue_free : Out(unsigned(3))
+    o_jobs_done : Out(unsigned(16))
+    o_last_job : Out(self.last_job_layout)
+    o_last_error : Out(self.error_layout)
+    o_result : Out(self.ended_layout)
+    o_bytes_read : Out(unsigned(5))
+
+    ``i_reset`` comes with ``i_abort`` and makes it silent: what ends then is not reported, and the count of jobs
+    starts anew. ``memory`` reads the table of per-head settings. ``i_quiet`` says that the memory port has nothing
+    outstanding; ``o_stop`` keeps it from taking more. ``o_running`` is the job that runs, for what its heads share.
+    ``o_last_error`` is the job that an error stopped last, and the head in question: the one that was refused, else how
+    many had ended. ``o_result`` marks a head that ended.
+
+    Timing
+    ------
+    A head every four clock cycles while a lane takes it; with a table, its entry is read in between.
+
+    Numerics
+    --------
+    Golden twin: golden.cycles.shell.job; clock cycles: golden.cycles.shell.job_engine.
+    """
+
+    def __init__(self, params):
+        self.params = params
+        self.event_layout = data.StructLayout({name: 1 for name in EVENTS})
+        self.last_job_layout = data.StructLayout({"job": unsigned(16), "failed": unsigned(1)})
+        self.error_layout = data.StructLayout({"job": unsigned(16), "head": unsigned(16)})
+        self.ended_layout = data.StructLayout({"valid": unsigned(1), "result": result_layout(params)})
+        n = params.n_cores
+        super().__init__(
+            {
+                "i_job": In(job_layout(params)),
+                "i_start": In(unsigned(1)),
+                "i_abort": In(unsigned(1)),
+                "i_reset": In(unsigned(1)),
+                "o_head": Out(stream.Signature(head_command_layout(params))).array(n),
+                "i_result": In(stream.Signature(result_layout(params))).array(n),
+                "memory": Out(read_signature(params)),
+                "i_read_error": In(unsigned(1)),
+                "i_write_error": In(unsigned(1)),
+                "i_malformed": In(unsigned(1)),
+                "i_quiet": In(unsigned(1)),
+                "o_stop": Out(unsigned(1)),
+                "o_epoch": Out(unsigned(2)),
+                "o_reset_lanes": Out(unsigned(1)),
+                "o_running": Out(job_layout(params)),
+                "o_events": Out(self.event_layout),
+                "o_busy": Out(unsigned(1)),
+                "o_queue_free": Out(unsigned(3)),
+                "o_jobs_done": Out(unsigned(16)),
+                "o_last_job": Out(self.last_job_layout),
+                "o_last_error": Out(self.error_layout),
+                "o_result": Out(self.ended_layout),
+                "o_bytes_read": Out(unsigned(5)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        params, layout = self.params, job_layout(self.params)
+        m.submodules.queue = queue = ResetInserter(self.i_abort)(fifo.SyncFIFO(width=layout.size, depth=JOB_QUEUE))
+        m.submodules.table = table = ResetInserter(self.o_reset_lanes)(BurstReader(params))
+        wiring.connect(m, table.memory, wiring.flipped(self.memory))
+        job, events = self.o_running, self.o_events
+        m.d.comb += [
+            queue.w_data.eq(self.i_job),
+            queue.w_en.eq(self.i_start),
+            self.o_queue_free.eq(JOB_QUEUE - queue.level),
+            events.queue_full.eq(self.i_start & ~queue.w_rdy),
+        ]
+
+        # The head that is next, and the addresses of what belongs to it.
+        n_issued, n_ended, kv_phase = Signal(16), Signal(16), Signal(17)
+        addresses = {name: Signal(params.address_width, name=f"{name}_address") for name in JOB_ADDRESSES}
+        thresholds = Signal(data.ArrayLayout(unsigned(32), ENTRY_BYTES // 4))
+        command = Signal(head_command_layout(params))
+        m.d.comb += [
+            command.head.eq(n_issued),
+            command.record.eq(addresses["record"]),
+            command.record_enable.eq(job.record_enable),
+        ]
+        for name, stride in zip(JOB_PLANES, ("q", "q", "k", "k", "value", "output"), strict=True):
+            m.d.comb += [
+                command[name].address.eq(addresses[name]),
+                command[name].row_stride.eq(job[f"{stride}_row_stride"]),
+            ]
+        illegal = self._settings(m, job, thresholds, command.settings)
+        misaligned = self._misaligned(m, job)
+        issue, taken = Signal(), Signal()
+        self._lanes(m, command, issue, taken)
+        m.d.sync += n_ended.eq(n_ended + self.o_result.valid)
+
+        # What stops a job at any time.
+        cycles, failed, stops, silent, refused = Signal(32), Signal(), Signal(), Signal(), Signal()
+        fell_back = self.o_result.valid & (self.o_result.result.verdict == Verdict.FALLBACK)
+        m.d.comb += [
+            events.fallback.eq(fell_back & ~silent),
+            refused.eq(self.o_result.valid & (self.o_result.result.error != HeadError.NONE)),
+        ]
+        causes = {
+            "read_error": self.i_read_error | table.o_error,
+            "write_error": self.i_write_error,
+            "core_error": self.i_malformed | refused,
+            "timeout": (job.timeout != 0) & (cycles == job.timeout),
+            "aborted": self.i_abort & ~self.i_reset,
+        }
+        m.d.comb += stops.eq(Cat(causes.values(), self.i_abort).any())
+
+        entry_words = ENTRY_BYTES // params.bus_bytes
+        n_words, entry, runs = Signal(range(entry_words)), thresholds.as_value(), Signal()
+        m.d.comb += [
+            table.i.payload.address.eq(addresses["table"]),
+            table.i.payload.n_beats.eq(entry_words),
+            table.o.ready.eq(1),
+            self.o_bytes_read.eq(Mux(table.o.valid, params.bus_bytes, 0)),
+            self.o_busy.eq(1),
+            runs.eq(1),
+        ]
+        with m.FSM(name="jobs"):
+            with m.State("IDLE"):
+                m.d.comb += [self.o_busy.eq(queue.r_rdy), runs.eq(0)]
+                m.d.sync += [n_issued.eq(0), n_ended.eq(0), kv_phase.eq(0), cycles.eq(0), failed.eq(0)]
+                with m.If(queue.r_rdy & ~self.i_abort):
+                    m.d.comb += queue.r_en.eq(1)
+                    m.d.sync += job.eq(queue.r_data)
+                    m.next = "BEGIN"
+
+            def stop(head):
+                """Stop the running job for an error."""
+                m.d.sync += [self.o_last_error.job.eq(job.job_id), self.o_last_error.head.eq(head)]
+                m.next = "STOP"
+
+            @contextmanager
+            def running(name):
+                """A state of a running job, which whatever stops it leaves."""
+                with m.State(name):
+                    m.d.sync += cycles.eq(cycles + 1)
+                    yield
+                    with m.If(stops):
+                        m.d.comb += [events[event].eq(cause) for event, cause in causes.items()]
+                        stop(Mux(refused, self.o_result.result.head, n_ended))
+
+            with running("BEGIN"):
+                m.d.sync += [address.eq(job[name]) for name, address in addresses.items()]
+                m.d.sync += [thresholds[index].eq(job.thresholds[index]) for index in range(len(job.thresholds))]
+                m.next = "ALIGNMENT"
+            with running("ALIGNMENT"):
+                m.next = "HEAD"
+                with m.If(misaligned):
+                    m.d.comb += events.misaligned.eq(1)
+                    stop(0)
+            with running("HEAD"):
+                m.d.sync += n_words.eq(0)
+                m.next = "CHECK"
+                with m.If(job.table_enable):
+                    m.d.comb += table.i.valid.eq(1)
+                    m.next = "HEAD"
+                    with m.If(table.i.ready):
+                        m.next = "ENTRY"
+            with running("ENTRY"), m.If(table.o.valid):
+                m.d.sync += [
+                    entry.eq(Cat(entry[params.bus_width :], table.o.payload.data)),
+                    n_words.eq(n_words + 1),
+                ]
+                with m.If(n_words == entry_words - 1):
+                    m.next = "CHECK"
+            with running("CHECK"):  # of the settings, which are complete now
+                m.next = "ISSUE"
+            with running("ISSUE"):
+                m.d.comb += issue.eq(~illegal)
+                with m.If(illegal):
+                    m.d.comb += events.bad_settings.eq(1)
+                    stop(n_issued)
+                with m.Elif(taken):
+                    m.d.sync += [n_issued.eq(n_issued + 1), kv_phase.eq(kv_phase + job.n_kv_heads)]
+                    m.next = "NEXT"
+            with running("NEXT"):
+                # Head h reads the K and V of head h * n_kv_heads // n_heads.
+                _advance(m, addresses, job, {"q_integer": "q", "q_fraction": "q", "output": "output"})
+                with m.If(kv_phase >= job.n_heads):
+                    m.d.sync += kv_phase.eq(kv_phase - job.n_heads)
+                    _advance(m, addresses, job, {"k_integer": "k", "k_fraction": "k", "value": "value"})
+                m.d.sync += [addresses[name].eq(addresses[name] + ENTRY_BYTES) for name in ("table", "record")]
+                m.next = "HEAD"
+                with m.If(n_issued == job.n_heads):
+                    m.next = "WAIT"
+            with running("WAIT"), m.If(n_ended == job.n_heads):
+                m.next = "END"
+            with m.State("STOP"):
+                m.d.sync += [failed.eq(1), cycles.eq(0)]
+                m.d.comb += self.o_stop.eq(1)
+                m.next = "FLUSH"
+            with m.State("FLUSH"):
+                # The port says that it is quiet a few cycles after it was told to stop.
+                m.d.comb += self.o_stop.eq(1)
+                m.d.sync += cycles.eq(cycles + 1)
+                with m.If((self.i_quiet & (cycles > 3)) | (cycles == FLUSH_CYCLES)):
+                    m.d.sync += self.o_epoch.eq(self.o_epoch + 1)
+                    m.next = "RESET"
+            with m.State("RESET"):
+                m.d.comb += [self.o_stop.eq(1), self.o_reset_lanes.eq(1)]
+                m.next = "END"
+            with m.State("END"):
+                m.d.comb += [events.job_done.eq(~silent), runs.eq(0)]
+                m.d.sync += silent.eq(0)
+                with m.If(~silent):
+                    m.d.sync += [
+                        self.o_jobs_done.eq(self.o_jobs_done + 1),
+                        self.o_last_job.job.eq(job.job_id),
+                        self.o_last_job.failed.eq(failed),
+                    ]
+                m.next = "IDLE"
+        with m.If(self.i_reset):
+            m.d.sync += [silent.eq(runs), self.o_jobs_done.eq(0)]
+            m.d.sync += [self.o_last_job.eq(0), self.o_last_error.eq(0)]
+        return m
+
+    def _settings(self, m, job, thresholds, settings):
+        """A head's settings from the job and its thresholds; returns a register that says whether they are illegal."""
+        m.submodules.check = check = SettingsCheck(self.params)
+        scale, margin, mass, tau_head, min_keep = (thresholds[index] for index in range(5))
+        values = {name: job[name] for name in ("n_q", "n_k", "head_dim")}
+        values |= {name: job[name] for name in ("rule", "causal", "compensate", "mean_output")}
+        values |= {"mult": scale[:8], "shift": scale[8:14], "rho": scale[16:25].as_signed(), "margin": margin}
+        values |= {"kappa": mass[:8], "kappa_shift": mass[8:13], "log_mass": mass[16:25]}
+        values |= {"tau_head": tau_head, "min_keep": min_keep[:9]}
+        too_wide = [job.n_heads == 0, job.n_kv_heads == 0, job.n_kv_heads > job.n_heads]
+        for name, value in values.items():
+            m.d.comb += settings[name].eq(value)
+            if len(value) > len(settings[name]):
+                too_wide.append(value[len(settings[name]) :].any())
+        m.d.comb += check.i_settings.eq(settings)
+        illegal = Signal()
+        m.d.sync += illegal.eq(~check.o_legal | Cat(too_wide).any())
+        return illegal
+
+    def _misaligned(self, m, job):
+        """A register that says whether an address or a stride is no multiple of the bus word, or beyond its width."""
+        params = self.params
+        strides = [job[f"{name}_{what}_stride"] for name in ("q", "k", "value", "output") for what in ("row", "head")]
+        wrong = [job[f"{name}_row_stride"][STRIDE_WIDTH:].any() for name in ("q", "k", "value", "output")]
+        for values in ([job[name] for name in JOB_ADDRESSES], strides):
+            wrong += [value[: (params.bus_bytes - 1).bit_length()].any() for value in values]
+        wrong += [job[name][params.address_width :].any() for name in JOB_ADDRESSES]
+        misaligned = Signal()
+        m.d.sync += misaligned.eq(Cat(wrong).any())
+        return misaligned
+
+    def _lanes(self, m, command, issue, taken):
+        """Heads to the lane with the fewest, while ``issue``; results from the first lane that has one."""
+        n_lanes = self.params.n_cores
+        counts = [Signal(range(HEADS_PER_LANE + 1), name=f"heads_{lane}") for lane in range(n_lanes)]
+        chosen, found = Signal(range(max(n_lanes, 2))), Signal()
+        before, stays = Signal.like(chosen), Signal()  # what is on offer stays, even if the counts change
+        for level in reversed(range(HEADS_PER_LANE)):
+            for lane in reversed(range(n_lanes)):
+                with m.If(counts[lane] == level):
+                    m.d.comb += [chosen.eq(lane), found.eq(1)]
+        with m.If(stays):
+            m.d.comb += [chosen.eq(before), found.eq(1)]
+        m.d.sync += [before.eq(chosen), stays.eq(issue & found & ~taken)]
+        collects = Signal(range(max(n_lanes, 2)))
+        for lane in reversed(range(n_lanes)):
+            with m.If(self.i_result[lane].valid):
+                m.d.comb += collects.eq(lane)
+        m.d.sync += self.o_result.valid.eq(0)
+        for lane, count in enumerate(counts):
+            head, result = self.o_head[lane], self.i_result[lane]
+            m.d.comb += [
+                head.payload.eq(command),
+                head.valid.eq(issue & found & (chosen == lane)),
+                result.ready.eq(collects == lane),
+            ]
+            issued, ended = head.valid & head.ready, result.valid & result.ready
+            with m.If(issued):
+                m.d.comb += taken.eq(1)
+            with m.If(ended):
+                m.d.sync += [self.o_result.valid.eq(1), self.o_result.result.eq(result.payload)]
+            m.d.sync += count.eq(Mux(self.o_reset_lanes, 0, count + issued - ended))
+
+
+def _advance(m, addresses, job, strides):
+    """To the next head."""
+    for name, stride in strides.items():
+        m.d.sync += addresses[name].eq(addresses[name] + job[f"{stride}_head_stride"])

@@ -1,0 +1,293 @@
+"""Writes the output rows of heads, and a record of each head, to memory."""
+
+from amaranth.hdl import Cat, Module, Mux, Shape, Signal, signed, unsigned
+from amaranth.lib import data, fifo, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hdp_hw.rtl.shell.axi import Response, write_data_layout, write_request_layout, write_signature
+from hdp_hw.rtl.shell.commands import RECORD_BYTES, STRIDE_WIDTH, output_layout, record_layout
+from hdp_hw.spec.depths import HELD_BURSTS, HELD_WORDS, MAX_BURST_BEATS, OPEN_BURSTS
+from hdp_hw.spec.params import bits_for
+
+
+class RowWriter(wiring.Component):
+    """Packs the core's beats into bus words, element 0 lowest, and the words into bursts.
+
+    A row starts at its own address; its last word may be partial, by strobes. A burst ends at multiples of
+    MAX_BURST_BEATS words, at the end of a head's rows, and at the end of a row unless the next one follows at once. A
+    record has bursts of its own.
+
+    Parameters
+    ----------
+    params : HdpParams
+
+    Ports
+    -----
+    i : In(stream.Signature(output_layout(params)))
+        One for each head.
+    i_data : In(stream.Signature(self.beat_layout))
+        The core's output.
+    i_record : In(stream.Signature(record_layout(params)))
+        One for each head: after the head's last beat was taken, and not after the next head's first beat is offered.
+        If it is offered before a beat was taken, the head has none.
+    o : Out(write_signature(params))
+        Every ID is 0.
+    o_done : Out(unsigned(1))
+        A head has been written: all its responses have come, and those of the heads before.
+    o_error : Out(unsigned(1))
+        A response other than OKAY; not after ``o_done`` of its head.
+    o_malformed : Out(unsigned(1))
+        ``last`` of ``i_data`` was not where the rows end.
+    o_bytes_written : Out(unsigned(bits_for(params.bus_bytes)))
+        In this clock cycle.
+
+    Timing
+    ------
+    The first beat of a head is taken two clock cycles after ``i`` at the earliest; then one beat, of at most one bus
+    word, per clock cycle, as long as ``o`` keeps up. Wider beats take a clock cycle for each of their bus words. The
+    record is taken ``record_latency`` clock cycles after the last beat (three after ``i`` if there is none) at the
+    earliest, plus one for each of its words if it is written; the next ``i`` in the clock cycle after that. Request and
+    first word of a burst are offered three clock cycles after its last word was taken (of a wide beat, lower words are
+    taken first; the highest is on offer after ``latency``); words follow one another without a gap. ``o_done`` and
+    ``o_error`` follow the response by one clock cycle, or ``o_done`` the record by three if that is not written;
+    ``o_bytes_written`` follows its word by one.
+
+    Numerics
+    --------
+    Golden twin ``golden.bits.shell.write_traffic``; clock cycles: ``golden.cycles.shell.row_writer``.
+    """
+
+    def __init__(self, params):
+        self.params = params
+        self.beat_width = params.out_lanes * params.operand_width
+        self.parts = max(1, self.beat_width // params.bus_width)  # bus words of a beat
+        self.places = max(1, params.bus_width // self.beat_width)  # beats of a bus word
+        self.latency, self.record_latency = self.parts + 2, self.parts + 1
+        self.record_words = RECORD_BYTES // params.bus_bytes
+        self.beat_layout = data.StructLayout(
+            {"data": data.ArrayLayout(signed(params.operand_width), params.out_lanes), "last": unsigned(1)}
+        )
+        super().__init__(
+            {
+                "i": In(stream.Signature(output_layout(params))),
+                "i_data": In(stream.Signature(self.beat_layout)),
+                "i_record": In(stream.Signature(record_layout(params))),
+                "o": Out(write_signature(params)),
+                "o_done": Out(unsigned(1)),
+                "o_error": Out(unsigned(1)),
+                "o_malformed": Out(unsigned(1)),
+                "o_bytes_written": Out(unsigned(bits_for(params.bus_bytes))),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.bursts = bursts = _BurstBuilder(self.params)
+        m.submodules.open_bursts = open_bursts = fifo.SyncFIFOBuffered(width=2, depth=OPEN_BURSTS)
+        room = Signal()
+        margin = self.parts + 2  # words that come after a look at the levels: of a beat, and of the cycles until then
+        m.d.sync += room.eq(
+            (bursts.o_words <= HELD_WORDS - margin)
+            & (bursts.o_bursts <= HELD_BURSTS - margin)
+            & (open_bursts.level <= OPEN_BURSTS - margin)
+        )
+        head_ends, without_record = self._words(m, bursts, room)
+        m.d.comb += [
+            open_bursts.w_en.eq(bursts.o_ends | without_record),
+            open_bursts.w_data.eq(Cat(bursts.o_ends, head_ends | without_record)),
+        ]
+        self._responses(m, open_bursts)
+        wiring.connect(m, bursts.aw, wiring.flipped(self.o.aw))
+        wiring.connect(m, bursts.w, wiring.flipped(self.o.w))
+        bytes_of_place = self.params.bus_bytes // self.places
+        places = self.o.w.payload.strb[::bytes_of_place]
+        m.d.sync += self.o_bytes_written.eq(Mux(self.o.w.valid & self.o.w.ready, sum(places) * bytes_of_place, 0))
+        return m
+
+    def _words(self, m, bursts, room):
+        """Heads to words for ``bursts``; returns the strobes of a head's end, with its last burst and without one."""
+        params, beat, record = self.params, self.i_data.payload, self.i_record.payload
+        command = Signal(output_layout(params))
+        beats_left, rows_left = Signal(params.dim_width), Signal(params.seq_width)
+        untouched, contiguous = Signal(), Signal()  # no beat of the head was taken; its rows follow one another
+        place = Signal(range(max(2, self.places)))
+        index = Signal(range(self.record_words))
+        word, strobes = Signal(max(params.bus_width, self.beat_width)), Signal(params.bus_bytes)
+        words_left = Signal(range(self.parts + 1))  # in word, lowest first
+        row_ends, run_ends, head_ends = Signal(), Signal(), Signal()  # with the last of them
+        row_words = (command.beats * self.parts + self.places - 1) >> self.places.bit_length() - 1
+        last_beat, last_row, one_left = beats_left == 1, rows_left == 1, words_left == 1
+        without_record = Signal()
+
+        m.d.comb += [
+            bursts.i_valid.eq(words_left != 0),
+            bursts.i_data.eq(word[: params.bus_width]),
+            bursts.i_strobes.eq(strobes),
+            bursts.i_row_ends.eq(row_ends & one_left),
+            bursts.i_run_ends.eq(run_ends & one_left),
+            bursts.i_address.eq(command.address),
+            bursts.i_row_stride.eq(command.row_stride),
+        ]
+        m.d.sync += [self.o_malformed.eq(0), words_left.eq(Mux(words_left == 0, 0, words_left - 1))]
+        if self.parts > 1:
+            m.d.sync += word.eq(word >> params.bus_width)
+
+        with m.FSM(name="head"):
+            with m.State("COMMAND"):
+                m.d.comb += self.i.ready.eq(1)
+                m.d.sync += command.eq(self.i.payload)
+                with m.If(self.i.valid):
+                    m.next = "START"
+            with m.State("START"):
+                m.d.comb += bursts.i_start.eq(1)
+                m.d.sync += [
+                    contiguous.eq(row_words * params.bus_bytes == command.row_stride),
+                    beats_left.eq(command.beats),
+                    rows_left.eq(command.n_rows),
+                    untouched.eq(1),
+                    place.eq(0),
+                ]
+                m.next = "ROWS"
+            with m.State("ROWS"):
+                no_rows = untouched & self.i_record.valid
+                m.d.comb += self.i_data.ready.eq(room & ~no_rows & (one_left | (words_left == 0)))
+                with m.If(no_rows):
+                    m.next = "RECORD"
+                with m.If(self.i_data.valid & self.i_data.ready):
+                    m.d.sync += [
+                        untouched.eq(0),
+                        words_left.eq(Mux(last_beat | (place == self.places - 1), self.parts, 0)),
+                        place.eq(Mux(last_beat | (place == self.places - 1), 0, place + 1)),
+                        beats_left.eq(Mux(last_beat, command.beats, beats_left - 1)),
+                        rows_left.eq(rows_left - last_beat),
+                        row_ends.eq(last_beat),
+                        run_ends.eq(last_beat & (last_row | ~contiguous)),
+                        head_ends.eq(0),
+                        self.o_malformed.eq(beat.last != (last_beat & last_row)),
+                    ]
+                    with m.Switch(place):
+                        for p in range(self.places):
+                            with m.Case(p):
+                                held = (p + 1) * self.beat_width // 8
+                                m.d.sync += [
+                                    word[p * self.beat_width :].eq(beat.data.as_value()),  # and zeros above
+                                    strobes.eq((1 << min(held, params.bus_bytes)) - 1),
+                                ]
+                    with m.If(last_beat & last_row):
+                        m.next = "RECORD"
+            with m.State("RECORD"):
+                m.d.comb += bursts.i_address.eq(record.address)
+                m.d.sync += index.eq(0)
+                with m.If(self.i_record.valid & (words_left == 0)):
+                    with m.If(record.enable):
+                        m.d.comb += bursts.i_start.eq(1)
+                        m.next = "WRITE"
+                    with m.Elif(room):
+                        m.d.comb += [without_record.eq(1), self.i_record.ready.eq(1)]
+                        m.next = "COMMAND"
+            with m.State("WRITE"):
+                last_word = index == self.record_words - 1
+                m.d.comb += self.i_record.ready.eq(room & last_word)
+                with m.If(room):
+                    m.d.sync += [
+                        index.eq(index + 1),
+                        word.eq(record.record.word_select(index, params.bus_width)),
+                        strobes.eq((1 << params.bus_bytes) - 1),
+                        words_left.eq(1),
+                        row_ends.eq(0),
+                        run_ends.eq(last_word),
+                        head_ends.eq(last_word),
+                    ]
+                    with m.If(last_word):
+                        m.next = "COMMAND"
+        return head_ends, without_record
+
+    def _responses(self, m, open_bursts):
+        """Responses, in the order of bursts and heads."""
+        is_burst, head_ends = open_bursts.r_data
+        m.d.comb += [
+            self.o.b.ready.eq(open_bursts.r_rdy & is_burst),
+            open_bursts.r_en.eq(~is_burst | self.o.b.valid),
+        ]
+        m.d.sync += [
+            self.o_done.eq(open_bursts.r_rdy & open_bursts.r_en & head_ends),
+            self.o_error.eq(self.o.b.valid & self.o.b.ready & (self.o.b.payload.resp != Response.OKAY)),
+        ]
+
+
+class _BurstBuilder(wiring.Component):
+    """Words to bursts, whose words are offered when all are there. Takes every word: the parent watches the levels."""
+
+    def __init__(self, params):
+        self.params = params
+        super().__init__(
+            {
+                "i_start": In(1),  # the next word goes to i_address, the row after it i_row_stride further on
+                "i_address": In(params.address_width),
+                "i_row_stride": In(STRIDE_WIDTH),
+                "i_valid": In(1),
+                "i_data": In(params.bus_width),
+                "i_strobes": In(params.bus_bytes),
+                "i_row_ends": In(1),
+                "i_run_ends": In(1),  # the next word does not follow at once
+                "o_ends": Out(1),  # a burst is complete with this word
+                "o_words": Out(range(HELD_WORDS + 1)),
+                "o_bursts": Out(range(HELD_BURSTS + 1)),
+                "aw": Out(stream.Signature(write_request_layout(params))),
+                "w": Out(stream.Signature(write_data_layout(params))),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        params = self.params
+        requests_width, words_width = (Shape.cast(port.payload.shape()).width for port in (self.aw, self.w))
+        m.submodules.words = words = fifo.SyncFIFOBuffered(width=words_width, depth=HELD_WORDS)
+        m.submodules.requests = requests = fifo.SyncFIFOBuffered(width=requests_width, depth=HELD_BURSTS)
+        address, following = Signal(params.address_width), Signal(params.address_width)  # of this word and the next
+        burst, next_row = Signal(params.address_width), Signal(params.address_width)
+        count = Signal(range(MAX_BURST_BEATS))  # words that the burst has
+        complete, completes = Signal(range(HELD_WORDS + 1)), Signal()  # bursts whose words are all held; one more
+        request, word = Signal(write_request_layout(params)), Signal(write_data_layout(params))
+
+        place = address[bits_for(params.bus_bytes - 1) :][: bits_for(MAX_BURST_BEATS - 1)]  # a page is so many bursts
+        ends = self.i_run_ends | place.all()
+        m.d.comb += [
+            following.eq(Mux(self.i_row_ends, next_row, address + params.bus_bytes)),
+            self.o_ends.eq(self.i_valid & ends),
+            request.addr.eq(burst),
+            request.len.eq(count),
+            word.data.eq(self.i_data),
+            word.strb.eq(self.i_strobes),
+            word.last.eq(ends),
+            words.w_en.eq(self.i_valid),
+            words.w_data.eq(word),
+            requests.w_en.eq(self.o_ends),
+            requests.w_data.eq(request),
+            self.o_words.eq(words.level),
+            self.o_bursts.eq(requests.level),
+        ]
+        with m.If(self.i_valid):
+            m.d.sync += [address.eq(following), count.eq(count + 1)]
+            with m.If(self.i_row_ends):
+                m.d.sync += next_row.eq(next_row + self.i_row_stride)
+            with m.If(ends):
+                m.d.sync += [burst.eq(following), count.eq(0)]
+        with m.If(self.i_start):
+            m.d.sync += [
+                address.eq(self.i_address),
+                burst.eq(self.i_address),
+                next_row.eq(self.i_address + self.i_row_stride),
+            ]
+
+        m.d.comb += [
+            self.aw.valid.eq(requests.r_rdy),
+            self.aw.payload.eq(requests.r_data),
+            requests.r_en.eq(self.aw.ready),
+            self.w.valid.eq(words.r_rdy & complete.any()),
+            self.w.payload.eq(words.r_data),
+            words.r_en.eq(self.w.ready & complete.any()),
+        ]
+        leaves = self.w.valid & self.w.ready & self.w.payload.last
+        m.d.sync += [completes.eq(self.o_ends), complete.eq(complete + completes - leaves)]
+        return m

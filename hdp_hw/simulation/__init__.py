@@ -1,0 +1,5 @@
+"""The hardware under Verilator and Icarus: harnesses, a simulated bus, checks, and faults done to it."""
+
+from hdp_hw.simulation.simulated_bus import MemoryTiming, SimulatedBus, Simulation
+
+__all__ = ["MemoryTiming", "SimulatedBus", "Simulation"]

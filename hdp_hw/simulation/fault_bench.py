@@ -1,0 +1,312 @@
+"""Faults done to a simulated co-processor, and how the job that they strike ends."""
+
+import random
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+
+import numpy as np
+
+from hdp_hw.driver.backend import LayerJob
+from hdp_hw.driver.bus_backend import job_registers
+from hdp_hw.driver.emulator import Emulator
+from hdp_hw.driver.errors import CURES, HdpError
+from hdp_hw.driver.memory_layout import ENTRY, ENTRY_WORDS, JobLayout, pack_job, unpack_output, unpack_records
+from hdp_hw.golden.stimulus import random_head
+from hdp_hw.rtl.shell.axi import Response
+from hdp_hw.rtl.shell.job_engine import JOB_QUEUE
+from hdp_hw.simulation.illegal_words import illegal_words
+from hdp_hw.simulation.simulated_bus import SILENT, MemoryTiming, Simulation
+from hdp_hw.spec.register_map import BY_NAME, REGISTERS
+from hdp_hw.spec.settings import Rule, field_limits
+
+LIMIT = 200_000  #: clock cycles after which a job counts as hung; it should take a tenth of them
+FAST, SLOW = MemoryTiming(), MemoryTiming(30, 30, ar=0.3, r=0.3, aw=0.3, w=0.3, b=0.3)
+UNTOUCHED = 0xA5  #: bytes of an output before the job
+APART = 1 << 20  #: bytes between the buffers of jobs that wait together
+
+
+@dataclass(frozen=True)
+class Seen:
+    """How a job ended.
+
+    events : bits of IRQ_STATUS, None if it did not end within LIMIT; interrupt : irq rose, or after a reset is low;
+    accepted : an output that is not the golden one, and nothing says so.
+    """
+
+    events: frozenset | None
+    interrupt: bool
+    accepted: bool
+
+
+class FaultBench:
+    """A simulated co-processor with ``params``, and jobs whose golden results are known; ``seed`` for all at random."""
+
+    def __init__(self, params, seed=1):
+        self.params, self.random, self.numbers = params, random.Random(seed), np.random.default_rng(seed)
+        self.backend, self.emulator = Simulation(params, seed=seed), Emulator(params)
+        self.bus, self._known = self.backend.bus, {}
+
+    def faults(self, tries):
+        """``(name, bits, [(what, function that returns Seen)])`` of every fault, to be called one after the other.
+
+        bits : what of IRQ_STATUS one of the tries may set beside job_done, "none" for a job that goes well, "silence"
+        where not even job_done is set. tries : of what strikes at random, and at most of what strikes one beat.
+        """
+        yield from self._bus_errors(tries)
+        yield from self._registers()
+        yield "abort, cycle by cycle", ("aborted", "none"), self._at_the_end(self._abort)
+        yield "soft reset, cycle by cycle", ("silence",), self._at_the_end(self._soft_reset)
+        for name, bits, strike in (
+            ("job started while the queue is full", ("queue_full",), self._overfill),
+            ("registers written while busy", ("none",), self._scribble),
+            ("abort", ("aborted", "none"), partial(self._stop, self._abort)),
+            ("soft reset", ("silence",), partial(self._stop, self._soft_reset)),
+            ("aresetn", ("silence",), partial(self._stop, self._hard_reset)),
+            ("memory stops answering: time-out", ("timeout",), partial(self._silence, self._end, 3000)),
+            ("memory stops answering: abort", ("aborted",), partial(self._silence, self._abort)),
+            ("memory stops answering: soft reset", ("silence",), partial(self._silence, self._soft_reset)),
+        ):
+            yield name, bits, [(f"try {index}", strike) for index in range(tries)]
+
+    def next_job(self):
+        """Run another job on a memory that is well; what was wrong with it, or None."""
+        self.bus.fail(0, 0)
+        if self.bus.timing not in (FAST, SLOW):
+            self.bus.timing = FAST
+        job = self.random.choice(self.jobs)
+        self._clear(job)
+        try:
+            run = self.backend.run(job)
+        except HdpError as error:
+            self.bus.reset()
+            return str(error)
+        return None if self._right(job, run.output, run.heads) else "the output is wrong"
+
+    # -- jobs ---------------------------------------------------------------------------------------------------------
+    @cached_property
+    def jobs(self):
+        """Jobs of every rule, some of whose heads are pruned, and one with a table."""
+        n = 6 * self.params.tile
+        rules = [(rule, {}) for rule in Rule]
+        rules += [(Rule.MASS, {"compensate": True}), (Rule.MARGIN, {"causal": True}), (Rule.MASS, {"min_keep": 1.0})]
+        return [self._with_table(self._job()), *(self._job(n, 3, rule=rule, **more) for rule, more in rules)]
+
+    def _job(self, n_k=None, n_heads=2, n_q=None, d=None, rule=Rule.DENSE, **more):
+        """LayerJob of random heads."""
+        n_k, d = n_k or 2 * self.params.tile + 1, d or self.params.max_head_dim
+        heads = [random_head(self.numbers, n_q or n_k, n_k, d, 2.0) for _ in range(n_heads)]
+        q, k, v = (np.stack(x) for x in zip(*(head.quantised(self.params) for head in heads)))
+        return LayerJob(q, k, v, (heads[0].settings(self.params, rule, 0.1, **more),) * n_heads)
+
+    def _with_table(self, job):
+        """The job with heads that differ in what the dense rule does not use."""
+        return replace(job, settings=tuple(replace(each, margin=head) for head, each in enumerate(job.settings)))
+
+    def _golden(self, job):
+        """LayerRun of the golden models."""
+        if id(job) not in self._known:
+            self._known[id(job)] = job, self.emulator.run(job)  # the job too, so that no other gets its id
+        return self._known[id(job)][1]
+
+    def _right(self, job, output, heads):
+        golden = self._golden(job)
+        return np.array_equal(output, golden.output) and heads == golden.heads
+
+    def _clear(self, job, at=0):
+        output = JobLayout.of(job, self.params).regions["output"]
+        self.bus.memory.write(at + output.offset, np.full(output.n_bytes, UNTOUCHED, np.uint8))
+
+    def _begin(self, job, at=0, registers=None, patches=None):
+        """Put a job into the buffer at an offset, write its registers, start it, and enable every interrupt.
+
+        registers : words in place of the job's; patches : ``{offset: uint8 array}`` in place of what is in the buffer.
+        """
+        layout, memory = JobLayout.of(job, self.params), self.bus.memory
+        self._clear(job, at)
+        contents = {layout.regions[name].offset: content for name, content in pack_job(job, self.params).items()}
+        for offset, content in (*contents.items(), *(patches or {}).items()):
+            memory.write(at + offset, content)
+        words = job_registers(job, layout, memory.address + at, 1) | (registers or {})
+        for name, word in words.items():
+            self._write(name, word)
+        self._write("IRQ_ENABLE", BY_NAME["IRQ_ENABLE"].fields[0].mask)
+        self._command(start=1)
+
+    def _end(self, *jobs):
+        """Seen of jobs whose buffers lie APART, once the co-processor is idle."""
+        events, interrupt, deadline = set(), False, self.bus.cycle + LIMIT
+        while self._busy() or "job_done" not in events:
+            self.bus.run(1000, until_irq=True)
+            interrupt |= self.bus.irq
+            events |= self._events()
+            if self.bus.cycle > deadline:
+                return Seen(None, interrupt, False)
+        wrong = any(self._accepts(job, APART * index) for index, job in enumerate(jobs))
+        failed = self._read("LAST_JOB")["failed"] or events & (set(CURES) - {"queue_full"})
+        return Seen(frozenset(events - {"fallback"}), interrupt, wrong and not failed)
+
+    def _accepts(self, job, at):
+        """Whether the buffer holds a result that is complete, as it seems, and wrong."""
+        regions = JobLayout.of(job, self.params).regions
+        output, record = (
+            self.bus.memory.read(at + regions[n].offset, regions[n].n_bytes) for n in ("output", "record")
+        )
+        try:
+            return not self._right(job, unpack_output(output, job, self.params), unpack_records(record))
+        except HdpError:
+            return True
+
+    # -- faults at every beat and every register ----------------------------------------------------------------------
+    def _bus_errors(self, tries):
+        job = self._with_table(self._job())
+        for name, region in JobLayout.of(job, self.params).regions.items():
+            offsets = range(region.offset, region.offset + region.n_bytes, self.params.bus_bytes)
+            bits = ("write_error" if name in ("output", "record") else "read_error",)
+            for response in (Response.SLVERR, Response.DECERR):
+                chosen = self.random.sample(offsets, min(tries, len(offsets)))
+                yield (
+                    f"{response.name} on {name}",
+                    bits,
+                    [(f"offset {offset}", partial(self._bus_error, job, offset, response)) for offset in chosen],
+                )
+
+    def _bus_error(self, job, offset, response):
+        self.bus.fail(self.bus.memory.address + offset, 1, read=response, write=response)
+        self._begin(job)
+        return self._end(job)
+
+    def _registers(self):
+        yield "job at its bounds", ("none",), [(what, partial(self._run, job)) for what, job in self._at_bounds()]
+        cases = {"bad_settings": [], "misaligned": [], "table": []}
+        job, table_job = self._job(), self._with_table(self._job())
+        table = JobLayout.of(table_job, self.params).regions["table"].offset
+        for name, word, bit in illegal_words(self.params, len(job.q)):
+            what = f"{name} = {word:#x}"
+            cases[bit].append((what, partial(self._run, job, registers={name: word})))
+            if name in ENTRY:
+                offset = table + 4 * (ENTRY_WORDS * self.random.randrange(len(job.q)) + ENTRY.index(name))
+                patch = {offset: np.array([word], "<u4").view(np.uint8)}
+                cases["table"].append((what, partial(self._run, table_job, patches=patch)))
+        yield "job register out of range", ("bad_settings",), cases["bad_settings"]
+        yield "table entry out of range", ("bad_settings",), cases["table"]
+        yield "misaligned address or stride", ("misaligned",), cases["misaligned"]
+
+    def _run(self, job, **changed):
+        self._begin(job, **changed)
+        return self._end(job)
+
+    def _at_bounds(self):
+        """``(what, LayerJob)`` with each setting at each of its bounds."""
+        used_by = {"rho": Rule.ROW_THRESHOLD, "margin": Rule.MARGIN}
+        for name, bounds in field_limits(self.params).items():
+            for value in bounds:
+                if name in ("n_q", "n_k"):
+                    job = self._job(**{"n_k": 3, name: value})
+                elif name == "head_dim":
+                    job = self._job(d=max(value, self.params.slice_width))
+                else:
+                    job = self._job(rule=used_by.get(name, Rule.MASS))
+                    settings = replace(job.settings[0], **{name: type(getattr(job.settings[0], name))(value)})
+                    job = replace(job, settings=(settings,) * len(job.q))
+                yield f"{name} = {value}", job
+        for n in (1, 3):
+            job = self._job(n_heads=3)
+            yield f"n_kv_heads = {n}", replace(job, k=job.k[:n], v=job.v[:n])
+        yield "n_heads = 1", self._job(n_heads=1)
+
+    # -- faults at random moments -------------------------------------------------------------------------------------
+    def _let_run(self, job, share, **changed):
+        """Start the job and stop the clock before this share of its time with a memory that never stalls is over."""
+        self._begin(job, **changed)
+        self.bus.run(self.random.randrange(int(share * self._golden(job).counters["cycles"])))
+
+    def _overfill(self):
+        """One job runs and JOB_QUEUE wait; another one, which was not taken, leaves no trace."""
+        long = self._long_job
+        jobs = [long, *(self.random.choice(self.jobs) for _ in range(JOB_QUEUE))]
+        for index, job in enumerate([*jobs, long]):
+            self._begin(job, APART * index)
+        seen = self._end(*jobs)
+        output = JobLayout.of(long, self.params).regions["output"]
+        untouched = self.bus.memory.read(APART * len(jobs) + output.offset, output.n_bytes) == UNTOUCHED
+        return replace(seen, accepted=seen.accepted or not untouched.all())
+
+    @cached_property
+    def _long_job(self):
+        """Longer than it takes to program a few."""
+        return self._job(12 * self.params.tile, 4)
+
+    def _scribble(self):
+        """Everything that software may write, but commands and what an interrupt needs."""
+        job = self.random.choice(self.jobs)
+        self._let_run(job, 2.0)
+        for register in REGISTERS:
+            if register.group == "job":
+                self._write(register.name, self.random.getrandbits(32))
+        return self._end(job)
+
+    def _stop(self, command):
+        job = self.random.choice(self.jobs)
+        self._let_run(job, 2.0)
+        return command(job)
+
+    def _at_the_end(self, command):
+        """Tries of a command in each of the last clock cycles of a job, whose length does not vary."""
+        job, self.bus.timing = self.jobs[0], FAST
+        self._run(job)
+        for cycle in range(self.bus.job_cycles - 20, self.bus.job_cycles + 6):
+            yield f"cycle {cycle}", partial(self._strike, job, cycle, command)
+
+    def _strike(self, job, cycle, command):
+        self.bus.timing = FAST
+        self._begin(job)
+        self.bus.run(cycle)
+        return command(job)
+
+    def _abort(self, job):
+        self._command(abort=1)
+        return self._end(job)
+
+    def _soft_reset(self, job):
+        self._command(reset=1)
+        return self._silent()
+
+    def _hard_reset(self, job):
+        self.bus.reset()
+        return self._silent()
+
+    def _silent(self):
+        """Seen after a reset."""
+        deadline = self.bus.cycle + LIMIT
+        while self._busy():
+            if self.bus.cycle > deadline:
+                return Seen(None, False, False)
+        return Seen(frozenset(self._events()), not self.bus.irq, False)
+
+    def _silence(self, stop, timeout=0):
+        """The memory falls silent at some moment, or one of its channels is from the beginning."""
+        job, channel = self.random.choice(self.jobs), self.random.choice([None, "ar", "r", "aw", "w", "b"])
+        if channel:
+            self.bus.timing = replace(self.bus.timing, **{channel: 1.0})
+        self._let_run(job, 0.7, registers={"TIMEOUT": timeout})
+        self.bus.timing = self.bus.timing if channel else SILENT
+        return stop(job)
+
+    # -- registers ----------------------------------------------------------------------------------------------------
+    def _read(self, name):
+        return BY_NAME[name].unpack(self.bus.read32(BY_NAME[name].address))
+
+    def _write(self, name, word):
+        self.bus.write32(BY_NAME[name].address, word)
+
+    def _command(self, **fields):
+        self._write("CONTROL", BY_NAME["CONTROL"].pack(**fields))
+
+    def _busy(self):
+        return self._read("STATUS")["busy"]
+
+    def _events(self):
+        """Names of the bits of IRQ_STATUS, which are cleared."""
+        names = {name for name, value in self._read("IRQ_STATUS").items() if value}
+        self._write("IRQ_STATUS", BY_NAME["IRQ_STATUS"].pack(**dict.fromkeys(names, 1)))
+        return names

@@ -1,0 +1,43 @@
+"""Job registers beyond their bounds, for tests of what the co-processor refuses."""
+
+from hdp_hw.rtl.shell.commands import JOB_ADDRESSES, STRIDE_WIDTH
+from hdp_hw.spec.register_map import BY_NAME, REGISTERS
+from hdp_hw.spec.settings import field_limits
+
+
+def illegal_words(params, n_heads):
+    """``[(register, word, bit of IRQ_STATUS)]``: each job register beyond each bound, in a job of ``n_heads`` heads.
+
+    Other fields of the register are 0.
+    """
+    return [(*case, "bad_settings") for case in _out_of_range(params, n_heads)] + [
+        (*case, "misaligned") for case in _misaligned(params)
+    ]
+
+
+def _out_of_range(params, n_heads):
+    limits = field_limits(params) | {"n_heads": (1, (1 << 16) - 1), "n_kv_heads": (1, n_heads)}
+    for register in (register for register in REGISTERS if register.group == "job"):
+        for field in register.fields:
+            name = register.name.lower() if field.name == "value" else field.name
+            low, high = limits.get(name, (None, None))
+            first = -(1 << (field.width - 1)) if field.signed else 0
+            last = first + (1 << field.width) - 1
+            for value in sorted({low - 1, high + 1, last}) if name in limits else ():
+                if first <= value <= last and not low <= value <= high:
+                    yield register.name, register.pack(**{field.name: value})
+    if params.slice_width > 1:
+        yield "HEAD_DIM", params.slice_width + 1
+    for name in ("compensate", "mean_output"):
+        yield "MODE", BY_NAME["MODE"].pack(causal=1, **{name: 1})
+
+
+def _misaligned(params):
+    odd = 1, params.bus_bytes // 2
+    for name in map(str.upper, JOB_ADDRESSES):
+        yield from ((f"{name}_LOW", word) for word in odd)
+        if params.address_width < 64:
+            yield f"{name}_HIGH", 1 << (params.address_width - 32)
+    for name in ("Q", "K", "VALUE", "OUTPUT"):
+        yield from ((f"{name}_{what}_STRIDE", word) for what in ("ROW", "HEAD") for word in odd)
+        yield f"{name}_ROW_STRIDE", 1 << STRIDE_WIDTH

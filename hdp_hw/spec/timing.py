@@ -1,0 +1,80 @@
+"""Clock cycles that the cycle model shares with the RTL; a test asserts that the components keep them.
+
+The predictor's hold for every configuration: short adder trees are padded to the longest.
+"""
+
+from dataclasses import dataclass
+
+from hdp_hw.spec.params import bits_for
+from hdp_hw.spec.tables import (
+    RECIPROCAL_FRACTION,
+    REQUANTIZE_FRACTION,
+    exp2_coefficients,
+    logit_fraction,
+    reciprocal_bits,
+    reciprocal_table,
+)
+
+PREDICTOR_ROWS = 4  #: rows that may be on their way between a row's first tile and its o_row_done
+ROW_CYCLES_MIN = 16  #: stages B and C take at least so long for a row
+
+PREDICTOR_LATENCY_A = 7  #: from a row's last tile to the first read of stage B, which is idle
+PREDICTOR_LATENCY_B = 13  #: from the end of a row's turn in stage B to the first read of stage C
+PREDICTOR_LATENCY_C = 6  #: from the cycle after a head's last read of stage C to o_done
+
+QUEUE_DEPTH = 4  #: rows that wait between two stages of execution
+BLOCK_ROWS_LATENCY = 3  #: from the start of a head, or a row that was taken, to the next row
+OPERAND_LATENCY = 4  #: from a micro-operation to its operands at the array: slot, column, memory, register
+
+
+def tree_latency(n_terms, levels_per_stage=2):
+    """Clock cycles of an adder tree with a register after every ``levels_per_stage`` levels."""
+    return -(-(n_terms - 1).bit_length() // levels_per_stage)
+
+
+def product_latency(*unsigned_widths):
+    """Clock cycles of a multiplication of operands so wide, not counting a sign, in pieces of 17 bits."""
+    pieces = 1
+    for width in unsigned_widths:
+        pieces *= max(1, -(-width // 17))
+    return 1 + tree_latency(pieces, 1)
+
+
+@dataclass(frozen=True)
+class CoreLatencies:
+    """Clock cycles of the core's pipelines.
+
+    score, context : from the last micro-operation of a tile, or of a slice, to its scores, or sums; row_max : from a
+    row's last scores to its maxima; softmax : from a row's last step to its sums of weights; drain : from a step to
+    its output beat; means : from a head's verdict to its last mean score.
+    """
+
+    score: int
+    context: int
+    row_max: int
+    softmax: int
+    drain: int
+    means: int
+
+
+def core_latencies(params):
+    """CoreLatencies of a configuration."""
+    w, levels = params.digit_width, (params.tile - 1).bit_length()
+    one, b, a = exp2_coefficients(w)
+    e_width, f_width = bits_for(one), logit_fraction(w)
+    exp2 = 8 + product_latency(params.s_width, 8) + product_latency(bits_for(a), f_width)
+    exp2 += product_latency(f_width, bits_for(b))
+    slope_width = bits_for(max(slope for _, slope in reciprocal_table(w)))
+    reciprocal = 4 + product_latency(slope_width, RECIPROCAL_FRACTION)
+    r_width = reciprocal_bits(w) + 1
+    offset = 2 + product_latency(e_width, params.value_sum_width - 1)
+    requantizer = 3 + product_latency(params.operand_width + REQUANTIZE_FRACTION, r_width)
+    denominator = product_latency(e_width, params.seq_width) + 1 + reciprocal
+    return CoreLatencies(
+        score=OPERAND_LATENCY + 1 + 4 + tree_latency(params.slice_width) + 2,
+        context=OPERAND_LATENCY + 1 + 4 + tree_latency(params.tile) + 1,
+        row_max=1 + levels + 1,
+        softmax=3 + exp2 + tree_latency(params.tile) + 1,
+        drain=1 + max(2, denominator - offset) + offset + requantizer,
+        means=2 + params.tile + reciprocal + product_latency(params.row_sum_width - 1, r_width) + 2,
+    )

@@ -1,0 +1,89 @@
+"""What attention layers take on a co-processor: clock cycles and bytes, from the cycle model and the fetch plan."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hdp_hw.driver.backend import LayerJob
+from hdp_hw.driver.emulator import Emulator
+from hdp_hw.golden.bits.core.attention_core import attend_many
+from hdp_hw.golden.bits.shell.job import traffic
+from hdp_hw.golden.cycles.core.cycle_model import mode_cycles
+from hdp_hw.spec.settings import HeadSettings
+from hdp_hw.study.accuracy.attention import HdpAttention
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one or more layers: clock cycles with a memory that never stalls, and bytes that it gives and takes."""
+
+    cycles: int = 0
+    bytes_read: int = 0
+    bytes_written: int = 0
+
+    def __add__(self, other):
+        return Cost(*(getattr(self, name) + getattr(other, name) for name in vars(self)))
+
+    @classmethod
+    def of(cls, results, settings, params):
+        """Of a layer: HeadResult and HeadSettings of each head, all with keys and values of their own."""
+        operands = np.zeros((len(settings), settings[0].n_q, settings[0].head_dim), np.int64)
+        job = LayerJob(operands, operands, operands, tuple(settings))
+        cycles = Emulator(params).cycles(job, results).counters["cycles"]
+        moved = traffic(results, settings, params, table=job.has_table)
+        return cls(cycles, moved["bytes_read"], moved["bytes_written"])
+
+
+class CostMeter:
+    """Observes an HdpAttention in one thread.
+
+    layers, dense : of each layer, its Cost and that of the dense rule; block_cycles : array cycles that a core would
+    take for all of its blocks, and for those that were computed, the decision aside.
+    """
+
+    def __init__(self, n_layers, params):
+        self.params, self.layers, self.dense = params, [Cost()] * n_layers, [Cost()] * n_layers
+        self.block_cycles = np.zeros((n_layers, 2))
+        self._dense = {}
+
+    def __call__(self, layer, settings, results):
+        for index in range(len(results.verdict)):
+            heads = [results[index, head] for head in range(len(settings))]
+            self.layers[layer] += Cost.of(heads, settings, self.params)
+            self.dense[layer] += self._dense_cost(settings)
+            for head, result in zip(settings, heads):
+                counts = np.array([result.n_visited, result.n_kept])
+                of_blocks = sum(mode_cycles(head, result.verdict, 0, counts, self.params).values())
+                self.block_cycles[layer] += of_blocks / self.params.n_cores
+
+    def break_even(self, layer):
+        """Share of computed blocks at which the layer takes as many clock cycles as under the dense rule, 1 at most.
+
+        Its cycles beyond those for computed blocks count as fixed: the decision, and what fills the pipeline.
+        """
+        of_all, of_computed = self.block_cycles[layer]
+        fixed = self.layers[layer].cycles - of_computed
+        return float(min(1, max(0, (self.dense[layer].cycles - fixed) / of_all)))
+
+    def _dense_cost(self, settings):
+        shape = len(settings), settings[0].n_q, settings[0].head_dim
+        if shape not in self._dense:
+            dense = [HeadSettings(shape[1], shape[1], shape[2])] * shape[0]
+            zeros = np.zeros(shape, np.int64)
+            results = attend_many(zeros, zeros, zeros, dense, self.params)
+            self._dense[shape] = Cost.of([results[head] for head in range(shape[0])], dense, self.params)
+        return self._dense[shape]
+
+
+def measure_cost(model, inputs, layers, params):
+    """CostMeter of ``inputs`` through a model with LayerSettings."""
+    meter = CostMeter(len(layers), params)
+    model.run(inputs, HdpAttention(layers, params, meter))
+    return meter
+
+
+def spread(inputs, n):
+    """``n`` of the inputs, or all: of evenly spread lengths."""
+    by_length = sorted(range(len(inputs)), key=lambda index: len(inputs[index]))
+    places = np.unique(np.linspace(0, len(inputs) - 1, min(n, len(inputs))).round().astype(int))
+    return [inputs[by_length[place]] for place in places]

@@ -1,0 +1,233 @@
+"""What the page of a comparison shows."""
+
+from hdp_hw.spec.configs import vars_of
+from hdp_hw.study.compare.records import BOUND, best, best_of_curves, curves, findings, percent, points
+from hdp_hw.study.compare.sweep import Point
+from hdp_hw.study.compare.worker import CALIBRATION_INPUTS, method_of
+from hdp_hw.study.report import Section, Table, render
+from hdp_hw.study.report.figures import Curve, curves_figure, heat_figure, masks_figure
+
+BUDGET = 0.01  #: loss under which the page picks settings to show
+COLORS = {
+    "HDP dense": "#1f2328",
+    "HDP calibrated": "#000000",
+    "HDP row_threshold": "#9ec5f0",
+    "HDP row_threshold, compensated": "#5b9bd5",
+    "HDP margin": "#8fd3b6",
+    "HDP margin, compensated": "#2c9a60",
+    "HDP mass": "#7a8df0",
+    "HDP mass, compensated": "#1b3fd6",
+    "HDP mass, compensated, heads to 0": "#7b2fbf",
+    "HDP mass, compensated, heads to mean V": "#c56ef0",
+    "oracle": "#8c959f",
+    "oracle, compensated": "#59636e",
+    "SpAtten tokens, out of attention": "#d9730d",
+    "SpAtten tokens, dropped": "#f0ad6b",
+    "SpAtten heads": "#b34700",
+    "SpAtten values": "#e3b341",
+    "SpAtten tokens, heads, values": "#8a5a00",
+    "A3": "#cf222e",
+    "Energon": "#bf3989",
+    "DynaTran": "#1a7f7f",
+    "Sanger": "#6f4e37",
+}
+MASK_TOKENS = 40  #: the input whose masks are drawn has no more than these
+
+
+def report(records, job, prepared, command):
+    """HTML text of a comparison's records. Raises MissingPackage."""
+    task = prepared.task
+    lead = [
+        f"{task.metric_name} of {job.model} on {task.name}: {points(records[0].dense_metric)} points without pruning, "
+        f"in 32-bit floating point, over {records[0].n} examples. A loss is in points of this metric (hundredths), "
+        "with the standard error of the paired difference. A loss is within a budget if it is with one standard error "
+        "added, so that the luckiest of many settings is not taken for the best.",
+        *findings(records),
+    ]
+    return render(
+        f"HDP and its peers: {job.model} on {task.name}",
+        lead,
+        [
+            _curves(records),
+            _ranking(records),
+            _cycles(records),
+            _heads(records),
+            *_masks(records, job, prepared),
+            _table(records),
+        ],
+        _settings(job, prepared),
+        command,
+    )
+
+
+def _curves(records):
+    ours = [curve for curve in curves(records) if curve.startswith("HDP")]
+    best_of_ours = list(best_of_curves([each for each in records if each.ours], BUDGET))[:1] or ours[-1:]
+    others = [curve for curve in curves(records) if curve not in ours]
+    bound = [curve for curve in others if curve.startswith(BOUND)]
+    text = [
+        "Net saving is the work avoided in QK^T and PV, the decision's own work subtracted: multiply-accumulates at "
+        "the precision of each, in units of 8 x 8 bits (hdp_hw/study/peers/cost.py). Below zero a decision costs more "
+        "than "
+        "it saves. Peers compute in floating point and are charged for 8 bits; HDP pays for its quantisation in the "
+        "metric. The oracle knows the softmax beforehand and is a bound, not a method.",
+        "The dotted line is a loss of one point.",
+    ]
+    figures = [
+        _curve_figure(records, names, "net saving, %", "net_saving") for names in (ours + bound, others + best_of_ours)
+    ]
+    return Section("Loss against net saving", text, [figure for figure in figures if figure])
+
+
+def _curve_figure(records, names, x_label, attribute):
+    drawn = []
+    for name in names:
+        own = sorted((each for each in records if each.curve == name), key=lambda each: getattr(each.work, attribute))
+        drawn.append(
+            Curve(
+                name,
+                [100 * getattr(each.work, attribute) for each in own],
+                [100 * each.loss for each in own],
+                [100 * each.stderr for each in own],
+                COLORS.get(name, "#1f2328"),
+                dashed=name.startswith(BOUND),
+                width=2.2 if name.startswith("HDP mass, compensated") else 1.4,
+            )
+        )
+    return curves_figure(drawn, x_label, "loss, points", 100 * BUDGET) if drawn else None
+
+
+def _ranking(records):
+    head = [
+        "curve",
+        "parameters",
+        "net saving",
+        "loss",
+        "flips",
+        "MACs pruned",
+        "bytes saved",
+        "linear saved",
+        "speed-up",
+    ]
+    within = best_of_curves(records, BUDGET)
+    text = [
+        f"The setting of each curve that saves most while its loss and one standard error are {100 * BUDGET:g} point "
+        "or less together. Linear layers are no part of the net saving: only SpAtten spares them. Speed-up is that of "
+        'our array over dense, by the cycle model; "no" where it cannot execute the masks (single elements).'
+    ]
+    missing = [curve for curve in curves(records) if curve not in within and curve != "HDP dense"]
+    if missing:
+        text.append(f"No setting tried saves anything within that loss: {'; '.join(missing)}.")
+    strong = tuple(index for index, record in enumerate(within.values()) if record.ours)
+    return Section(
+        "Best at one point", text, [], [Table(head, [_cells(record)[:9] for record in within.values()], strong)]
+    )
+
+
+def _cells(record):
+    work = record.work
+    return [
+        record.curve,
+        record.numbers,
+        percent(work.net_saving),
+        f"{points(record.loss)} ± {points(record.stderr)}",
+        record.label_flips,
+        percent(work.pruned_share),
+        percent(work.byte_saving),
+        percent(work.linear_saving),
+        f"{record.speedup:.2f}" if record.speedup else "no",
+        percent(work.pruned_heads),
+        f"{100 * record.metric:.2f}",
+        work.cycles[0] if work.cycles else "no",
+        work.cycles[1] if work.cycles else "no",
+    ]
+
+
+def _cycles(records):
+    timed = [record for record in records if record.speedup]
+    drawn = []
+    for name in curves(timed):
+        own = sorted((each for each in timed if each.curve == name), key=lambda each: each.speedup)
+        values = [each.speedup for each in own], [100 * each.loss for each in own], [100 * each.stderr for each in own]
+        drawn.append(Curve(name, *values, COLORS.get(name, "#1f2328"), dashed=name.startswith(BOUND)))
+    fastest = best([record for record in timed if record.ours], BUDGET, by=lambda record: record.speedup)
+    text = ["Clock cycles of the cores, predicted by the model that equals the RTL, dense over pruned."]
+    if fastest:
+        predicted, dense = fastest.work.cycles
+        text.append(
+            f"Fastest within {100 * BUDGET:g} point: {fastest.name}, {fastest.speedup:.2f} times: {predicted} cycles "
+            f"in place of {dense}."
+        )
+    return Section(
+        "Loss against speed-up",
+        text,
+        [curves_figure(drawn, "speed-up over dense", "loss, points", 100 * BUDGET)] if drawn else [],
+    )
+
+
+def _heads(records):
+    shown = {}
+    for title, own in (
+        ("blocks and heads", [each for each in records if each.ours and "heads" in each.parameters]),
+        ("blocks", [each for each in records if each.ours and "heads" not in each.parameters]),
+    ):
+        record = best(own, BUDGET)
+        if record:
+            if title == "blocks and heads":
+                shown[f"heads pruned, %: {record.name}"] = record.work.share("pruned_heads", "texts")
+            shown[f"MACs avoided, %: {record.name}"] = 1 - record.work.share("macs", "dense_macs")
+    text = ["Per layer and head, over all examples, for HDP's best settings within one point."]
+    return Section(
+        "What is pruned where", text, [heat_figure({title: shares}, "head", "layer") for title, shares in shown.items()]
+    )
+
+
+def _masks(records, job, prepared):
+    """Sections with the masks over the tokens of one input, for the best settings within the budget."""
+    task = prepared.task
+    encoder = task.model.encoder
+    lengths = [encoder.seq_len(each) for each in task.inputs]
+    fitting = [index for index, n in enumerate(lengths) if n <= MASK_TOKENS]
+    if not fitting:
+        return []
+    tokens = task.inputs[max(fitting, key=lengths.__getitem__)]
+    layer, head = encoder.n_layers // 2, 0
+    shown = {}
+    for record in best_of_curves(records, BUDGET).values():
+        method = method_of(Point(record.curve, record.method, tuple(record.parameters.items())), prepared, job.params)
+        method.masks, method.timed_texts = [], 0
+        task.model.run([tokens], method)
+        mask = method.masks[layer].reshape(encoder.n_heads, *method.masks[layer].shape[-2:])[head]
+        shown[f"{record.name}\n{percent(1 - mask.mean())} of the pairs pruned"] = mask
+    text = [
+        f"Which keys (columns) each query (row) keeps in layer {layer}, head {head}, for the best setting of each "
+        "curve within one point."
+    ]
+    if not shown:
+        return []
+    return [Section("Masks over real tokens", text, [masks_figure(shown, task.model.names(tokens))])]
+
+
+def _table(records):
+    head = [
+        "curve", "parameters", "net saving", "loss", "flips", "MACs pruned", "bytes saved", "linear saved", "speed-up",
+        "heads pruned", "metric", "cycles", "dense cycles",
+    ]  # fmt: skip
+    strong = tuple(index for index, record in enumerate(records) if record.ours)
+    return Section("All points", [], [], [Table(head, [_cells(record) for record in records], strong, folded=True)])
+
+
+def _settings(job, prepared):
+    config = ", ".join(f"{name} {value}" for name, value in vars_of(job.params).items())
+    scales = "; ".join(", ".join(f"{value:.3g}" for value in layer) for layer in prepared.scales)
+    return {
+        "model": job.model,
+        "data": job.data,
+        "examples measured": len(prepared.task.labels),
+        "tokens at most": job.max_tokens,
+        "inputs whose cycles are predicted": min(job.timed_inputs, len(prepared.task.inputs)),
+        "array": config,
+        "calibration": f"at most {CALIBRATION_INPUTS} inputs of the half of the file that is not measured",
+        "scales of Q, K, V by layer": scales,
+        "settings of HDP calibrated": job.settings or "none",
+    }

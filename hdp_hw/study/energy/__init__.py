@@ -1,0 +1,1 @@
+"""hdp-hw energy: an estimate of what pruning saves."""

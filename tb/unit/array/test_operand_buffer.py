@@ -1,0 +1,48 @@
+"""OperandBuffer against an array of words: every head, block and word, written and read at once."""
+
+import cocotb
+import numpy as np
+
+from hdp_hw.rtl.array.operand_buffer import OperandBuffer
+from tb.lib.play import play
+from tb.unit.block_bench import CORES, PARAMS, bench_rng, on_cores, run
+
+N_HEADS = 3
+
+
+def buffer(params):
+    return OperandBuffer(params, N_HEADS, params.max_words, params.lanes * params.digit_width)
+
+
+@cocotb.test()
+async def random_accesses(dut):
+    """Writes to any set of banks and reads in every cycle; all words are written first."""
+    rng = bench_rng()
+    sizes = N_HEADS, PARAMS.max_blocks, PARAMS.max_words
+    places = list(np.ndindex(*sizes))
+    stored = {place: [0] * PARAMS.tile for place in places}
+    held, values = {}, {}
+
+    def word():
+        return int.from_bytes(rng.bytes(len(dut.i_write_data) // 8), "little")
+
+    order = [places[i] for i in rng.permutation(len(places))]
+    for cycle in range(len(order) + 1500):
+        filling = cycle < len(order)
+        write = order[cycle] if filling else places[rng.integers(len(places))]
+        read = places[rng.integers(len(places))]
+        banks = (1 << PARAMS.tile) - 1 if filling else int(rng.integers(0, 1 << PARAMS.tile))
+        banks = banks if filling or read != write else 0
+        data = word()
+        names = "i_write_head i_write_block i_write_word i_head i_block i_word"
+        ports = dict(zip(names.split(), write + read))
+        held[cycle] = {"i_read": int(rng.integers(0, 4) > 0), "i_write": banks, "i_write_data": data, **ports}
+        if not filling and held[cycle]["i_read"]:
+            values[cycle + OperandBuffer.latency] = {"o_words": list(stored[read])}
+        stored[write] = [data if banks >> bank & 1 else old for bank, old in enumerate(stored[write])]
+    await play(dut, {}, held, {}, values)
+
+
+@on_cores()
+def test_operand_buffer(simulator, core):
+    run(buffer(CORES[core]), __name__, simulator, core)

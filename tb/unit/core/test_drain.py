@@ -1,0 +1,191 @@
+"""Drain against golden.bits.core.drain."""
+
+from collections import deque
+
+import cocotb
+import numpy as np
+
+from hdp_hw.golden.bits.array.tile_array import context, value_total
+from hdp_hw.golden.bits.core.drain import drain
+from hdp_hw.rtl.core.drain import Drain
+from hdp_hw.rtl.core.softmax_unit import SoftmaxUnit
+from hdp_hw.spec.tables import exp2_coefficients
+from tb.lib.play import play
+from tb.unit.block_bench import CORES, PARAMS, bench_rng, bits, on_cores, run, signed_integers
+
+TILE, W, SLICE = PARAMS.tile, PARAMS.digit_width, PARAMS.slice_width
+ONE = exp2_coefficients(W)[0]
+
+
+def block(params):
+    return Drain(params, SoftmaxUnit(params).sums_layout)
+
+
+class Head:
+    """A head of one to a few block rows, or the first and the last rows of a long one, or a refused one."""
+
+    def __init__(self, rng, index):
+        self.place, self.half, self.error = index % 3, index % 2, rng.random() < 0.15
+        self.n_q = PARAMS.max_seq_len - index if index < 2 else int(rng.integers(1, 4 * TILE + 1))
+        self.slices = PARAMS.max_slices if index == 0 else int(rng.integers(1, PARAMS.max_slices + 1))
+        n_k = PARAMS.max_seq_len if index == 0 else int(rng.integers(1, PARAMS.max_seq_len + 1))
+        self.v = signed_integers(rng, (n_k, self.slices * SLICE), PARAMS.operand_width)
+        total = np.zeros(-(-self.slices // 2) * 2 * SLICE, np.int64)
+        total[: self.slices * SLICE] = value_total(self.v, W)
+        self.totals = total.reshape(-1, 2 * SLICE)  #: by word
+        n_rows = 1 if self.error else -(-self.n_q // TILE)
+        self.rows = [Row(rng, self, row, row == n_rows - 1) for row in range(n_rows) if row < 2 or row >= n_rows - 2]
+
+
+class Row:
+    """A row job, what the array and softmax deliver for it, and its beats ``(data, last)``, None for a refused head."""
+
+    def __init__(self, rng, head, row, last):
+        n_k = len(head.v)
+        kept = head.v[rng.random(n_k) < rng.choice([0, 0.5, 1])]
+        kept = kept[:0] if head.error else kept
+        self.head, self.n_tiles = head, -(-len(kept) // TILE)
+        self.job = {"head": head.place, "half": head.half, "row": row, "n_tiles": self.n_tiles}
+        self.job["empty"] = int(not self.n_tiles)
+        self.job |= {"last": int(last), "error": int(head.error)}
+        p = rng.integers(0, PARAMS.digit_max + 1, (TILE, len(kept)))
+        p = np.full_like(p, PARAMS.digit_max) if rng.random() < 0.2 else p
+        e_pruned = rng.choice([0, ONE]) if rng.random() < 0.6 else rng.integers(0, ONE + 1, TILE)
+        e_pruned = np.broadcast_to(e_pruned, TILE)
+        n_pruned = n_k - len(kept)
+        self.sums = {"weight_sum": p.sum(1), "e_pruned": e_pruned, "n_pruned": n_pruned}
+        self.context, kept_sum = context(p, kept, W), value_total(kept, W)
+        total = value_total(head.v, W)
+        y = drain(self.context, p.sum(1)[:, None], e_pruned[:, None], n_pruned, total, kept_sum, PARAMS)
+        beats = y[: head.n_q - row * TILE].reshape(-1, PARAMS.out_lanes)
+        self.beats = [{"o_data": beat, "o_last": int(last and n == len(beats) - 1)} for n, beat in enumerate(beats)]
+        self.slices = [
+            {
+                "i_slice": index,
+                "i_last_slice": index == head.slices - 1,
+                "i_context": self.context[:, index * SLICE : (index + 1) * SLICE],
+                "i_value_sum": kept_sum[index * SLICE : (index + 1) * SLICE],
+            }
+            for index in range(head.slices)
+        ]
+        if head.error:
+            self.beats, self.slices = [None], []
+        self.beats_of_row = head.slices * SLICE // PARAMS.out_lanes
+
+    def totals(self, beat):
+        """``(ports, total)``: which word of the totals a beat asks for, and its value."""
+        word = beat % self.beats_of_row * PARAMS.out_lanes // SLICE // 2
+        return {"o_total_half": self.head.half, "o_total_word": word}, self.head.totals[word]
+
+
+class Schedule:
+    """Ports by clock cycle: inputs come at random, ``busy`` is the probability that an output is not taken."""
+
+    def __init__(self, rng, heads, idle, busy):
+        self.rng, self.idle, self.busy, self.block = rng, idle, busy, block(PARAMS)
+        self.waiting = deque(row for head in heads for row in head.rows)  # rows for the drain
+        self.unwritten = deque(row for row in self.waiting if row.n_tiles)  # rows whose slices come
+        self.stores, self.complete = 2, 0  # free, and full
+        self.slices = deque()
+        self.valid = {"i_valid": False, "i_sums_valid": False}
+        self.beats, self.row = deque(), None  # what the row that leaves still has
+        self.pipeline = deque([None] * self.block.latency)  # (beat, does a head end)
+        self.kept = None  # what has left the pipeline and was not taken
+        self.shapes = [{"slices": 0, "n_q": 0}] * 3
+        self.held, self.values, self.slice_beats = {}, {}, {}
+        names = "i_ready i_sums_ready o_free o_valid o_report o_total_read"
+        self.expected = {name: {} for name in names.split()}
+        self.cycle = 0
+        while self.waiting or self.beats or any(self.pipeline) or self.kept:
+            self._cycle()
+            self.cycle += 1
+
+    def happens(self):
+        return self.rng.random() >= self.idle
+
+    def _cycle(self):
+        cycle, inputs = self.cycle, self.held.setdefault(self.cycle, {})
+        self._offer(inputs)
+        completes = self._write()
+        ready, report_free = (int(self.rng.random() >= self.busy) for _ in range(2))
+        inputs |= {"o_ready": ready, "i_report_free": report_free}
+
+        # What was not taken holds up the pipeline in the next cycle.
+        moves = not self.kept
+        if moves:
+            self.expected["o_total_read"][cycle] = {}
+            self.kept = self.pipeline.pop()
+            self.pipeline.appendleft(self._step())
+        beat, ends = self.kept or (None, False)
+        blocked = ends and not report_free
+        if beat and not blocked:
+            self.expected["o_valid"][cycle] = beat
+        if not blocked and (not beat or ready):
+            self.kept = None
+            if ends:
+                self.expected["o_report"][cycle] = {}
+        if not self.beats:
+            self._next_row()
+        self.complete += completes
+
+    def _offer(self, inputs):
+        """The next row, and its sums, each when it likes."""
+        if self.waiting:
+            row = self.waiting[0]
+            self.shapes[row.head.place] = {"slices": row.head.slices, "n_q": row.head.n_q}
+            inputs["i_shapes"] = bits(self.block.i_shapes.shape(), self.shapes)
+            for name, ports in (("i_valid", row.job), ("i_sums_valid", row.sums)):
+                if not self.valid[name] and self.happens():
+                    self.valid[name] = True
+                    inputs |= {name.replace("valid", port): value for port, value in ports.items()}
+        inputs |= {name: int(valid) for name, valid in self.valid.items()}
+
+    def _write(self):
+        """A slice of the next row with tiles, if there is a store for it; returns whether it completes the row."""
+        if not self.slices and self.unwritten and self.stores and self.happens():
+            self.stores -= 1
+            self.slices = deque(self.unwritten.popleft().slices)
+        if not self.slices or not self.happens():
+            return False
+        self.slice_beats[self.cycle] = self.slices.popleft()
+        return not self.slices
+
+    def _step(self):
+        """The row's next step, as it enters the pipeline; the totals follow it by a cycle."""
+        if not self.beats:
+            return None
+        n, beat = self.beats.popleft()
+        if beat:
+            self.values[self.cycle], total = self.row.totals(n)
+            self.held[self.cycle + 1] = {"i_total": total}
+        return beat, bool(self.row.job["last"] and not self.beats)
+
+    def _next_row(self):
+        """The row, if there was one, has left; the next begins when all that it needs is there."""
+        if self.row and self.row.n_tiles:
+            self.expected["o_free"][self.cycle] = {}
+            self.stores += 1
+        self.row = None
+        if all(self.valid.values()) and (self.complete or not self.waiting[0].n_tiles):
+            self.row = self.waiting.popleft()
+            self.beats = deque(enumerate(self.row.beats))
+            self.complete -= self.row.n_tiles != 0
+            self.valid = dict.fromkeys(self.valid, False)
+            for name in ("i_ready", "i_sums_ready"):
+                self.expected[name][self.cycle] = {}
+
+
+@cocotb.test()
+@cocotb.parametrize((("idle", "busy"), [(0, 0), (0.05, 0), (0.05, 0.5)]))
+async def heads(dut, idle, busy):
+    """Heads one after another, of kept and pruned rows, and refused ones."""
+    rng = bench_rng()
+    schedule = Schedule(rng, [Head(rng, index) for index in range(16)], idle, busy)
+    assert len(schedule.expected["o_report"]) == 16
+    inputs = {"i_slice_valid": schedule.slice_beats}
+    await play(dut, inputs, schedule.held, schedule.expected, schedule.values, idle=0)
+
+
+@on_cores("narrow")
+def test_drain(simulator, core):
+    run(block(CORES[core]), __name__, simulator, core)

@@ -1,0 +1,186 @@
+"""HeadTable, every output in every cycle; its counts are golden.bits.pruning.geometry's."""
+
+from collections import deque
+
+import cocotb
+
+from hdp_hw.golden.bits.pruning.geometry import existing_blocks, visited_blocks
+from hdp_hw.rtl.core.head_table import N_HEADS, HeadTable
+from hdp_hw.spec.params import ParameterError
+from hdp_hw.spec.settings import HeadError, HeadSettings, Rule, Verdict, field_limits
+from tb.lib.play import play
+from tb.unit.block_bench import CORES, PARAMS, bench_rng, bits, on_cores, run
+
+N_PLANES = 3
+
+
+class Head:
+    """A head of random settings, and what is left to happen to it."""
+
+    def __init__(self, rng, index):
+        self.place, self.half = index % N_HEADS, index % 2
+        self.settings = random_settings(rng)
+        errors = [HeadError.NONE] * 8 + [HeadError.SHORT, HeadError.LONG, HeadError.ORDER]
+        self.planes = dict(enumerate(rng.choice(errors, N_PLANES).tolist()))
+        self.verdict = int(rng.choice([Verdict.SPARSE, Verdict.PRUNED, Verdict.FALLBACK, Verdict.DENSE]))
+        self.theta_head = int(rng.choice([0, 1, (1 << PARAMS.theta_head_width) - 1, rng.integers(0, 1 << 16)]))
+        self.error = next((error for error in self.planes.values() if error), HeadError.NONE)
+        self.predicted = False
+        try:
+            self.settings.validate(PARAMS)
+            self.settings_error = False
+        except ParameterError:
+            self.settings_error, self.error = True, HeadError.SETTINGS
+        existing = [] if self.error else existing_blocks(self.settings, PARAMS.tile)
+        self.rows = deque((int(n), int(rng.integers(0, n + 1))) for n in existing)
+        self.status = {
+            "o_status_verdict": Verdict.ERROR if self.error else self.verdict,
+            "o_status_error": self.error,
+            "o_status_n_visited": 0 if self.error else visited_blocks(self.settings, PARAMS.tile).sum(),
+            "o_status_n_kept": sum(n_tiles for _, n_tiles in self.rows),
+            "o_status_theta_head": self.theta_head,
+        }
+
+    @property
+    def over(self):
+        return self.predicted and not self.planes and not self.rows
+
+    def entry(self):
+        """What the entry is set to when the head enters."""
+        d = self.settings.head_dim
+        integer, cross = PARAMS.integer_cycles(d), PARAMS.cross_cycles(d)
+        return {
+            "settings": vars(self.settings),
+            "half": self.half,
+            "cycles": {"integer": integer, "cross": cross, "slices": d // PARAMS.slice_width},
+            "words": integer,
+            "value_words": cross,
+            "settings_error": self.settings_error,
+            "errors": [HeadError.NONE] * N_PLANES,
+            "theta_head": 0,
+            "n_visited": 0,
+            "n_kept": 0,
+        }
+
+
+def random_settings(rng):
+    """Settings that are mostly legal, short so that their rows are few."""
+    values = {name: int(rng.integers(low, high + 1)) for name, (low, high) in field_limits(PARAMS).items()}
+    values |= {name: int(rng.integers(1, 5 * PARAMS.tile)) for name in ("n_q", "n_k")}
+    values["head_dim"] = int(rng.integers(1, PARAMS.max_slices + 1)) * PARAMS.slice_width
+    values |= {"causal": 0} if rng.random() < 0.5 else {"compensate": 0, "mean_output": 0}
+    if rng.random() < 0.15:
+        values |= [{"n_q": 0}, {"head_dim": 0}, {"causal": 1, "compensate": 1}, {"min_keep": 257}][rng.integers(0, 4)]
+    return HeadSettings(**values)
+
+
+class Schedule:
+    """The table's inputs, at random, and its outputs, cycle by cycle."""
+
+    def __init__(self, rng, n_heads, haste):
+        self.rng, self.haste = rng, haste  # haste: probability that what can happen in a cycle does
+        self.layout = HeadTable(PARAMS).o_entries.shape()
+        names = [name for name, _ in HeadTable(PARAMS).entry_layout]
+        self.entries = [{name: {"settings": {}, "cycles": {}, "errors": []}.get(name, 0) for name in names}] * N_HEADS
+        self.to_come = deque(Head(rng, index) for index in range(n_heads))
+        self.offered = self.staged = self.status = None
+        self.inside = []
+        self.held, self.values, self.strobes = {}, {}, {"i_settings_ready": {}, "o_status_valid": {}, "o_retired": {}}
+        cycle = 0
+        while self.to_come or self.offered or self.staged or self.inside or self.status:
+            self.values[cycle] = {
+                "o_used": sum(1 << head.place for head in self.inside),
+                "o_report_free": int(self.status is None),
+                "o_entries": bits(self.layout, self.entries),
+                **self._summary(),
+            }
+            if self.status:
+                self.strobes["o_status_valid"][cycle] = self.status
+            ready = not self.staged and len(self.inside) < N_HEADS
+            if ready:
+                self.strobes["i_settings_ready"][cycle] = {}
+            # What changes from here on shows in the next cycle.
+            self.held[cycle] = self._report(cycle) | self._progress() | self._settings(ready)
+            cycle += 1
+
+    def _summary(self):
+        """``o_unpredicted`` and ``o_failed``; an entry that was never used is neither."""
+        unpredicted = failed = 0
+        for place, entry in enumerate(self.entries):
+            dense = entry["settings"].get("rule") == Rule.DENSE
+            unpredicted |= (dense or entry["settings_error"] or any(entry["errors"][:1])) << place
+            failed |= (entry["settings_error"] or any(entry["errors"])) << place
+        return {"o_unpredicted": unpredicted, "o_failed": failed}
+
+    def happens(self):
+        return self.rng.random() < self.haste
+
+    def choose(self, condition):
+        """One of the heads inside that fulfil the condition, or none."""
+        heads = [head for head in self.inside if condition(head)]
+        return heads[self.rng.integers(len(heads))] if heads and self.happens() else None
+
+    def _update(self, head, **fields):
+        self.entries = [entry | (fields if place == head.place else {}) for place, entry in enumerate(self.entries)]
+
+    def _progress(self):
+        """Planes end, a verdict falls, a row is listed: each at most once a cycle, of any head."""
+        loaded, errors = [0] * N_PLANES, self.rng.integers(0, 5, N_PLANES).tolist()
+        for plane in range(N_PLANES):
+            if head := self.choose(lambda head, plane=plane: plane in head.planes):
+                loaded[plane], errors[plane] = 1 << head.place, head.planes.pop(plane)
+                found = list(self.entries[head.place]["errors"])
+                found[plane] = errors[plane]
+                self._update(head, errors=found)
+        inputs = {"i_loaded": loaded, "i_errors": errors, "i_predicted": 0, "i_row_head": 0}
+        if head := self.choose(lambda head: not head.predicted):
+            head.predicted = True
+            self._update(head, verdict=head.verdict, theta_head=head.theta_head)
+            inputs |= {"i_predicted": 1 << head.place, "i_verdict": head.verdict, "i_theta_head": head.theta_head}
+        if head := self.choose(lambda head: head.rows):
+            n_blocks, n_tiles = head.rows.popleft()
+            entry = self.entries[head.place]
+            counts = {"n_visited": entry["n_visited"] + max(1, n_blocks), "n_kept": entry["n_kept"] + n_tiles}
+            self._update(head, **counts)
+            inputs |= {"i_row_head": 1 << head.place, "i_row_blocks": n_blocks, "i_row_tiles": n_tiles}
+        return inputs
+
+    def _settings(self, ready):
+        """Settings are offered until they are taken; the head enters in the cycle after."""
+        inputs = {}
+        if not self.offered and self.to_come and self.happens():
+            self.offered = self.to_come.popleft()
+            inputs = {f"i_settings_{name}": int(value) for name, value in vars(self.offered.settings).items()}
+        inputs["i_settings_valid"] = int(self.offered is not None)
+        taken = None
+        if ready:
+            taken, self.offered = self.offered, None
+        if self.staged:
+            self.inside.append(self.staged)
+            self._update(self.staged, **self.staged.entry())
+        self.staged = taken
+        return inputs
+
+    def _report(self, cycle):
+        """The oldest head ends, when its status has a place."""
+        ready, reports = self.happens(), False
+        if self.status:
+            self.status = None if ready else self.status
+        elif self.inside and self.inside[0].over and self.happens():
+            reports, head = True, self.inside.pop(0)
+            self.status = head.status
+            self.strobes["o_retired"][cycle] = {"o_retired": 1 << head.place}
+        return {"o_status_ready": int(ready), "i_report": int(reports)}
+
+
+@cocotb.test()
+@cocotb.parametrize(haste=[1, 0.3])
+async def heads(dut, haste):
+    """Heads one after another, legal and refused, sound and malformed."""
+    schedule = Schedule(bench_rng(), 60, haste)
+    await play(dut, {}, schedule.held, schedule.strobes, schedule.values, idle=0)
+
+
+@on_cores("narrow")
+def test_head_table(simulator, core):
+    run(HeadTable(CORES[core]), __name__, simulator, core)

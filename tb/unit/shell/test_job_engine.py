@@ -1,0 +1,418 @@
+"""JobEngine: heads as a job describes them, lanes served fairly, and every way in which a job stops."""
+
+import os
+import random
+from collections import Counter, deque
+from dataclasses import dataclass, field
+
+import cocotb
+import numpy as np
+import pytest
+from cocotb.triggers import RisingEdge
+
+from hdp_hw.rtl.shell.axi import Response
+from hdp_hw.rtl.shell.commands import JOB_PLANES
+from hdp_hw.rtl.shell.job_engine import ENTRY_BYTES, EVENTS, FLUSH_CYCLES, HEADS_PER_LANE, JOB_QUEUE, JobEngine
+from hdp_hw.spec.params import HdpParams
+from hdp_hw.spec.settings import HeadError, HeadSettings, Rule, Verdict, field_limits
+from tb.lib.axi_memory import IDEAL, Memory, ReadModel, ReadTiming, serve_reads
+from tb.lib.lockstep import pack, read, start
+from tb.lib.simulation import SIMULATORS, simulate
+from tb.lib.top_bench import TopJob, table_entry, threshold_words
+
+SHAPES = [(1, 32), (3, 128)]  #: (cores, bus width)
+BASE, SIZE, MAX_HEADS = 0x1_0000_0000, 1 << 12, 8
+SILENT = ReadTiming(ar_stall=1.0)  # as the arbiter is after o_stop
+SLOW = ReadTiming(latency=(1, 30), ar_stall=0.3, r_stall=0.3)
+#: settings that a table entry may have for each head
+OF_A_HEAD = ("mult", "shift", "rho", "margin", "kappa", "kappa_shift", "log_mass", "tau_head", "min_keep")
+RESULT = ("head", "verdict", "error", "n_visited", "n_kept")
+
+
+def params_of(n_cores, bus_width):
+    return HdpParams(2, 4, 4, max_head_dim=16, max_seq_len=16, n_cores=n_cores, bus_width=bus_width)
+
+
+PARAMS = params_of(*map(int, os.environ.get("HDP_SHAPE", "3,128").split(",")))
+BYTES = PARAMS.bus_bytes
+
+
+def random_settings(rng, n):
+    """Legal settings of ``n`` heads, the same but for what a table may say."""
+    limits = field_limits(PARAMS)
+    common = {name: rng.randint(*limits[name]) for name in ("n_q", "n_k", "head_dim")}
+    causal = rng.random() < 0.4
+    common |= {"rule": Rule(rng.randrange(4)), "causal": causal}
+    common |= {name: not causal and rng.random() < 0.5 for name in ("compensate", "mean_output")}
+    return [
+        HeadSettings(**common, **{name: rng.randint(*limits[name]) for name in OF_A_HEAD}).validate(PARAMS)
+        for _ in range(n)
+    ]
+
+
+class Job:
+    """A job somewhere in memory: ``fields`` of i_job, which may be replaced, and ``commands`` of its heads."""
+
+    ids = 0
+
+    def __init__(self, rng, memory, n_heads=None, table=None, timeout=0, fields=None):
+        n_heads = n_heads or rng.choice([1, 2, rng.randint(1, MAX_HEADS)])
+        self.table = rng.random() < 0.5 if table is None else table
+        settings = random_settings(rng, n_heads)
+        settings = settings if self.table else settings[:1] * n_heads
+        Job.ids += 1
+        self.id = Job.ids
+        n_kv_heads = rng.randint(1, n_heads)
+        shape = settings[0].n_q, settings[0].head_dim
+        q, k = np.zeros((n_heads, *shape)), np.zeros((n_kv_heads, settings[0].n_k, shape[1]))
+        job = TopJob(settings, q, k, k, self.id, table=self.table, records=rng.random() < 0.5, timeout=timeout)
+        strides = {name: [BYTES * rng.randrange(1 << 8), BYTES * rng.randrange(1 << 16)] for name in "qkvo"}
+        places = {plane: (BYTES * rng.randrange(1 << 32), *strides[plane[0]]) for plane in JOB_PLANES}
+        places["record"] = BYTES * rng.randrange(1 << 32)
+        places["table"] = BASE + Job.ids * MAX_HEADS * ENTRY_BYTES % SIZE
+        if self.table:
+            for head, each in enumerate(settings):
+                memory.poke(places["table"] + head * ENTRY_BYTES, table_entry(each))
+        self.table_address, self.commands = places["table"], job.commands(places)
+        self.fields = {"job_id": self.id, "n_heads": n_heads, "n_kv_heads": n_kv_heads, "timeout": timeout}
+        self.fields |= {"table_enable": int(self.table), "record_enable": int(job.records)}
+        names = ("n_q", "n_k", "head_dim", "rule", "causal", "compensate", "mean_output")
+        self.fields |= {name: int(getattr(settings[0], name)) for name in names}
+        self.fields |= {plane: places[plane][0] for plane in JOB_PLANES}
+        self.fields |= {"table": places["table"], "record": places["record"]}
+        for name in ("q", "k", "value", "output"):
+            self.fields |= dict(zip((f"{name}_row_stride", f"{name}_head_stride"), strides[name[0]]))
+        words = [rng.getrandbits(32) for _ in range(5)] if self.table else threshold_words(settings[0])
+        self.fields |= {"thresholds": pack(words, 160)} | (fields or {})
+
+
+@dataclass
+class Lane:
+    """Takes heads and ends them, in order, some time later."""
+
+    inside: deque = field(default_factory=deque)
+    result: dict | None = None  #: that is on offer
+
+
+class Bench:
+    """The engine between registers, lanes and memory; ``events`` counts what it told since the last look."""
+
+    def __init__(self, dut, rng, timing=IDEAL, stalls=0.0):
+        self.dut, self.rng, self.timing, self.stalls = dut, rng, timing, stalls
+        self.memory = Memory(SIZE, BASE)
+        self.model = ReadModel(self.memory, BYTES, timing, rng)
+        self.lanes = [Lane() for _ in range(PARAMS.n_cores)]
+        self.error = HeadError.NONE  # of the next result
+        self.taken, self.results, self.events = [], [], Counter()  # heads and results; since the last look
+        self.offered = self.passed = None  # the lane that has an offer; the result that was taken
+        self.pulses = {}  # inputs that are 1 in this clock cycle only
+        self.job = None  # to start in this clock cycle
+        self.quiet_after, self.stopped = 10, 0  # clock cycles from o_stop on; so many there were
+        self.n_ended = self.bytes = self.epoch = self.resets = self.cycle = 0
+        self.cycles = []  # in which heads were taken
+
+    async def start(self):
+        await start(self.dut)
+        self.dut.i_quiet.value = 0
+        cocotb.start_soon(serve_reads(self.dut, self.model))
+
+    async def begin(self, job):
+        """Start a job."""
+        self.job, self.pulses = job, {"i_start": 1}
+        await self.step()
+
+    async def pulse(self, **pulses):
+        self.pulses = pulses
+        await self.step()
+
+    async def step(self, n=1):
+        for _ in range(n):
+            self._drive()
+            await RisingEdge(self.dut.aclk)
+            self._check()
+            self.cycle += 1
+
+    async def until(self, condition, timeout=20_000):
+        """Until ``condition()``; returns after the clock cycle in which it came true."""
+        while not condition():
+            await self.step()
+            timeout -= 1
+            assert timeout, "it does not end"
+
+    def told(self):
+        """Events since the last look, in how many clock cycles each."""
+        events, self.events = dict(self.events), Counter()
+        return events
+
+    # -- a clock cycle --------------------------------------------------------------------------------------------
+    def _drive(self):
+        dut, rng = self.dut, self.rng
+        for name in ("i_start", "i_abort", "i_reset", "i_read_error", "i_write_error", "i_malformed"):
+            getattr(dut, name).value = self.pulses.get(name, 0)
+        for name in JOB_FIELDS:
+            signal = getattr(dut, f"i_job_{name}")
+            signal.value = self.job.fields[name] if self.job else rng.getrandbits(len(signal))
+        self.pulses, self.job = {}, None
+        self.model.timing = SILENT if self.stopped else self.timing
+        dut.i_quiet.value = int(self.stopped >= max(3, self.quiet_after) and not self.model.pending_ids)
+        for index, lane in enumerate(self.lanes):
+            if lane.result is None and lane.inside and rng.random() >= self.stalls:
+                lane.result = {"head": lane.inside[0], "error": int(self.error)}
+                lane.result["verdict"] = int(Verdict.ERROR if self.error else rng.choice(list(Verdict)[:4]))
+                lane.result |= {name: rng.randrange(1 << PARAMS.count_width) for name in ("n_visited", "n_kept")}
+                self.error = HeadError.NONE
+            getattr(dut, f"i_result_{index}_valid").value = int(lane.result is not None)
+            for name in RESULT:
+                signal = getattr(dut, f"i_result_{index}_{name}")
+                signal.value = lane.result[name] if lane.result else rng.getrandbits(len(signal))
+            room = len(lane.inside) < HEADS_PER_LANE
+            getattr(dut, f"o_head_{index}_ready").value = int(room and rng.random() >= self.stalls)
+
+    def _check(self):
+        dut = self.dut
+        counts = [len(lane.inside) for lane in self.lanes]
+        stop, resets = read(dut.o_stop, "o_stop"), read(dut.o_reset_lanes, "o_reset_lanes")
+        valids = [k for k in range(len(self.lanes)) if read(getattr(dut, f"o_head_{k}_valid"), "valid")]
+        assert len(valids) <= 1 and not (valids and stop)
+        if self.offered is not None and not stop:
+            assert valids == [self.offered], "an offer has gone"
+        elif valids:
+            assert valids == [counts.index(min(counts))], f"a head to lane {valids[0]} of {counts}"
+        self.offered = None
+        passed = self.passed
+        self.passed = None
+        for index, lane in enumerate(self.lanes):
+            if index in valids and getattr(dut, f"o_head_{index}_ready").value == 1:
+                names = {name: getattr(dut, f"o_head_{index}_{name}") for name in COMMAND}
+                command = {name: read(signal, name) for name, signal in names.items()}
+                self.taken.append(command)
+                self.cycles.append(self.cycle)
+                lane.inside.append(command["head"])
+            elif index in valids:
+                self.offered = index
+            if lane.result and read(getattr(dut, f"i_result_{index}_ready"), "ready"):
+                assert self.passed is None, "two results at once"
+                self.passed = lane.result
+                lane.result = None
+                lane.inside.popleft()
+        valid = read(dut.o_result_valid, "o_result_valid")
+        assert valid == (passed is not None)
+        if passed:
+            told = {name: read(getattr(dut, f"o_result_result_{name}"), name) for name in RESULT}
+            assert told == passed
+            self.results.append(passed)
+        events = {name for name in EVENTS if read(getattr(dut, f"o_events_{name}"), name)}
+        self.events.update(events)
+        self.n_ended_before, self.n_ended = self.n_ended, self.n_ended + valid
+        self.bytes += read(dut.o_bytes_read, "o_bytes_read")
+
+        epoch = read(dut.o_epoch, "o_epoch")
+        assert epoch == (self.epoch + resets) % 4, "the epoch changes with the reset of the lanes"
+        self.stopped = self.stopped + 1 if stop else 0
+        if resets:
+            assert self.stopped > min(self.quiet_after, FLUSH_CYCLES), "a reset while the memory port is busy"
+            self.epoch, self.resets, self.offered = epoch, self.resets + 1, None
+            for lane in self.lanes:
+                lane.inside.clear()
+                lane.result = None
+
+
+JOB_FIELDS = tuple(Job(random.Random(1), Memory(SIZE, BASE)).fields)
+COMMAND = tuple(Job(random.Random(1), Memory(SIZE, BASE)).commands[0])
+
+
+def as_taken(command, dut):
+    """A command's fields as wide as the ports that they come by."""
+    return {name: value % (1 << len(getattr(dut, f"o_head_0_{name}"))) for name, value in command.items()}
+
+
+@cocotb.test()
+@cocotb.parametrize((("timing", "stalls"), [(IDEAL, 0.0), (IDEAL, 0.9), (SLOW, 0.5)]))
+async def jobs(dut, timing, stalls):
+    """Jobs back to back: every head once, in order, as the job says; the next job waits for the last head."""
+    rng = random.Random(cocotb.RANDOM_SEED)
+    bench = Bench(dut, rng, timing, stalls)
+    await bench.start()
+    jobs = [Job(rng, bench.memory) for _ in range(12)]
+    n_started = 0
+    while bench.events["job_done"] < len(jobs):
+        n_done = bench.events["job_done"]
+        if n_started < min(n_done + JOB_QUEUE, len(jobs)) and rng.random() < 0.5:
+            n_started += 1
+            await bench.begin(jobs[n_started - 1])
+        else:
+            await bench.step()
+        if bench.events["job_done"] > n_done:
+            await bench.step()
+            assert read(dut.o_last_job_job, "job") == jobs[n_done].id and not read(dut.o_last_job_failed, "failed")
+            assert len(bench.results) == len(bench.taken) == sum(len(job.commands) for job in jobs[: n_done + 1])
+        assert bench.cycle < 20_000
+    expected = [as_taken(command, dut) for job in jobs for command in job.commands]
+    assert bench.taken == expected
+    assert sorted(result["head"] for result in bench.results) == sorted(command["head"] for command in expected)
+    fallbacks = sum(result["verdict"] == Verdict.FALLBACK for result in bench.results)
+    assert Counter(bench.told()) == Counter(job_done=len(jobs), fallback=fallbacks)
+    assert bench.bytes == ENTRY_BYTES * sum(len(job.commands) for job in jobs if job.table)
+    assert read(dut.o_jobs_done, "o_jobs_done") == len(jobs) and not bench.resets
+    assert read(dut.o_queue_free, "o_queue_free") == JOB_QUEUE and not read(dut.o_busy, "o_busy")
+
+
+@cocotb.test()
+async def rate(dut):
+    """A head every four clock cycles, without a table."""
+    rng = random.Random(cocotb.RANDOM_SEED)
+    bench = Bench(dut, rng)
+    await bench.start()
+    await bench.begin(Job(rng, bench.memory, n_heads=8, table=False))
+    await bench.until(lambda: bench.events["job_done"])
+    first = bench.cycles[0]
+    assert bench.cycles == [first + 4 * n for n in range(8)]
+
+
+# -- what stops a job --------------------------------------------------------------------------------------------------
+async def next_job(bench, rng):
+    """A job after one that was stopped is as ever."""
+    bench.told()
+    bench.taken.clear()
+    job = Job(rng, bench.memory, table=True)
+    await bench.begin(job)
+    await bench.until(lambda: bench.events["job_done"])
+    assert set(bench.told()) <= {"job_done", "fallback"}
+    assert bench.taken == [as_taken(command, bench.dut) for command in job.commands]
+    await bench.step()
+    assert read(bench.dut.o_last_job_job, "job") == job.id and not read(bench.dut.o_last_job_failed, "failed")
+
+
+async def stopped(bench, event, job, head):
+    """The job has just been stopped: its end, and what is told of it."""
+    dut, resets = bench.dut, bench.resets
+    await bench.until(lambda: bench.events["job_done"])
+    told = bench.told()
+    told.pop("fallback", None)
+    assert told == {event: 1, "job_done": 1}
+    await bench.step()
+    assert bench.resets == resets + 1
+    assert (read(dut.o_last_job_job, "job"), read(dut.o_last_job_failed, "failed")) == (job.id, 1)
+    error = (read(dut.o_last_error_job, "job"), read(dut.o_last_error_head, "head"))
+    assert error == (job.id, head)
+    await next_job(bench, bench.rng)
+    assert error == (read(dut.o_last_error_job, "job"), read(dut.o_last_error_head, "head")), "it is remembered"
+
+
+@cocotb.test()
+@cocotb.parametrize(event=["read_error", "write_error", "core_error", "aborted"], stalls=[0.0, 0.9])
+async def stops(dut, event, stalls):
+    """At any moment: the memory port comes to rest, the lanes are reset, the next job is right."""
+    rng = random.Random(cocotb.RANDOM_SEED)
+    bench = Bench(dut, rng, SLOW, stalls)
+    await bench.start()
+    name = {"core_error": "i_malformed", "aborted": "i_abort"}.get(event, f"i_{event}")
+    for _ in range(6):
+        bench.n_ended, bench.quiet_after = 0, rng.choice([0, 5, 60])
+        job = Job(rng, bench.memory, n_heads=8)
+        await bench.begin(job)
+        await bench.step(rng.choice([1, 3, rng.randint(1, 60 if stalls else 30)]))
+        assert not bench.events["job_done"]
+        await bench.pulse(**{name: 1})
+        await stopped(bench, event, job, bench.n_ended_before)
+
+
+@cocotb.test()
+async def stops_itself(dut):
+    """A head that was refused, a table that cannot be read, settings and addresses that are not legal, a time-out."""
+    rng = random.Random(cocotb.RANDOM_SEED)
+    bench = Bench(dut, rng, IDEAL, 0.5)
+    await bench.start()
+    for turn in range(6):
+        job = Job(rng, bench.memory, n_heads=8)
+        await bench.begin(job)
+        await bench.step(rng.randint(1, 40))
+        bench.error = HeadError.SETTINGS
+        await bench.until(lambda: bench.results and bench.results[-1]["error"])
+        await stopped(bench, "core_error", job, bench.results[-1]["head"])
+
+        job = Job(rng, bench.memory, n_heads=4, table=True)
+        response = rng.choice([Response.SLVERR, Response.DECERR])
+        bench.memory.faults = {job.table_address + turn % 4 * ENTRY_BYTES: response}
+        bench.n_ended = 0
+        await bench.begin(job)
+        await bench.until(lambda: bench.events["read_error"])
+        bench.memory.faults = {}
+        await stopped(bench, "read_error", job, bench.n_ended_before)
+
+        job = Job(rng, bench.memory, n_heads=4, table=True)
+        bench.memory.poke(job.table_address + turn % 4 * ENTRY_BYTES + 16, (257).to_bytes(4, "little"))  # min_keep
+        await bench.begin(job)
+        await stopped(bench, "bad_settings", job, turn % 4)
+
+        job = Job(rng, bench.memory, n_heads=8, table=False, timeout=rng.randint(4, 20))
+        bench.n_ended = 0
+        await bench.begin(job)
+        begins = bench.cycle + 1  # busy from the clock cycle after the one in which the queue shows the job
+        await bench.until(lambda: bench.events["timeout"])
+        assert bench.cycle - begins == job.fields["timeout"] + 1
+        await stopped(bench, "timeout", job, bench.n_ended_before)
+
+    for name, value in {"n_heads": 0, "n_kv_heads": 9, "n_q": 17, "n_k": 0, "head_dim": 1 << 15}.items():
+        job = Job(rng, bench.memory, fields={name: value})
+        await bench.begin(job)
+        await stopped(bench, "bad_settings", job, 0)
+    names = [name for name in JOB_FIELDS if "stride" in name or name in JOB_PLANES or name in ("table", "record")]
+    for name in names:
+        job = Job(rng, bench.memory, fields={name: BYTES // 2})
+        await bench.begin(job)
+        await stopped(bench, "misaligned", job, 0)
+
+
+@cocotb.test()
+async def memory_that_stays_busy(dut):
+    """The lanes are reset all the same, after FLUSH_CYCLES."""
+    rng = random.Random(cocotb.RANDOM_SEED)
+    bench = Bench(dut, rng)
+    await bench.start()
+    bench.quiet_after = 2 * FLUSH_CYCLES
+    job = Job(rng, bench.memory, n_heads=8)
+    await bench.begin(job)
+    await bench.step(20)
+    await bench.pulse(i_read_error=1)
+    stopped_in = bench.cycle
+    await bench.until(lambda: bench.resets)
+    assert FLUSH_CYCLES < bench.cycle - stopped_in < FLUSH_CYCLES + 5
+
+
+@cocotb.test()
+async def queue(dut):
+    """One job too many is refused; abort empties the queue, reset does so without a word."""
+    rng = random.Random(cocotb.RANDOM_SEED)
+    bench = Bench(dut, rng, stalls=0.99)
+    await bench.start()
+    for reset in (False, True):
+        jobs = [Job(rng, bench.memory, n_heads=4) for _ in range(JOB_QUEUE + 2)]
+        for job in jobs[:-1]:
+            await bench.begin(job)
+            await bench.step(4)
+        assert read(dut.o_queue_free, "o_queue_free") == 0 and not bench.told()
+        await bench.begin(jobs[-1])
+        assert bench.told() == {"queue_full": 1}
+        await bench.step(20)
+        bench.told()
+        await bench.pulse(i_abort=1, i_reset=int(reset))
+        await bench.until(lambda: not read(dut.o_busy, "o_busy"))
+        await bench.step(10)
+        assert bench.told() == ({} if reset else {"aborted": 1, "job_done": 1})
+        assert read(dut.o_queue_free, "o_queue_free") == JOB_QUEUE
+        assert read(dut.o_jobs_done, "o_jobs_done") == (0 if reset else 1)
+        assert read(dut.o_last_error_job, "job") == (0 if reset else jobs[0].id)
+        assert read(dut.o_last_job_job, "job") == (0 if reset else jobs[0].id)
+    await bench.pulse(i_abort=1)  # nothing runs
+    await bench.step(5)
+    assert not bench.told()
+    await next_job(bench, rng)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: f"{shape[0]}-{shape[1]}")
+@pytest.mark.parametrize("simulator", SIMULATORS)
+def test_job_engine(simulator, shape):
+    name = f"job_engine_{shape[0]}_{shape[1]}"
+    environment = {"HDP_SHAPE": f"{shape[0]},{shape[1]}"}
+    simulate(JobEngine(params_of(*shape)), __name__, simulator, name=name, plusenv=environment)
