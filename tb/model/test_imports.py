@@ -38,7 +38,7 @@ RULES = {
 
 #: ``{package: folders that may import it}``: what is heavy, or would make one side depend on the other's tools.
 PACKAGES = {
-    "numpy": ("golden", "hdp_hw/driver", "hdp_hw/simulation", "hdp_hw/study"),
+    "numpy": ("golden", "hdp_hw/driver", "hdp_hw/simulation", "hdp_hw/deliver", "hdp_hw/study"),
     "amaranth": ("hdp_hw/rtl", "hdp_hw/simulation", "hdp_hw/deliver", "hdp_hw/study"),
     "tb": (),
     "golden": (),  # by its name inside the package, hdp_hw.golden, which no folder of a user shadows
