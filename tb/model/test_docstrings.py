@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PARAMS = CONFIGS["tiny"]
 SECTIONS = ("Parameters", "Ports", "Timing", "Numerics", "Raises")
 REQUIRED = ("Ports", "Timing")
+SPOKEN = ("shell", "boards")  #: folders in which every port has a text of its own
 SCOPE = {"In": In, "Out": Out, "signed": signed, "unsigned": unsigned, "data": data, "stream": stream, "wiring": wiring}
 
 #: Arguments that a constructor takes beside the parameters.
@@ -102,6 +103,19 @@ def test_ports(path):
         documented, actual = eval(text, scope), members[name]
         assert documented.flow == actual.flow, f"{name} is {actual.flow}"
         assert facts(documented) == facts(actual), f"{name} : {text} is not the signature's {actual}"
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.parent.name in SPOKEN], ids=lambda path: path.stem)
+def test_every_port_has_a_sentence(path):
+    """Each port says, right below its line, who drives it and what it promises."""
+    _, component, _ = load(path)
+    lines = sections_of(component)["Ports"]
+    silent = [
+        line.partition(" : ")[0]
+        for line, below in zip(lines, [*lines[1:], ""])
+        if re.match(r"\w+ : ", line) and not re.match(r"    \S.*", below)
+    ]
+    assert not silent, f"{', '.join(silent)} of {component.__name__} have no text of their own"
 
 
 def facts(member):

@@ -16,7 +16,9 @@ class AxiLiteManager(wiring.Component):
     Ports
     -----
     i : In(access_port())
+        From HostLink: accesses, one after another.
     registers : In(register_port())
+        To hdp_top: its AXI4-Lite port, whose manager this is.
 
     Timing
     ------

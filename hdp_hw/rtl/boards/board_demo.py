@@ -33,6 +33,7 @@ class BoardDemo(wiring.Component):
     Ports
     -----
     rx : In(unsigned(1))
+        The line from the host; high when idle.
     tx : Out(unsigned(1))
         The line.
     o_busy : Out(unsigned(1))

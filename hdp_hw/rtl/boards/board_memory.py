@@ -25,8 +25,11 @@ class BoardMemory(wiring.Component):
     Ports
     -----
     read : In(read_signature(params))
+        From hdp_top: bursts that read. A burst is taken when the one before has ended.
     write : In(write_signature(params))
+        From hdp_top: bursts that write. A burst is taken when the one before has its response.
     host : In(access_port())
+        From HostLink: accesses to words. They go before bursts.
 
     Timing
     ------

@@ -18,6 +18,7 @@ class FrameReceiver(wiring.Component):
     Ports
     -----
     i : In(received_layout())
+        From UartReceiver: a byte of the line, or an error in its place.
     o : Out(data.StructLayout({"valid": unsigned(1), "data": unsigned(8)}))
         The bytes of a frame, its checksum among them: the last four.
     o_end : Out(data.StructLayout({"valid": unsigned(1), "good": unsigned(1)}))

@@ -21,6 +21,7 @@ class FrameTransmitter(wiring.Component):
     i : In(stream.Signature(frame_layout()))
         The bytes, without checksum.
     o : Out(stream.Signature(unsigned(8)))
+        To UartTransmitter: bytes of the line.
 
     Timing
     ------

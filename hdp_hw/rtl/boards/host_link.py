@@ -42,6 +42,7 @@ class HostLink(wiring.Component):
     o : Out(stream.Signature(frame_layout()))
         Answers.
     bus : Out(access_port())
+        To what the words belong to: the accesses of a request, one after another.
     o_failed : Out(unsigned(1))
         The status of the latest answer is not OK.
 

@@ -20,6 +20,7 @@ class UartTransmitter(wiring.Component):
     Ports
     -----
     i : In(stream.Signature(unsigned(8)))
+        From FrameTransmitter: bytes to send. One is taken once the one before has been sent.
     tx : Out(unsigned(1))
         The line; high when idle.
 

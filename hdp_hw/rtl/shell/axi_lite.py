@@ -51,9 +51,11 @@ class AxiLite(wiring.Component):
     b : Out(stream.Signature(self.response_layout))
         ``resp``.
     ar : In(stream.Signature(self.address_layout))
+        ``addr`` in bytes, ``prot``.
     r : Out(stream.Signature(self.read_layout))
         ``data``, ``resp``.
     registers : Out(register_port())
+        To RegisterBank: at most one write and one read in a clock cycle, each answered in the next.
 
     Timing
     ------

@@ -27,18 +27,25 @@ class CoreLane(wiring.Component):
     Ports
     -----
     i : In(stream.Signature(head_command_layout(params)))
+        From JobEngine: a head to execute. It is taken when loader and writer have room for it.
     o : Out(stream.Signature(result_layout(params)))
+        To JobEngine: how a head ended, in the order of the heads, after the response to the last of its writes. After a
+        refused head none follows before the reset.
     read : Out(read_signature(params)).array(len(PLANES))
+        To ReadArbiter: the readers of HeadLoader.
     write : Out(write_signature(params))
+        To WriteArbiter: the bursts of RowWriter.
     o_read_error : Out(unsigned(1))
+        A read was answered with an error in the clock cycle before.
     o_write_error : Out(unsigned(1))
+        A write was answered with an error in the clock cycle before.
     o_malformed : Out(unsigned(1))
+        The core's output did not end where the head's rows do, in the clock cycle before.
     o_traffic : Out(self.traffic_layout)
+        Bytes of the clock cycle before: ``read``, ``written``, and ``skipped``, which a mask made needless.
     o_activity : Out(self.activity_layout)
-
-    ``o_malformed``: the core's output does not end where the head's rows do. ``o_traffic`` are the bytes of a clock
-    cycle, ``o_activity`` what the array does in it: a mode, or why it stands still while a head is inside (``load``:
-    its planes are not complete, ``write``: the output is not taken).
+        What the array did in the clock cycle before, one bit: its mode, or why it stood still while a head was inside.
+        ``load``: planes are missing; ``write``: the output was not taken; ``other``: neither.
 
     Timing
     ------

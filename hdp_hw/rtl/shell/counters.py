@@ -20,7 +20,9 @@ class Counters(wiring.Component):
     i : In(self.increment_layout)
         By how much each counter grows in the clock cycle.
     i_clear : In(unsigned(1))
+        From RegisterBank, a strobe: all counters become 0 in the next clock cycle.
     o : Out(counter_layout())
+        The counters, to RegisterBank.
     o_overflow : Out(unsigned(1))
         A counter went beyond 64 bits.
 

@@ -78,7 +78,7 @@ class HdpTop(wiring.Component):
 
     Timing
     ------
-    See docs/architecture.md.
+    See docs/co-processor.md; golden.cycles.shell.job predicts a job's clock cycles.
     """
 
     def __init__(self, params):

@@ -30,23 +30,37 @@ class HeadLoader(wiring.Component):
     Ports
     -----
     i : In(stream.Signature(head_command_layout(params)))
+        From JobEngine, through CoreLane: a head with its settings and addresses. It is taken when the head before has
+        its I planes requested and ``HEADS_AHEAD`` have room.
     o_settings : Out(stream.Signature(settings_layout(params)))
+        To the core: the settings of each head, in order, before any of its planes is requested.
     o_integer : Out(stream.Signature(self.word_layout))
+        To the core: words of the I planes, Q's rows and then K's. ``key`` marks those of K, ``last`` the end of the
+        head's.
     o_fraction : Out(stream.Signature(self.word_layout))
+        To the core: words of the F planes, likewise. Words that were not read are zero.
     o_value : Out(stream.Signature(self.word_layout))
+        To the core: words of V; ``key`` means nothing here. Words that were not read are zero.
     i_mask_valid : In(unsigned(1))
+        From the core's trace: a word of a mask is decided in this clock cycle. There is no back-pressure.
     i_mask_index : In(unsigned(self.unions.index_width))
+        The word's place in its block row.
     i_mask_word : In(unsigned(params.mask_word))
+        The word: a bit for each block of the row that is kept.
     i_verdict_valid : In(unsigned(1))
+        From the core's trace: a head is decided, behind the last word of its mask. Heads are decided in their order.
     i_verdict : In(unsigned(3))
+        The head's Verdict.
     memory : Out(read_signature(params)).array(3)
+        To ReadArbiter: three readers, of the I planes, of the F planes, and of V.
     o_bytes_read : Out(data.ArrayLayout(unsigned(5), 3))
+        Bytes that each of the three readers received in the clock cycle before.
     o_bytes_skipped : Out(unsigned(32))
+        Bytes that need not be read for what is delivered as zeros, two clock cycles after its segment was made.
     o_error : Out(unsigned(1))
+        A bus word came with a response other than OKAY. The word is delivered nevertheless; JobEngine stops the job.
     o_busy : Out(unsigned(1))
-
-    ``memory`` are the ports of the I planes, the F planes and V. ``o_bytes_read`` were read in this clock cycle,
-    ``o_bytes_skipped`` is what delivering zeros in their place saved.
+        A head waits for its verdict, or for F planes and V to be requested.
 
     Timing
     ------

@@ -40,34 +40,57 @@ class JobEngine(wiring.Component):
     Ports
     -----
     i_job : In(job_layout(params))
+        The job registers, from RegisterBank. They are taken, whole, in the clock cycle of ``i_start``.
     i_start : In(unsigned(1))
+        A strobe of CONTROL.start: queues the job. With a full queue the job is lost and ``queue_full`` is raised.
     i_abort : In(unsigned(1))
+        A strobe of CONTROL.abort, or of a reset: empties the queue and stops the running job.
     i_reset : In(unsigned(1))
+        A strobe of CONTROL.reset, always together with ``i_abort``. It makes the abort silent: what ends then is not
+        reported, and the count of jobs starts anew.
     o_head : Out(stream.Signature(head_command_layout(params))).array(params.n_cores)
+        To each CoreLane: the next head, its addresses resolved and its settings found legal. An offer stays until it is
+        taken, or the lanes are reset.
     i_result : In(stream.Signature(result_layout(params))).array(params.n_cores)
+        From each CoreLane: a head whose writes have all been acknowledged. One lane's result is taken in a clock cycle,
+        the lowest lane's first.
     memory : Out(read_signature(params))
+        To ReadArbiter, as one more reader: reads the table of scales and thresholds, an entry a head.
     i_read_error : In(unsigned(1))
+        From the CoreLanes: a read of one of them was answered with an error. It stops the job.
     i_write_error : In(unsigned(1))
+        From the CoreLanes: a write of one of them was answered with an error. It stops the job.
     i_malformed : In(unsigned(1))
+        From the CoreLanes: a core's output did not end where its head's rows do. It stops the job as ``core_error``.
     i_quiet : In(unsigned(1))
+        From both arbiters: no request or response is outstanding. The engine looks at it from five clock cycles after
+        ``o_stop`` rises.
     o_stop : Out(unsigned(1))
+        To both arbiters: they grant nothing more while it is high, from an error to the end of the lanes' reset.
     o_epoch : Out(unsigned(2))
+        To both arbiters: the number of the epoch. It changes once for each job that is stopped, while the lanes are in
+        reset; answers to requests of an earlier epoch are dropped.
     o_reset_lanes : Out(unsigned(1))
+        Resets all lanes, and the reader of the table, for one clock cycle at the end of a stopped job.
     o_running : Out(job_layout(params))
+        The job that runs; between jobs the one before.
     o_events : Out(self.event_layout)
+        To RegisterBank: bits of IRQ_STATUS to set, each high for one clock cycle.
     o_busy : Out(unsigned(1))
+        A job runs or waits in the queue.
     o_queue_free : Out(unsigned(3))
+        Jobs that the queue can take.
     o_jobs_done : Out(unsigned(16))
+        Jobs that ended since the reset, failed ones included, modulo 2^16.
     o_last_job : Out(self.last_job_layout)
+        The job that ended last, and whether it failed.
     o_last_error : Out(self.error_layout)
+        The job that an error stopped last, and the head in question: the one that was refused, else the number of heads
+        that had ended.
     o_result : Out(self.ended_layout)
+        To the counters: a head ended in the clock cycle before, and how.
     o_bytes_read : Out(unsigned(5))
-
-    ``i_reset`` comes with ``i_abort`` and makes it silent: what ends then is not reported, and the count of jobs
-    starts anew. ``memory`` reads the table of per-head settings. ``i_quiet`` says that the memory port has nothing
-    outstanding; ``o_stop`` keeps it from taking more. ``o_running`` is the job that runs, for what its heads share.
-    ``o_last_error`` is the job that an error stopped last, and the head in question: the one that was refused, else how
-    many had ended. ``o_result`` marks a head that ended.
+        Bytes of the table that come in this clock cycle.
 
     Timing
     ------

@@ -19,14 +19,17 @@ class MaskUnion(wiring.Component):
     Ports
     -----
     i_valid : In(unsigned(1))
+        From the core's trace: a word of a mask comes in this clock cycle.
     i_index : In(unsigned(self.index_width))
+        The word's place in its block row. Rows of a head do not get shorter.
     i_word : In(unsigned(params.mask_word))
+        The word: a bit for each block that its row keeps.
     i_head_ends : In(unsigned(1))
+        From the core's trace: the head is decided. It comes after the head's last word, also for a head without a mask.
     i_read : In(data.ArrayLayout(self.read_layout, self.n_readers))
+        From each SegmentGenerator: the head, by its number modulo 4, and the word of its union to look up.
     o_word : Out(data.ArrayLayout(unsigned(params.mask_word), self.n_readers))
-
-    Words of the mask as the core traces them, rows of a head not getting shorter; ``i_head_ends`` comes after a
-    head's last word, also for a head without a mask. A reader names the head by its number modulo 4.
+        To each SegmentGenerator: that word, a bit for each key block that some row of the head kept.
 
     Timing
     ------

@@ -68,14 +68,17 @@ class RegisterBank(wiring.Component):
     Ports
     -----
     registers : In(register_port())
+        From AxiLite: accesses to words, each answered in the next clock cycle.
     o_control : Out(control_layout())
         Each for one clock cycle.
     o_job : Out(job_fields_layout())
         What the registers hold; complete when ``o_control.start`` is 1.
     i_status : In(status_layout())
+        From JobEngine and the arbiters: what read-only fields show.
     i_events : In(event_layout())
         1 for a clock cycle: the bit of IRQ_STATUS is set.
     i_counters : In(counter_layout())
+        From Counters: what the counters' registers show. A read of a low word holds the high word for the next read.
     irq : Out(unsigned(1))
         A level.
 

@@ -28,14 +28,17 @@ class SegmentGenerator(wiring.Component):
     Ports
     -----
     i : In(stream.Signature(self.request_layout))
+        From HeadLoader: a matrix to fetch. ``plane`` is its address and row stride, ``n_rows`` its rows of ``words``
+        core words; ``fetch`` (Fetch) says how much is read; ``head`` names the union that decides when that is MASKED.
+        ``key`` and ``last`` are handed on.
     o : Out(stream.Signature(segment_layout(params)))
+        To PlaneReader: segments that together are all rows, in order. Only the last one has ``last``.
     o_head : Out(unsigned(2))
+        To MaskUnion: number, modulo 4, of the head whose union is looked up.
     o_index : Out(unsigned(bits_for(params.mask_words - 1)))
+        To MaskUnion: place of the word in the union.
     i_word : In(unsigned(params.mask_word))
-
-    ``i`` carries ``plane`` (address and row stride), ``n_rows``, ``words`` (of a row), ``key``, ``last``, ``fetch``
-    (Fetch) and ``head``, the number modulo 4 whose union tells what to fetch when that is MASKED. ``i_word`` follows
-    ``o_head`` and ``o_index`` by one clock cycle.
+        From MaskUnion: that word, one clock cycle after ``o_head`` and ``o_index``.
 
     Timing
     ------
