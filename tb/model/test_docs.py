@@ -88,6 +88,17 @@ def test_no_output_depends_on_an_input_in_the_same_cycle(component):
     assert driven > 0 and inputs == 0
 
 
+def test_every_bench_runs_under_both_simulators():
+    """As docs/verification.md says it of the blocks; pytest's own list of the tests is what counts."""
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", "tb/unit", "tb/system"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    benches = {docs.bench_of_block(path) for path in (ROOT / "hdp_hw" / "rtl").glob("*/*.py") if docs.components(path)}
+    assert "" not in benches and len(benches) > 60
+    for bench in benches - {"tb/system/test_hdp_top.py"}:
+        tests = " ".join(line for line in listed if line.startswith(f"{bench}::"))
+        assert "icarus" in tests and "verilator" in tests, f"{bench} runs under one simulator only"
+
+
 # -- what prose names -------------------------------------------------------------------------------------------------
 def spans(text):
     """What stands between backticks, fenced blocks left out."""
