@@ -7,3 +7,7 @@ class Failure(Exception):
 
 class MissingPackage(Failure, RuntimeError):
     """A Python package that an optional part needs is not installed; the message says what installs it."""
+
+
+class FileError(Failure, ValueError):
+    """A text file that cannot be read; the message names the file, the line where there is one, and what is wrong."""
