@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from hdp_hw.__main__ import main
+from hdp_hw.commands.arguments import rules, share
 from hdp_hw.driver import Emulator, HdpDriver, LayerSettings, load_layers
 from hdp_hw.driver.monitor import excesses
 from hdp_hw.spec.configs import CONFIGS
@@ -16,7 +17,6 @@ from hdp_hw.spec.params import ParameterError
 from hdp_hw.spec.settings import Rule
 from hdp_hw.study.accuracy import calibrate, choices, profile, search
 from hdp_hw.study.accuracy.attention import Counter, HdpAttention
-from hdp_hw.study.accuracy.command import rules_of, share_of
 from hdp_hw.study.accuracy.cost import CostMeter, spread
 from hdp_hw.study.accuracy.page import page
 from hdp_hw.study.models import EXTRA, load_model, softmax_attention
@@ -216,7 +216,7 @@ def run(*arguments):
 def test_calibrate_writes_settings_that_the_driver_takes(tmp_path, capsys):
     model, pairs = write_model(tmp_path / "model"), write_pairs(tmp_path / "pairs.tsv", 40)
     output = tmp_path / "settings.toml"
-    options = ["--max-loss", "20%", "--sample", 4, "--steps", 3, "--jobs", 1]
+    options = ["--max-loss", "20%", "--sample", 4, "--steps", 3, "--threads", 1]
     assert run("calibrate", model, "--data", pairs, *options, "-o", output) == 0
     printed = capsys.readouterr()
     assert "on unseen examples" in printed.out and "step 3 of 3" in printed.err
@@ -239,8 +239,8 @@ def test_calibrate_writes_settings_that_the_driver_takes(tmp_path, capsys):
     assert facts["n"] == 20 and np.shape(facts["kept"]) == np.shape(facts["pruned"]) == (2, 2)
     assert len(facts["lengths"]) == 2
     assert facts["pays"] == (facts["speedup"] > 1 and facts["loss"] <= 0.2)
-    assert run("profile", model, "--data", pairs, *options, "--timed", 0) in (1, 2)
-    assert "parameter timed = 0 is not legal; legal: 1 or more" in capsys.readouterr().err
+    assert run("profile", model, "--data", pairs, *options, "--timed", 0) == 2
+    assert "--timed: '0' is not legal; legal: an integer, 1 or more" in capsys.readouterr().err
 
 
 def test_profile_counts(place):
@@ -275,10 +275,10 @@ def test_chromium_shows_the_page(place, chromium, tmp_path):  # noqa: F811
     [
         (["no-such-model"], "model 'no-such-model' is neither a directory nor an installed package"),
         (["MODEL", "--data", "nowhere.tsv"], "nowhere.tsv"),
-        (["MODEL", "--max-loss", "2"], "parameter max_loss = '2' is not legal; legal: a share of the metric"),
-        (["MODEL", "--rules", "mass,best"], "parameter rules = 'best' is not legal; legal: mass, margin,"),
-        (["MODEL", "--limit", "3"], "parameter data = '3 examples' is not legal; legal: at least 4"),
-        (["MODEL", "--config", "huge"], "parameter CONFIG = 'huge' is not legal"),
+        (["MODEL", "--max-loss", "2"], "--max-loss: '2' is not legal; legal: 0% to 100% of the metric"),
+        (["MODEL", "--rules", "mass,best"], "--rules: 'best' is not legal; legal: mass, margin,"),
+        (["MODEL", "--examples", "3"], "parameter data = '3 examples' is not legal; legal: at least 4"),
+        (["MODEL", "huge"], "parameter CONFIG = 'huge' is not legal"),
     ],
 )  # fmt: skip
 def test_bad_arguments(tmp_path, capsys, arguments, message):
@@ -286,17 +286,17 @@ def test_bad_arguments(tmp_path, capsys, arguments, message):
     pairs = write_pairs(tmp_path / "pairs.tsv", 8)
     arguments = [model if text == "MODEL" else text for text in arguments]
     data = [] if "--data" in arguments else ["--data", pairs]
-    assert run("calibrate", *arguments, *data, "--jobs", 1, "-o", tmp_path / "x.json") in (1, 2)
+    assert run("calibrate", *arguments, *data, "--threads", 1, "-o", tmp_path / "x.json") in (1, 2)
     assert message in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("text", "share"), [("1%", 0.01), ("0.5%", 0.005), ("0.02", 0.02), ("0", 0.0)])
-def test_shares(text, share):
-    assert share_of(text) == pytest.approx(share)
+@pytest.mark.parametrize(("text", "value"), [("1%", 0.01), ("0.5%", 0.005), ("0.02", 0.02), ("0", 0.0)])
+def test_shares(text, value):
+    assert share(text) == pytest.approx(value)
 
 
 def test_rules():
-    assert rules_of("margin,mass") == (Rule.MARGIN, Rule.MASS)
+    assert rules("margin,mass") == (Rule.MARGIN, Rule.MASS)
 
 
 def test_settings_of_too_few_layers(tmp_path):
@@ -318,7 +318,7 @@ def test_guide(tmp_path, monkeypatch, capsys):
     """Its example, on settings that the command makes."""
     pytest.importorskip("safetensors", reason=EXTRA)
     monkeypatch.chdir(tmp_path)
-    assert run("calibrate", "vit-digits", "--limit", 24, "--sample", 2, "--steps", 2, "-o", "settings.json") == 0
+    assert run("calibrate", "vit-digits", "--examples", 24, "--sample", 2, "--steps", 2, "-o", "settings.json") == 0
     (block,) = blocks(ROOT / "docs" / "models.md")
     capsys.readouterr()
     exec(block, space := {})

@@ -170,7 +170,7 @@ def test_refusals(what, capsys):
         (["nonsense"], "CONFIG"),
         (["tiny", "TILE=3"], "tile"),
         (["--readme", "none.md"], "none.md"),
-        *([(["--cores", "9"], "n_cores"), (["--bus-widths", "48"], "bus_width")] if what == "layer" else []),
+        *([(["--cores", "9"], "--cores"), (["--bus-widths", "48"], "--bus-widths")] if what == "layer" else []),
     ):
         assert main(["bench", what, *arguments]) == 2
         assert word in capsys.readouterr().err

@@ -251,7 +251,7 @@ def test_command_line(folder, made, capsys):
         "--timed",
         "5",
     ]
-    arguments += ["--max-tokens", "20", "--only", *ONLY, "-o", str(folder / "one"), "--jobs", "1"]
+    arguments += ["--max-tokens", "20", "--only", *ONLY, "-o", str(folder / "one"), "--processes", "1"]
     assert main(arguments) == 0
     assert f" 0 of {N_POINTS} points to evaluate" in capsys.readouterr().out
 
@@ -262,8 +262,8 @@ def test_command_line(folder, made, capsys):
         (["--data", "no/such.tsv"], "no/such.tsv"),
         (["--only", "Nobody"], "no curve has any of Nobody in its name"),
         (["--scheduler", "tcp://127.0.0.1:9"], "no scheduler at tcp://127.0.0.1:9"),
-        (["--set", "MAX_HEAD_DIM=17"], "max_head_dim = 17 is not legal"),
-        (["--examples", "1"], "1 examples to measure; a standard error takes at least 2"),
+        (["MAX_HEAD_DIM=17"], "max_head_dim = 17 is not legal"),
+        (["--examples", "1"], "--examples: '1' is not legal; legal: an integer, 2 or more"),
     ],
 )
 def test_command_line_refuses(folder, tmp_path, capsys, changes, message):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from amaranth.back import rtlil
 
+from hdp_hw import __main__
 from hdp_hw.golden.bits.core.attention_core import attend
 from hdp_hw.golden.cycles.core.cycle_model import HeadPlan, core_cycles
 from hdp_hw.rtl.core.attention_core import AttentionCore
@@ -25,7 +26,7 @@ TOP = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 FILES = [*(ROOT / name for name in TOP), *sorted((ROOT / "docs").glob("*.md"))]
 PARTS = [(file, name) for file, parts in docs.PARTS.items() for name in parts]
 MAKES = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M)
-COMMANDS = re.findall(r'add_parser\("(\w+)"', (ROOT / "hdp_hw" / "__main__.py").read_text())
+COMMANDS = [command.NAME for command in __main__.COMMANDS]
 GENERATED = {"hdp_core.v", "hdp_top.v", "hdp_top_tb.v", "manifest.json", "core.json"}  #: files that commands write
 STALE = "is not what `python -m tb.lib.docs` writes"
 

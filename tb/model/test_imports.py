@@ -33,6 +33,7 @@ RULES = {
     "hdp_hw/simulation": ("hdp_hw/spec", "golden", "hdp_hw/rtl", "hdp_hw/driver"),
     "hdp_hw/deliver": ("hdp_hw/spec", "golden", "hdp_hw/rtl", "hdp_hw/driver"),
     "hdp_hw/study": (*("hdp_hw/spec", "golden", "hdp_hw/rtl", "hdp_hw/driver", "hdp_hw/simulation", "hdp_hw/deliver"),),
+    "hdp_hw/commands": ("hdp_hw",),
     "hdp_hw": ("hdp_hw",),  # the command line
 }
 
@@ -120,6 +121,8 @@ def test_every_folder_has_a_rule():
         ("hdp_hw/study/bench/core.py", "tb.lib.simulation"),
         ("hdp_hw/study/bench/core.py", "golden.bits.digits"),
         ("hdp_hw/study/bench/core.py", "hdp_hw.__main__"),
+        ("hdp_hw/study/bench/core.py", "hdp_hw.commands.arguments"),
+        ("hdp_hw/commands/bench.py", "numpy"),
     ],
 )
 def test_rules_refuse(path, module):

@@ -1,0 +1,27 @@
+"""hdp-hw calibrate: settings of a model, see hdp_hw.study.accuracy."""
+
+import argparse
+import os
+
+from hdp_hw.commands.arguments import add_calibration, search_of, typed, workplace_of
+
+NAME, HELP = "calibrate", "find the settings that save most within an allowed loss"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_calibration(parser)
+    text = "settings, .json or .toml (default: settings.json)"
+    parser.add_argument("-o", "--output", metavar="FILE", default="settings.json", help=text)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # threads share the work out among themselves
+    from hdp_hw.driver.layer import save_layers
+    from hdp_hw.study.accuracy.calibrate import about, bounded, calibrate
+
+    max_loss, place = arguments.max_loss, workplace_of(arguments)
+    best, judged = calibrate(place, *search_of(arguments))
+    save_layers(arguments.output, bounded(best), {"command": typed(), **about(place, max_loss, best, judged)})
+    held = "within" if judged.comparison.loss <= max_loss else "ABOVE"
+    print(f"{judged}\n{arguments.output}: loss {held} the allowed {100 * max_loss:g} points on unseen examples")
+    return 0

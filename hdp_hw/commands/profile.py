@@ -1,0 +1,42 @@
+"""hdp-hw profile: whether pruning pays for a model, see hdp_hw.study.accuracy."""
+
+import argparse
+import os
+
+from hdp_hw.commands.arguments import add_calibration, add_output, integer, progress, search_of, typed, workplace_of
+from hdp_hw.spec.failure import MissingPackage
+
+NAME, HELP = "profile", "what pruning saves and costs for a model, and whether it pays"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_calibration(parser)
+    parser.add_argument("--settings", metavar="FILE", help="of hdp-hw calibrate (default: calibrated first)")
+    text = "inputs to predict cycles of (default: 8)"
+    parser.add_argument("--timed", metavar="N", type=integer(1), default=8, help=text)
+    add_output(parser, NAME)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # threads share the work out among themselves
+    from hdp_hw.study.accuracy.calibrate import calibrate, judge, layers_of
+    from hdp_hw.study.accuracy.page import page
+    from hdp_hw.study.accuracy.profile import profile, write
+
+    place = workplace_of(arguments)
+    if arguments.settings:
+        layers = layers_of(arguments.settings, place.validation.model.encoder.n_layers)
+        judged = judge(place, layers, arguments.threads, progress)
+    else:
+        judged = calibrate(place, *search_of(arguments))[1]
+    progress("clock cycles and bytes")
+    result = profile(place, judged, arguments.max_loss, arguments.timed)
+    path = write(result, arguments.output, f"{place.validation.model.name}-{place.validation.name}")
+    print(result.text())
+    print(path)
+    try:
+        path.with_suffix(".html").write_text(page(result, place, typed()))
+        print(path.with_suffix(".html"))
+    except MissingPackage as error:
+        progress(f"no page: {error}")
+    return 0

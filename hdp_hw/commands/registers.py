@@ -1,0 +1,21 @@
+"""hdp-hw registers: the files of hdp_hw.spec.registers."""
+
+import argparse
+
+NAME, HELP = "registers", "write what is made from hdp_hw/spec/registers.rdl"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if a file is not up to date")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from hdp_hw.spec.registers import generated  # a broken register map must not keep it from being written anew
+
+    stale = [(path, text) for path, text in generated().items() if not path.exists() or path.read_text() != text]
+    for path, text in stale:
+        print(f"{path} {'is stale: run hdp-hw registers' if arguments.check else 'written'}")
+        if not arguments.check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+    return int(arguments.check and bool(stale))

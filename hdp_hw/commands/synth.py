@@ -1,0 +1,26 @@
+"""hdp-hw synth: what a core takes of an FPGA, see hdp_hw.deliver.synth."""
+
+import argparse
+
+from hdp_hw.commands.arguments import add_config, add_place_and_route, config_of
+
+NAME, HELP = "synth", "synthesise a core; for an ECP5 or a Gowin, place and route it too"
+DEVICES = "LFE5U-25F, LFE5U-45F, LFE5U-85F (default) or GW2A-18, placed and routed; xc7, xcup or ice40, synthesised"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_config(parser)
+    add_place_and_route(parser, DEVICES)
+    parser.add_argument("--publish", action="store_true", help="put the record into docs/synthesis.json")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    label, params = config_of(arguments)
+    from hdp_hw.deliver.synth import synthesise
+    from hdp_hw.deliver.synth.published import publish
+
+    target = arguments.device, arguments.speed, arguments.seeds
+    record = synthesise(label, params, *target, limit=60 * arguments.minutes)
+    if arguments.publish:
+        publish(record)
+    return 0
