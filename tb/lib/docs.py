@@ -407,7 +407,6 @@ PARTS = {  #: {file: {name: function that returns lines}}
     "troubleshooting.md": {"cures": cures},
     "verification.md": {"benches": benches, "system": system_tests, "model": model_tests},
     "synthesis.md": {"configurations": synthesised, "sizes": array_sizes},
-    "../README.md": {"synthesis": synthesised},
 }
 PICTURES = {
     "images/schedule.svg": timeline.draw,

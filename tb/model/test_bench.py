@@ -53,8 +53,15 @@ def test_record():
 def test_tables():
     lines = core.record_table(records()).splitlines()
     assert len(lines) == 3 and {len(line) for line in lines} == {len(lines[0])}
-    table = core.readme_table(records(), {"tiny": {"multipliers": 64, "memory_bits": 1234}})
-    assert table.splitlines()[2:] == ["| tiny | 64 | 1,234 | 128 x 32, captured | 500 | 200 | 2.50 | 99.0% | 97.2% |"]
+    made = {"config": "tiny", "device": "LFE5U-85F", "speed": 6, "luts": 10_000, "fmax_mhz": {"1": 100.0, "2": 80.0}}
+    row = "| tiny | 64 | 128 x 32, captured | 500 | 200 | 99.0% / 97.2% | {} | " + core.SIMULATED["tiny"] + " |"
+    for synthesised, cells in (
+        ([made], "10,000 | 80.0 | 33.554 | 83.886"),  # the slowest seed
+        ([made | {"fmax_mhz": {"1": None}}], "10,000 | not measured | not measured | not measured"),
+        ([], "not measured | not measured | not measured | not measured"),
+    ):
+        table = core.readme_table(records(), {"tiny": {"multipliers": 64}}, synthesised)
+        assert table.splitlines()[2:] == [row.format(cells)]
 
 
 @pytest.mark.parametrize("name", CONFIGS)

@@ -12,12 +12,15 @@ import pytest
 from amaranth.back import rtlil
 
 from hdp_hw import __main__
+from hdp_hw.deliver.synth import published
+from hdp_hw.deliver.synth.flow import part_of
 from hdp_hw.golden.bits.core.attention_core import attend
 from hdp_hw.golden.cycles.core.cycle_model import HeadPlan, core_cycles
 from hdp_hw.rtl.core.attention_core import AttentionCore
 from hdp_hw.rtl.shell.hdp_top import HdpTop
 from hdp_hw.spec.configs import CONFIGS
 from hdp_hw.spec.settings import HeadSettings
+from hdp_hw.study.bench import core
 from tb.lib import docs
 from tb.lib.simulation import verilator_lint
 
@@ -87,6 +90,30 @@ def test_no_output_depends_on_an_input_in_the_same_cycle(component):
     log = subprocess.run(command, input=script, capture_output=True, text=True, check=True).stdout
     driven, inputs = map(int, re.findall(r"^(\d+) objects", log, re.M))
     assert driven > 0 and inputs == 0
+
+
+def test_readme_maps_every_page_and_folder():
+    text = (ROOT / "README.md").read_text()
+    pages = {path.relative_to(ROOT).as_posix() for path in docs.DOCS.glob("*.md")}
+    assert pages == set(re.findall(r"^\| \[[\w-]+\]\((docs/[\w-]+\.md)\)", text, re.M))
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    parents = [Path(file).parts[:-1] for file in tracked if not file.startswith(".")]
+    folders = {parts[0] for parts in parents if parts} | {"/".join(parts[:2]) for parts in parents if parts[1:]}
+    inside = ("constraints", "docs", "golden", "locks", "tb", "tools")  # told as a whole
+    folders = {folder for folder in folders if folder != "hdp_hw" and folder.partition("/")[0] not in inside} | {
+        *inside
+    }
+    assert folders == set(re.findall(r"^\| `([\w/]+)` \|", text, re.M))
+
+
+def test_readme_shows_the_published_area():
+    """LUTs, and MHz of the slowest seed; the cycles are what bench core measures."""
+    text = (ROOT / "README.md").read_text()
+    made = {(record["config"], part_of(record)): record for record in published.read(docs.DOCS / "synthesis.json")}
+    for name in core.DEFAULT_CONFIGS:
+        record = made[name, core.README_DEVICE]
+        cells = f"| {record['luts']:,} | {min(record['fmax_mhz'].values())} |"
+        assert re.search(rf"^\| {name} \| .*{re.escape(cells)}", text, re.M)
 
 
 def test_every_bench_runs_under_both_simulators():

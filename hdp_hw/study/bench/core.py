@@ -7,7 +7,10 @@ from itertools import cycle, islice
 
 import numpy as np
 
-from hdp_hw.deliver.manifest import STANDARD_HEAD, memory_bits
+from hdp_hw.deliver.manifest import STANDARD_HEAD
+from hdp_hw.deliver.synth import published
+from hdp_hw.deliver.synth.flow import part_of
+from hdp_hw.deliver.synth.published import NOT_MEASURED, gops
 from hdp_hw.driver.errors import Mismatch, SimulatorMissing
 from hdp_hw.golden.bits.core.attention_core import attend
 from hdp_hw.golden.calibration import threshold_for_share
@@ -25,7 +28,13 @@ LENGTHS, SHARES = (32, 64, 128, 256), (0.5, 0.25, 0.1)
 QUICK_LENGTHS, QUICK_SHARES = (32, STANDARD_HEAD["n"]), (0.25,)
 README_SETTING = Rule.MASS, 0.25  #: rule and share of the README's table
 HEADS_MIN = 6  #: a shorter list of heads is run through again
+README_DEVICE = "LFE5U-85F-6"  #: of the README's area and clock
 PART = "bench"  #: of the README, that is written anew
+#: What the regression simulates of a configuration; docs/verification.md has the tests.
+SIMULATED = {
+    "tiny": "blocks, core, co-processor, faults: Icarus and Verilator",
+    "edge": "heads and layers: compiled Verilator",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +62,7 @@ def bench(configs, quick=False, jobs=1, readme=None, folder=FOLDER):
     for name, params in configs:
         say(f"{name}: building the simulation")
         simulation = CoreSimulation(params)
-        facts[name] = {"multipliers": params.multipliers, "memory_bits": memory_bits(simulation.model.verilog)}
+        facts[name] = {"multipliers": params.multipliers}
         speeds += [f"{name}: {line}" for line in speed_lines(simulation, folder / f"icarus-{name}")]
         with ThreadPoolExecutor(jobs) as pool:
             tasks = [pool.submit(measure, x, simulation.copy(), shares) for x in workloads(name, params, lengths)]
@@ -61,7 +70,7 @@ def bench(configs, quick=False, jobs=1, readme=None, folder=FOLDER):
                 records += [record for task in tasks for record in task.result()]
             finally:
                 pool.shutdown(cancel_futures=True)
-    table = readme_table(records, facts)
+    table = readme_table(records, facts, published.read())
     print(record_table(records), "", *speeds, "", table, "", sep="\n")
     write_records(records, folder / "core.json")
     if readme:
@@ -189,23 +198,36 @@ def record_table(records):
     return aligned(rows)
 
 
-def readme_table(records, facts):
-    """Markdown: per configuration what it costs and how fast it runs the standard head; ``facts`` of each by name."""
+def readme_table(records, facts, synthesised):
+    """Markdown: per configuration how fast it runs the standard head, and what it takes of an FPGA.
+
+    facts : ``{configuration: {"multipliers": n}}``; synthesised : records of :mod:`hdp_hw.deliver.synth.published`.
+    """
     rule, share = README_SETTING
-    lines = [
-        f"| configuration | digit multipliers | memory bits | head | cycles, dense | cycles, {share:.0%} of the "
-        "blocks kept | speed-up | array busy, dense | array busy, pruned |",
-        "|---|" + "--:|" * 8,
-    ]
+    titles = ["configuration", "digit multipliers", "head", "cycles, dense", f"cycles, {share:.0%} of the blocks kept"]
+    titles += ["array busy", "LUT4s", "MHz", "GOPS per kLUT, dense", "GOPS per kLUT, pruned", "simulated"]
+    lines = [f"| {' | '.join(titles)} |", f"|---|{'--:|' * (len(titles) - 2)}---|"]
+    on_device = {x["config"]: x for x in synthesised if part_of(x) == README_DEVICE}
     for name, fact in facts.items():
         standard = [x for x in records if x["config"] == name and x["n"] == STANDARD_HEAD["n"] and not x["tau_head"]]
         standard = [x for x in standard if x["d"] == max(y["d"] for y in standard)]
         dense = [x for x in standard if x["rule"] == "dense"]
         pruned = [x for x in standard if (x["rule"], x["target_share"]) == (rule.name.lower(), share)]
-        for x, y in zip(dense, pruned):
-            each = [f"{record['measured_cycles'] / record['n_heads']:,.0f}" for record in (x, y)]
-            cells = [name, *(f"{fact[key]:,}" for key in ("multipliers", "memory_bits"))]
-            cells += [f"{x['n']} x {x['d']}, {x['source']}", *each, f"{y['speedup_over_dense']:.2f}"]
-            cells += [f"{record['busy_ratio']:.1%}" for record in (x, y)]
-            lines.append(f"| {' | '.join(cells)} |")
+        for pair in zip(dense, pruned):
+            cycles = [record["measured_cycles"] / record["n_heads"] for record in pair]
+            busy = " / ".join(f"{record['busy_ratio']:.1%}" for record in pair)
+            cells = [name, f"{fact['multipliers']:,}", f"{pair[0]['n']} x {pair[0]['d']}, {pair[0]['source']}"]
+            cells += [*(f"{count:,.0f}" for count in cycles), busy]
+            cells += _area_cells(on_device.get(name), pair[0], cycles)
+            lines.append(f"| {' | '.join([*cells, SIMULATED.get(name, 'heads of this table')])} |")
     return "\n".join(lines)
+
+
+def _area_cells(made, head, cycles):
+    """LUTs, clock of the slowest seed, and operations a second and 1,000 LUTs, of a record of synthesis or None."""
+    clocks = [mhz for mhz in made["fmax_mhz"].values() if mhz] if made else []
+    if not clocks:
+        return [f"{made['luts']:,}" if made else NOT_MEASURED, *[NOT_MEASURED] * 3]
+    size, mhz = {"n_q": head["n"], "n_k": head["n"], "head_dim": head["d"]}, min(clocks)
+    rates = [1000 * gops(size | {"cycles": count}, mhz) / made["luts"] for count in cycles]
+    return [f"{made['luts']:,}", f"{mhz}", *(f"{rate:.3f}" for rate in rates)]
