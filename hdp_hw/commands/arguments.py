@@ -180,7 +180,7 @@ def add_calibration(parser: argparse.ArgumentParser) -> None:
     """The arguments of commands that calibrate a model; :func:`search_of` and :func:`workplace_of` read them."""
     add_model(parser, "core")
     add_config(parser, help="the first that takes the heads")
-    parser.add_argument("--examples", metavar="N", type=integer(1), help="examples to use (default: all of the file)")
+    parser.add_argument("--examples", metavar="N", type=integer(1), help="random examples to use (default: all)")
     add_hidden(parser, "--limit", "examples", integer(1))
     parser.add_argument("--max-loss", metavar="SHARE", type=share, default="1%", help="of the metric (default: 1%%)")
     text = f"block rules to try (default: {','.join(RULES)})"

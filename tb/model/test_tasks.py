@@ -104,6 +104,23 @@ def test_split_halves_the_examples(tmp_path):
         for uses, label in zip(half.uses, half.labels.astype(int)):
             assert [half.inputs[use] for use in uses] == [[label % 9 + 1, 1], [label % 7 + 1]]
     np.testing.assert_array_equal(first.labels, task.split()[0].labels)
+    assert list(first.labels) == sorted(first.labels) != list(range(50))
+
+
+def test_splits_and_samples_are_random_seeded_and_in_order(tmp_path):
+    lines = [f"{'a' * (i % 9 + 1)} b\t{'c' * (i % 7 + 1)}\t{i}\n" for i in range(100)]
+    path = written(tmp_path, "a.tsv", "".join(lines))
+    task = load_task(path, model())
+    parts = task.split((0.5, 0.2, 0.3), seed=1)
+    assert [len(part.labels) for part in parts] == [50, 20, 30]
+    assert sorted(label for part in parts for label in part.labels) == list(range(100))
+    assert list(parts[0].labels) != list(task.split((0.5, 0.2, 0.3), seed=2)[0].labels)
+    sampled = task.sample(10)
+    assert sampled.labels.tolist() == [5, 16, 20, 36, 52, 72, 82, 90, 93, 94]
+    assert load_task(path, model(), limit=10).labels.tolist() == sampled.labels.tolist()
+    assert task.sample(10, seed=1).labels.tolist() == load_task(path, model(), limit=10, seed=1).labels.tolist()
+    assert task.sample(10, seed=1).labels.tolist() != sampled.labels.tolist()
+    assert task.sample(100) is task and len(load_task(path, model(), limit=1000).labels) == 100
 
 
 def classification(labels, outputs):

@@ -2,6 +2,6 @@
 
 from hdp_hw.study.tasks.load import load_task
 from hdp_hw.study.tasks.table import TaskError
-from hdp_hw.study.tasks.task import Comparison, Task, compare
+from hdp_hw.study.tasks.task import SEED, Comparison, Task, compare
 
-__all__ = ["Comparison", "Task", "TaskError", "compare", "load_task"]
+__all__ = ["SEED", "Comparison", "Task", "TaskError", "compare", "load_task"]

@@ -10,9 +10,10 @@ from hdp_hw.study.tasks.classification import Classification
 from hdp_hw.study.tasks.fidelity import Fidelity
 from hdp_hw.study.tasks.similarity import Similarity
 from hdp_hw.study.tasks.table import TaskError, numbers, read_table
+from hdp_hw.study.tasks.task import SEED, draw
 
 
-def load_task(path, model, max_tokens=None, limit=None):
+def load_task(path, model, max_tokens=None, limit=None, seed=SEED):
     """The Task that a file holds for a model.
 
     Without a ``path``, texts are the passages of :mod:`hdp_hw.study.passages`, and images those that the model came
@@ -29,7 +30,7 @@ def load_task(path, model, max_tokens=None, limit=None):
     and ``labels`` [n]
     ======================================  ==============================================================
 
-    max_tokens : texts are cut to these, or to what the model takes; limit : the first examples only.
+    max_tokens : texts are cut to these, or to what the model takes; limit : examples to take at random, by ``seed``.
     Raises TaskError.
     """
     if path is None and not model.encoder.layout.images:
@@ -39,11 +40,15 @@ def load_task(path, model, max_tokens=None, limit=None):
     if not path.exists():
         raise TaskError(f"{path} does not exist")
     if path.suffix == ".npz":
-        return _images(path, model, limit)
+        return _images(path, model, limit, seed)
     if model.encoder.layout.images:
         raise TaskError(f"{path}: {model.name} takes images, from a .npz file")
     lines, texts, labels = read_table(path)
-    lines, texts, labels = lines[:limit], texts[:limit], labels and labels[:limit]
+    if limit is not None and limit < len(texts):
+        chosen = draw(len(texts), limit, seed)
+        lines, texts, labels = (
+            [column[index] for index in chosen] if column else None for column in (lines, texts, labels)
+        )
     kinds = {(1, True): Classification, (2, True): Similarity, (1, False): Fidelity}
     kind = kinds.get((len(texts[0]), labels is not None))
     if kind is None:
@@ -64,13 +69,16 @@ def _task(kind, name, model, examples, labels, max_tokens=None):
     return kind(name, model, model.read(list(index), max_tokens), labels, uses)
 
 
-def _images(path, model, limit):
+def _images(path, model, limit, seed):
     if not model.encoder.layout.images:
         raise TaskError(f"{path}: {model.name} takes texts, not images")
     with np.load(path) as file:
         if missing := {"images", "labels"} - set(file.files):
             raise TaskError(f"{path}: the arrays {', '.join(sorted(missing))} are missing")
-        images, labels = file["images"][:limit], file["labels"][:limit].astype(int)
+        images, labels = file["images"], file["labels"].astype(int)
+    if limit is not None and limit < len(labels):
+        chosen = draw(len(labels), limit, seed)
+        images, labels = images[chosen], labels[chosen]
     return Classification(path.stem, model, model.read(images), labels, np.arange(len(labels))[:, None])
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from hdp_hw.study.models import Model
 from hdp_hw.study.statistics import label_flips, paired_error
 
-SPLIT_SEED = 0
+SEED = 0  #: of samples and splits, unless another one is asked for
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,11 +56,20 @@ class Task:
             dense=None if self.dense is None else self.dense[inputs],
         )
 
-    def split(self):
-        """``(task for calibration, task for validation)``: a random half of the examples each, always the same."""
-        order = np.random.default_rng(SPLIT_SEED).permutation(len(self.labels))
-        half = len(order) // 2
-        return self.subset(np.sort(order[:half])), self.subset(np.sort(order[half:]))
+    def sample(self, n, seed=SEED):
+        """The task of ``n`` random examples, in the order of the file; of all where there are no more."""
+        return self if n >= len(self.labels) else self.subset(draw(len(self.labels), n, seed))
+
+    def split(self, shares=(0.5, 0.5), seed=SEED):
+        """A task of random examples for each of ``shares``, which add up to 1: of none twice, in the file's order."""
+        order = np.random.default_rng(seed).permutation(len(self.labels))
+        ends = np.floor(np.cumsum(shares) * len(order) + 1e-9).astype(int)
+        return tuple(self.subset(np.sort(part)) for part in np.split(order, ends[:-1]))
+
+
+def draw(n_examples, n, seed=SEED):
+    """The numbers of ``n`` random ones of ``n_examples``, ascending; always the same ones for a seed."""
+    return np.sort(np.random.default_rng(seed).permutation(n_examples)[:n])
 
 
 @dataclass(frozen=True)
