@@ -17,7 +17,7 @@ from torch import nn
 
 from hdp_hw.study.models import load_model
 from hdp_hw.study.models.checkpoint import WEIGHTS
-from hdp_hw.study.models.encoder import tensor_names
+from hdp_hw.study.models.tensors import tensor_names
 from hdp_hw.study.tasks import load_task
 from hdp_hw.study.tasks.table import read_table
 

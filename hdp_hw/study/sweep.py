@@ -13,7 +13,7 @@ from pathlib import Path
 import hdp_hw
 from hdp_hw import __version__
 from hdp_hw.spec.failure import Failure
-from hdp_hw.study.models import find_model
+from hdp_hw.study.models import find_model, model_files
 
 FOLDERS = ("spec", "golden", "rtl", "driver", "simulation", "study")  #: of hdp_hw
 
@@ -35,7 +35,7 @@ class Results:
 
     def __init__(self, path, digest):
         self.path, self.digest = path, digest
-        text = path.read_text() if path.exists() else ""
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
         self.results, self.torn = {}, text[-1:] not in ("", "\n")
         for line in text.splitlines():
             try:
@@ -52,7 +52,7 @@ class Results:
         """Append a result to the file."""
         key = self._key(point)
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a") as file:
+        with self.path.open("a", encoding="utf-8") as file:
             entry = {"key": key, "point": asdict(point), "result": result}
             file.write("\n" * self.torn + json.dumps(entry) + "\n")
         self.results[key], self.torn = result, False
@@ -74,7 +74,7 @@ def digest_of_job(job, files, model):
 
     files : paths; model : as for :func:`hdp_hw.study.models.find_model`, or None.
     """
-    files = [*sources(), *map(Path, files), *(find_model(model).glob("*.*") if model else ())]
+    files = [*sources(), *map(Path, files), *(model_files(find_model(model)) if model else ())]
     return digest_of(repr((job, __version__)).encode(), *(path.read_bytes() for path in sorted(files)))
 
 

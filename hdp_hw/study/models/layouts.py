@@ -17,9 +17,9 @@ class Layout:
     """
 
     prefix: str
-    settings: dict
-    modules: dict
-    fixed: dict = field(default_factory=dict)
+    settings: dict[str, str]
+    modules: dict[str, str]
+    fixed: dict[str, float] = field(default_factory=dict)
     images: bool = False
     pre_norm: bool = False
     pooler: str = "tanh"
@@ -57,13 +57,16 @@ BERT = Layout(
     {"first_position": 0},
 )
 
-#: Positions are counted from behind that of the padding.
+#: Also of XLM-R and CamemBERT. Positions are counted from behind that of the padding.
 ROBERTA = replace(
     BERT,
     prefix="roberta.",
     modules=BERT.modules | {"pooler": "classifier.dense", "classifier": "classifier.out_proj"},
     fixed={"first_position": 2},
 )
+
+#: A classifier of its own kind; embeddings are as wide as the layers.
+ELECTRA = replace(ROBERTA, prefix="electra.", fixed={"first_position": 0}, pooler="gelu")
 
 _DISTILLED = "transformer.layer.{}."
 DISTILBERT = Layout(
@@ -123,4 +126,13 @@ VIT = Layout(
     pooler="",
 )
 
-LAYOUTS = {"bert": BERT, "distilbert": DISTILBERT, "roberta": ROBERTA, "vit": VIT}
+LAYOUTS = {
+    "bert": BERT,
+    "camembert": ROBERTA,
+    "data2vec-text": replace(ROBERTA, prefix="data2vec_text."),
+    "distilbert": DISTILBERT,
+    "electra": ELECTRA,
+    "roberta": ROBERTA,
+    "vit": VIT,
+    "xlm-roberta": ROBERTA,
+}

@@ -1,12 +1,15 @@
 """A model as a task uses it: inputs in, an output each."""
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 
 from hdp_hw.study.models.encoder import Encoder
+from hdp_hw.study.models.errors import ModelError
 
 BATCH = 1024  #: tokens of a batch, so that what a layer computes stays near the processor
 
@@ -22,39 +25,53 @@ class Model:
 
     name: str
     encoder: Encoder
-    prepare: object
-    names: object
-    labels: tuple = ()
+    prepare: Callable[[Any, int], Any]
+    names: Callable[[Any], list[str]]
+    labels: tuple[str, ...] = ()
 
-    def read(self, examples, max_tokens=None):
+    def read(self, examples: Iterable[Any], max_tokens: int | None = None) -> list[Any]:
         """Inputs of ``examples``, cut to ``max_tokens`` or to what the model takes."""
         limit = min(max_tokens or self.encoder.max_seq_len, self.encoder.max_seq_len)
         return [self.prepare(example, limit) for example in examples]
 
-    def run(self, inputs, attention=None, jobs=1, progress=lambda done: None):
+    def run(
+        self,
+        inputs: Sequence[Any],
+        attention: Any = None,
+        jobs: int = 1,
+        progress: Callable[[int], None] = lambda done: None,
+    ) -> np.ndarray:
         """Outputs [n_inputs, ...] float32: logits of the classes, or embeddings of length 1.
 
         Inputs of one length share a batch. A stateful ``attention`` has a method ``begin(n_layers, n_heads, tokens)``:
         it is called before each input, which then goes alone, without the axis of the batch.
         jobs : batches at a time; progress : called with the number of inputs done, after each batch.
+        Raises ModelError for an output that is not finite.
         """
         batches = list(self._batches(inputs, single=hasattr(attention, "begin")))
         with ThreadPoolExecutor(jobs) as pool:
-            rows, done = {}, 0
+            rows: dict[int, np.ndarray] = {}
+            done = 0
             for batch, outputs in zip(batches, pool.map(lambda batch: self._batch(inputs, batch, attention), batches)):
+                if not np.isfinite(outputs).all():
+                    raise ModelError(f"{self.name}: an output is not finite; numbers on the way overflow float32")
                 rows |= zip(batch, outputs)
                 done += len(batch)
                 progress(done)
         return np.stack([rows[index] for index in range(len(inputs))])
 
-    def outputs(self, hidden, alive=None):
+    def outputs(self, hidden: np.ndarray, alive: np.ndarray | None = None) -> np.ndarray:
         """Outputs of hidden states [..., seq_len, hidden_size]; an embedding is the mean of the positions ``alive``."""
         if self.encoder.n_labels:
             return self.encoder.classify(hidden[..., 0, :])
         mean = (hidden if alive is None else hidden[..., alive, :]).mean(-2)
         return mean / np.linalg.norm(mean, axis=-1, keepdims=True)
 
-    def _batch(self, inputs, batch, attention):
+    def _batch(self, inputs: Sequence[Any], batch: list[int], attention: Any) -> np.ndarray:
+        with np.errstate(all="ignore"):  # what is not finite shows in the outputs
+            return self._outputs_of(inputs, batch, attention)
+
+    def _outputs_of(self, inputs: Sequence[Any], batch: list[int], attention: Any) -> np.ndarray:
         if not hasattr(attention, "begin"):
             return self.outputs(self.encoder(np.stack([inputs[index] for index in batch]), attention))
         (index,) = batch
@@ -62,7 +79,7 @@ class Model:
         hidden = self.encoder(inputs[index], attention)
         return self.outputs(hidden, getattr(attention, "alive", None))[None]
 
-    def _batches(self, inputs, single):
+    def _batches(self, inputs: Sequence[Any], single: bool) -> Iterator[list[int]]:
         """Lists of indices of inputs of one length, longest first."""
         lengths = [self.encoder.seq_len(each) for each in inputs]
         for n, group in groupby(sorted(range(len(inputs)), key=lengths.__getitem__, reverse=True), lengths.__getitem__):
