@@ -187,28 +187,6 @@ def test_roberta_counts_positions_from_behind_the_padding(padding):
     assert roberta.max_seq_len == 9 and roberta.n_labels == 3
 
 
-@pytest.mark.parametrize("kind", ["bert", "distilbert", "roberta", "vit"])
-def test_outputs_equal_those_of_transformers(kind, tmp_path):
-    """Random weights through Hugging Face's own code, with a classifier of three labels."""
-    transformers = pytest.importorskip("transformers", reason="transformers is not installed")
-    torch = pytest.importorskip("torch", reason="torch is not installed")
-    config = {"bert": CONFIG, "roberta": CONFIG, "distilbert": DISTILBERT, "vit": VIT}[kind] | {"num_labels": 3}
-    config = transformers.AutoConfig.for_model(**(config | {"model_type": kind}))
-    text = transformers.AutoModelForSequenceClassification
-    theirs = (transformers.AutoModelForImageClassification if kind == "vit" else text).from_config(config).eval()
-    rng = np.random.default_rng(3)
-    theirs.load_state_dict(
-        {x: torch.tensor(rng.normal(size=y.shape)) for x, y in theirs.state_dict().items()}, strict=False
-    )
-    theirs.save_pretrained(tmp_path)
-    tensors = pytest.importorskip("safetensors.numpy", reason=EXTRA).load_file(tmp_path / "model.safetensors")
-    own = Encoder(json.loads((tmp_path / "config.json").read_text()), tensors)
-    given = rng.normal(size=(2, 3, 6, 6)).astype("f4") if kind == "vit" else rng.integers(3, 15, (2, 5))
-    with torch.no_grad():
-        logits = theirs(torch.tensor(given)).logits.numpy()
-    np.testing.assert_allclose(own.classify(own(given)[..., 0, :]), logits, atol=2e-4)
-
-
 def tiny_model(config=CONFIG, n_labels=0):
     encoder = Encoder(config, random_tensors(config, n_labels))
     return Model("tiny", encoder, lambda tokens, max_tokens: tokens[:max_tokens], list, tuple("abc"[:n_labels]))
