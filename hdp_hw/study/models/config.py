@@ -32,6 +32,8 @@ ARCHITECTURES = re.compile(
     "(Model|ForMaskedLM|ForPreTraining|ForMaskedImageModeling|ForSequenceClassification|ForImageClassification)"
 )
 CLASSIFIERS = ("ForSequenceClassification", "ForImageClassification")  #: ends of the architectures that have one
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = 80
 #: ``{size: largest}``, so that a slip of the pen does not fill the memory.
 LARGEST = {"n_layers": 1024, "n_heads": 1024, "image_size": 1 << 14, "channels": 1 << 10}
 
@@ -69,7 +71,7 @@ def labels_of(config: dict[str, Any], n_labels: int) -> tuple[str, ...]:
     by_number = {str(key): name for key, name in names.items()}
     if {*by_number} != {str(index) for index in range(n_labels)}:
         legal = f'the keys "0" to "{n_labels - 1}", one for each output of the classifier'
-        raise ModelError(f"config.json: id2label has the keys {reprlib.repr([*names])}; legal: {legal}")
+        raise ModelError(f"config.json: id2label has the keys {_SHORT.repr([*names])}; legal: {legal}")
     labels = tuple(str(by_number[str(index)]) for index in range(n_labels))
     folded = [label.lower() for label in labels]
     if twice := next((label for label in labels if folded.count(label.lower()) > 1), None):
@@ -127,8 +129,8 @@ def _setting(config: dict[str, Any], name: str) -> Any:
 
 
 def _illegal(name: str, value: Any, legal: str) -> ModelError:
-    return ModelError(f"config.json: {name} = {reprlib.repr(value)} is not legal; legal: {legal}")
+    return ModelError(f"config.json: {name} = {_SHORT.repr(value)} is not legal; legal: {legal}")
 
 
 def _unsupported(name: str, value: Any, supported: str) -> ModelError:
-    return ModelError(f"config.json: {name} = {reprlib.repr(value)} is not supported; supported: {supported}")
+    return ModelError(f"config.json: {name} = {_SHORT.repr(value)} is not supported; supported: {supported}")

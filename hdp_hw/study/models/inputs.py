@@ -13,6 +13,12 @@ from hdp_hw.study.models.folder import file_of, lower_case
 from hdp_hw.study.models.tensor_files import EXTRA
 
 Ends = tuple[Callable[[Any, int], Any], Callable[[Any], list[str]]]  #: what prepares an input, and names its positions
+#: ``{option in tokenizer_config.json: what tokenizer.json calls it}``.
+_BERT_OPTIONS = {
+    "do_lower_case": "lowercase",
+    "strip_accents": "strip_accents",
+    "tokenize_chinese_chars": "handle_chinese_chars",
+}
 _OLD = ("vocab.txt", "vocab.json", "sentencepiece.bpe.model", "spiece.model")  #: tokenizers that are not read
 
 
@@ -111,7 +117,7 @@ def _options(directory: Path, tokenizer: dict[str, Any]) -> str:
     config = read_json(path) if path.is_file() else {}
     normalizer = tokenizer.get("normalizer") or {}
     if normalizer.get("type") == "BertNormalizer":
-        for name, own in (("do_lower_case", "lowercase"), ("tokenize_chinese_chars", "handle_chinese_chars")):
+        for name, own in _BERT_OPTIONS.items():
             if name in config and config[name] != normalizer.get(own):
                 raise ModelError(
                     f"{path}: {name} = {config[name]!r}, but in tokenizer.json {own} = {normalizer.get(own)!r}; "

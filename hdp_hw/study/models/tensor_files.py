@@ -100,6 +100,8 @@ _E4M3 = _e4m3()
 
 def _what_is_missing(directory: Path) -> str:
     """What to say of a folder without weights that can be read."""
+    if (directory / FILE).is_symlink():
+        return f"{directory / FILE} is a link to what does not exist"
     own = sorted(path.name for path in directory.glob("*.safetensors"))
     if own:
         return f"{directory / FILE} is missing, and {INDEX} too; the folder has {listed(own, 3)}"
