@@ -2,7 +2,7 @@
 
 import pytest
 
-from tb.lib.mutation import bench_notices
+from tb.lib.mutation import ROOT, bench_notices
 
 #: (file, text that occurs once in it, text in its place, the bench that must notice)
 MUTATIONS = [
@@ -193,6 +193,12 @@ MUTATIONS = [
         "tb.unit.shell.test_head_loader",
     ),
     (
+        "hdp_hw/rtl/shell/hdp_top.py",
+        '"bytes_read": read,',
+        '"bytes_read": engine.o_bytes_read,',
+        "tb.system.test_hdp_top",
+    ),
+    (
         "hdp_hw/rtl/shell/job_engine.py",
         "kv_phase.eq(kv_phase - job.n_heads)",
         "kv_phase.eq(0)",
@@ -307,6 +313,12 @@ def test_only_faults_are_noticed(old, new, request):
     )
     print(output)
     assert not noticed
+
+
+def test_every_component_has_a_planted_fault():
+    files = {path for path in (ROOT / "hdp_hw" / "rtl").glob("*/*.py") if "(wiring.Component):" in path.read_text()}
+    missing = {path.relative_to(ROOT).as_posix() for path in files} - {file for file, *_ in MUTATIONS}
+    assert missing <= {"hdp_hw/rtl/core/attention_core.py"}
 
 
 def test_mutation_needs_one_place():
