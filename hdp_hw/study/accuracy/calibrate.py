@@ -25,7 +25,7 @@ def open_workplace(model, data, config=None, overrides=(), max_tokens=None, limi
     """Workplace of a model and a file of examples by their names.
 
     config : by default the first named configuration that takes the model's heads. Texts are cut to ``max_tokens`` and
-    to what the core takes; ``limit`` : how many examples to take at random. Raises ModelError, TaskError, ParameterError.
+    to what the core takes; ``limit`` : so many, at random. Raises ModelError, TaskError, ParameterError.
     """
     model = load_model(model)
     fitting = [name for name, params in CONFIGS.items() if params.max_head_dim >= model.encoder.head_dim]
