@@ -1,8 +1,10 @@
 """Command line: ``hdp-hw`` or ``python -m hdp_hw``. Each command is a file of hdp_hw/commands."""
 
 import io
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from hdp_hw import __version__
 from hdp_hw.commands import (
@@ -30,7 +32,7 @@ COMMANDS = (
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code, 2 for what the user can mend."""
+    """Run one command; returns the exit code: 2 for what the user can mend, 130 after ^C."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # progress shows at once in a file or a pipe, too
     name = "hdp-hw"
@@ -39,14 +41,34 @@ def main(argv: Sequence[str] | None = None) -> int:
         name = f"hdp-hw {arguments.command}"
         return arguments.run(arguments)
     except UsageError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except (ParameterError, OSError) as error:
-        print(f"hdp-hw: {error}", file=sys.stderr)
-        return 2
+        return fail(str(error), 2)
+    except ParameterError as error:
+        return fail(f"hdp-hw: {error}", 2)
+    except BrokenPipeError:
+        return give_up_output(141)  # as a program that this signal ends: who reads has enough
+    except OSError as error:
+        code = fail(f"hdp-hw: {error.filename or 'output'}: {error.strerror or error}", 2)
+        return code if error.filename else give_up_output(code)
     except Failure as error:
-        print(f"{name}: {error}", file=sys.stderr)
-        return 1
+        return fail(f"{name}: {error}", 1)
+    except KeyboardInterrupt:
+        fail(f"{name}: interrupted", 130)
+        if argv is None:
+            os._exit(130)  # threads that simulate are not waited for
+        return 130
+
+
+def fail(line: str, code: int) -> int:
+    """Say what is wrong; returns the exit code."""
+    print(line, file=sys.stderr, flush=True)
+    return code
+
+
+def give_up_output(code: int) -> int:
+    """Let nothing more be written to standard output, which fails; returns the exit code."""
+    with suppress(OSError, ValueError):  # one that is not a file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
 
 
 def command_line() -> CommandParser:

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 from hdp_hw.commands.arguments import add_config, config_of
+from hdp_hw.spec.output_file import write
 
 NAME, HELP = "generate", "write Verilog, driver in C and manifest"
 C_DRIVER = Path(__file__).parents[1] / "driver" / "c"
@@ -30,8 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
     files |= packages(label, params, ports_of(modules["hdp_top"]))
     facts = manifest(label, params, modules, files)
     for name, text in (files | {"manifest.json": json.dumps(facts, indent=2) + "\n"}).items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
+        write(folder / name, text)
         digest = facts["sha256"].get(name)
         print(f"{folder / name}" + (f": sha256 {digest}" if digest else ""))
     print(f"{params.multipliers} digit multipliers a core, {facts['memory_bits']['hdp_core']} memory bits")

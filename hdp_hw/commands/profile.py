@@ -5,6 +5,7 @@ import os
 
 from hdp_hw.commands.arguments import add_calibration, add_output, integer, progress, search_of, typed, workplace_of
 from hdp_hw.spec.failure import MissingPackage
+from hdp_hw.spec.output_file import write
 
 NAME, HELP = "profile", "what pruning saves and costs for a model, and whether it pays"
 
@@ -21,7 +22,7 @@ def run(arguments: argparse.Namespace) -> int:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # threads share the work out among themselves
     from hdp_hw.study.accuracy.calibrate import calibrate, judge, layers_of
     from hdp_hw.study.accuracy.page import page
-    from hdp_hw.study.accuracy.profile import profile, write
+    from hdp_hw.study.accuracy.profile import profile, write_json
 
     place = workplace_of(arguments)
     if arguments.settings:
@@ -31,11 +32,11 @@ def run(arguments: argparse.Namespace) -> int:
         judged = calibrate(place, *search_of(arguments))[1]
     progress("clock cycles and bytes")
     result = profile(place, judged, arguments.max_loss, arguments.timed)
-    path = write(result, arguments.output, f"{place.validation.model.name}-{place.validation.name}")
+    path = write_json(result, arguments.output, f"{place.validation.model.name}-{place.validation.name}")
     print(result.text())
     print(path)
     try:
-        path.with_suffix(".html").write_text(page(result, place, typed()))
+        write(path.with_suffix(".html"), page(result, place, typed()))
         print(path.with_suffix(".html"))
     except MissingPackage as error:
         progress(f"no page: {error}")

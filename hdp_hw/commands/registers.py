@@ -2,6 +2,8 @@
 
 import argparse
 
+from hdp_hw.spec.output_file import write
+
 NAME, HELP = "registers", "write what is made from hdp_hw/spec/registers.rdl"
 
 
@@ -16,6 +18,5 @@ def run(arguments: argparse.Namespace) -> int:
     for path, text in stale:
         print(f"{path} {'is stale: run hdp-hw registers' if arguments.check else 'written'}")
         if not arguments.check:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
+            write(path, text)
     return int(arguments.check and bool(stale))

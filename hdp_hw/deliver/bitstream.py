@@ -12,6 +12,7 @@ from hdp_hw.deliver.synth.place_route import NETLIST, progress, write_netlist
 from hdp_hw.deliver.synth.tools import ECPPACK, NEXTPNR, YOSYS, run
 from hdp_hw.rtl.boards.arty_a7 import ArtyA7
 from hdp_hw.rtl.boards.ulx3s import Ulx3s
+from hdp_hw.spec.output_file import make_folder, naming
 from hdp_hw.spec.params import ParameterError
 
 BOARDS = {"ulx3s": Ulx3s, "arty_a7": ArtyA7}
@@ -46,7 +47,9 @@ def build(board, params, baud, bitstream, folder=Path("build", "board"), say=pri
     """
     top, plan = prepare(board, params, baud)
     folder = folder / board
-    plan.extract(folder)
+    make_folder(folder)
+    with naming(folder):
+        plan.extract(folder)
     files = sorted(map(str, plan.files))
     say(f"{folder}: {', '.join(files)}")
     if not bitstream:

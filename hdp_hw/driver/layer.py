@@ -9,6 +9,7 @@ import numpy as np
 
 from hdp_hw.golden.bits.shell.job import kv_head
 from hdp_hw.golden.calibration import head_settings
+from hdp_hw.spec.output_file import write
 from hdp_hw.spec.params import ParameterError
 from hdp_hw.spec.settings import Rule
 
@@ -181,7 +182,7 @@ def save_layers(path, layers, about=None):
     content = {"format": FORMAT, **({"about": about} if about else {})}
     content["layers"] = {name: _table(layer) for name, layer in layers.items()}
     kind = _kind(path)
-    Path(path).write_text(json.dumps(content, indent=1) + "\n" if kind == ".json" else "\n".join(_toml(content)) + "\n")
+    write(path, json.dumps(content, indent=1) + "\n" if kind == ".json" else "\n".join(_toml(content)) + "\n")
 
 
 def load_layers(path):

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from hdp_hw.driver.errors import DriftError
+from hdp_hw.spec.output_file import naming
 from hdp_hw.spec.params import ParameterError
 from hdp_hw.spec.settings import Verdict
 
@@ -102,7 +103,7 @@ class Monitor:
             "drift": found,
             "action": action,
         }
-        with self.log.open("a") as file:
+        with naming(self.log), self.log.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
 
 

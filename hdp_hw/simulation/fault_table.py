@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from hdp_hw.simulation.fault_bench import FAST, SLOW, FaultBench
+from hdp_hw.spec.output_file import write
 
 FOLDER = Path("build", "bench")
 
@@ -64,9 +65,8 @@ def run(label, params, tries, seed=1):
             bench.bus.timing = bench.random.choice([FAST, SLOW])
             row.add(what, attempt(), bench.next_job())
         say(f"{name}: {row.tries} tries, {'all well' if row.good else '; '.join(['NOT WELL', *row.notes[:3]])}")
-    FOLDER.mkdir(parents=True, exist_ok=True)
     facts = {"config": label, "seed": seed, "cycles": bench.bus.cycle, "faults": [asdict(row) for row in rows]}
-    (FOLDER / "faults.json").write_text(json.dumps(facts, indent=1) + "\n")
+    write(FOLDER / "faults.json", json.dumps(facts, indent=1) + "\n")
     print(table(rows))
     print(f"\n{FOLDER / 'faults.json'}: {sum(row.tries for row in rows)} tries, {bench.bus.cycle:,} clock cycles")
     return all(row.good for row in rows)

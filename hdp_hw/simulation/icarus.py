@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hdp_hw.driver.errors import SimulationError, SimulatorMissing
 from hdp_hw.simulation.streams import stored_bytes
+from hdp_hw.spec.output_file import write
 
 
 def play(model, beats, until, n_beats, timeout, folder):
@@ -35,13 +36,12 @@ def play(model, beats, until, n_beats, timeout, folder):
         if not shutil.which(program):
             raise SimulatorMissing(f"Icarus is not installed ({program}): apt-get install iverilog")
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{model.name}.v").write_text(model.verilog)
+    write(folder / f"{model.name}.v", model.verilog)
     for name, ports in model.inputs.items():
         words = (beat.tobytes()[::-1].hex() for beat in ports.encode(beats[name]))  # highest byte first
-        (folder / f"{name}.hex").write_text("".join(f"{word}\n" for word in words))
+        write(folder / f"{name}.hex", "".join(f"{word}\n" for word in words))
     lengths = {name: len(beats[name]) for name in model.inputs}
-    (folder / "bench.v").write_text(_bench(model, lengths, until, n_beats, timeout))
+    write(folder / "bench.v", _bench(model, lengths, until, n_beats, timeout))
     command = ["iverilog", "-g2005", "-o", "bench.vvp", "bench.v", f"{model.name}.v"]
     subprocess.run(command, cwd=folder, check=True)
     cycles, times = [], []

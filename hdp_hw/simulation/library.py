@@ -10,6 +10,7 @@ from pathlib import Path
 
 from hdp_hw.driver.errors import BuildError, SimulatorMissing
 from hdp_hw.simulation import verilator
+from hdp_hw.spec.output_file import write
 
 FOLDER = Path(__file__).parent
 CACHE = Path("build", "simulator")  #: compiled models, a folder each, named by a digest of all that went into it
@@ -53,11 +54,11 @@ def load(verilog, name, harness, cache=CACHE, binding=""):
         if not shutil.which("c++"):
             raise SimulatorMissing("there is no C++ compiler (c++): apt-get install g++")
         for file, text in files.items():
-            (folder / file).write_text(text)
+            write(folder / file, text)
         with open(folder / "build.log", "w") as log:
             _command(verilate, folder, log)
             sources = [harness, *sorted(path.name for path in folder.glob(f"V{name}*.cpp"))]
-            (folder / "all.cpp").write_text("".join(f'#include "{source}"\n' for source in sources))
+            write(folder / "all.cpp", "".join(f'#include "{source}"\n' for source in sources))
             _command(build, folder, log)  # one file: most of the compiler's time goes into Verilator's headers
         for generated in folder.glob(f"V{name}*"):
             generated.unlink()

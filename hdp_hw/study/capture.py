@@ -15,10 +15,12 @@ The file holds ``q, k, v`` [rows, head_dim] and, per head, ``passage, layer, hea
 
 import argparse
 import sys
+from io import BytesIO
 
 import numpy as np
 
 from hdp_hw.golden.stimulus import CAPTURE, effective_keys
+from hdp_hw.spec.output_file import write
 from hdp_hw.study.models import ModelError, load_model, softmax_attention
 from hdp_hw.study.passages import PASSAGES
 
@@ -101,8 +103,8 @@ def main(argv=None):
     arguments = parser.parse_args(argv)
     try:
         arrays = capture(arguments.model, lambda text: print(text, file=sys.stderr, flush=True))
-        with open(arguments.output, "wb") as file:
-            np.savez_compressed(file, **arrays)
+        np.savez_compressed(file := BytesIO(), **arrays)
+        write(arguments.output, file.getvalue())
     except (ModelError, OSError) as error:
         print(f"capture: {error}", file=sys.stderr)
         return 1

@@ -3,16 +3,18 @@
 import hashlib
 import json
 import os
+import signal
 import time
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import asdict
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 
 import hdp_hw
 from hdp_hw import __version__
 from hdp_hw.spec.failure import Failure
+from hdp_hw.spec.output_file import make_folder, naming
 from hdp_hw.study.models import find_model, model_files
 
 FOLDERS = ("spec", "golden", "rtl", "driver", "simulation", "study")  #: of hdp_hw
@@ -51,8 +53,8 @@ class Results:
     def put(self, point, result):
         """Append a result to the file."""
         key = self._key(point)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a", encoding="utf-8") as file:
+        make_folder(self.path.parent)
+        with naming(self.path), self.path.open("a", encoding="utf-8") as file:
             entry = {"key": key, "point": asdict(point), "result": result}
             file.write("\n" * self.torn + json.dumps(entry) + "\n")
         self.results[key], self.torn = result, False
@@ -105,7 +107,8 @@ def run(evaluate, job, missing, results, describe, jobs, scheduler, say):
 
 def _run(pool, evaluate, job, missing, results, describe, say):
     failures, start = [], time.monotonic()
-    futures = {pool.submit(attempt, evaluate, job, point): point for point in missing}
+    with without_interruption():
+        futures = {pool.submit(attempt, evaluate, job, point): point for point in missing}
     try:
         for count, future in enumerate(as_completed(futures), 1):
             point = futures[future]
@@ -120,10 +123,23 @@ def _run(pool, evaluate, job, missing, results, describe, say):
     except BrokenExecutor as error:
         raise SweepError(f"a process died; what is done is kept, so run it again ({error})") from None
     except BaseException:
-        for future in futures:
+        here = active_children()
+        for process in here:
+            process.terminate()  # or the pool waits for what they have begun
+        for future in [] if here else futures:  # a pool whose processes died takes no cancelled ones
             future.cancel()
         raise
     return failures
+
+
+@contextmanager
+def without_interruption():
+    """Processes that begin inside leave ^C to this one, which hears of it afterwards."""
+    old = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, old)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from hdp_hw.golden.cycles.clock import Clock
 from hdp_hw.golden.cycles.core.cycle_model import CoreSchedule, FreeStreams, HeadPlan
 from hdp_hw.golden.stimulus import captured_heads, wide_heads
 from hdp_hw.spec.configs import CONFIGS, load_config
+from hdp_hw.spec.output_file import write
 from hdp_hw.spec.settings import Rule
 from hdp_hw.study.svg import box, line, picture, text
 
@@ -182,7 +183,7 @@ def main():
     parser.add_argument("config", nargs="?", default="edge", help="configuration of the table (default: edge)")
     arguments = parser.parse_args()
     if arguments.output:
-        arguments.output.write_text(draw())
+        write(arguments.output, draw())
         return 0
     params = load_config(arguments.config)[1]
     heads = wide_heads(arguments.n) if params.max_head_dim >= 64 else captured_heads(arguments.n)

@@ -25,6 +25,7 @@ from hdp_hw.deliver.synth.place_route import (
 from hdp_hw.deliver.synth.tools import YOSYS, run, version_of
 from hdp_hw.rtl.verilog import ports_of, to_verilog
 from hdp_hw.spec.configs import vars_of
+from hdp_hw.spec.output_file import write
 from hdp_hw.spec.params import ParameterError
 
 BUILD = Path("build", "synth")
@@ -72,9 +73,9 @@ def synthesise(label, params, device, speed, seeds, build=BUILD, say=print, limi
     record["versions"] = versions(target.family)
     record["commit"] = commit = commit_of_source()
     text = json.dumps(record, indent=2) + "\n"
-    (folder / f"record-{commit}.json").write_text(text)
+    write(folder / f"record-{commit}.json", text)
     path = build / f"{label}-{device}.json"
-    path.write_text(text)
+    write(path, text)
     say(summary(record) + f"\n{path}")
     return record
 
@@ -83,10 +84,9 @@ def write_design(params, folder):
     """Write what yosys reads to ``folder``; returns the sha256 of the Verilog."""
     from hdp_hw.rtl.core.attention_core import AttentionCore
 
-    folder.mkdir(parents=True, exist_ok=True)
     verilog = harnessed(AttentionCore(params))
-    (folder / "core.v").write_text(verilog)
-    (folder / DIGIT_PRODUCT.name).write_text(DIGIT_PRODUCT.read_text())
+    write(folder / "core.v", verilog)
+    write(folder / DIGIT_PRODUCT.name, DIGIT_PRODUCT.read_text())
     return hashlib.sha256(verilog.encode()).hexdigest()
 
 

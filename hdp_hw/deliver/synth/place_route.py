@@ -7,6 +7,7 @@ from collections import Counter
 from hdp_hw.deliver.synth.devices import ECP5, PINS
 from hdp_hw.deliver.synth.netlist import block_of, buffer_resets
 from hdp_hw.deliver.synth.tools import SynthesisError, TimeLimit, run
+from hdp_hw.spec.output_file import write
 
 TARGET_MHZ = 100  #: what place and route works for; it says what it reached
 #: What the netlist tells nextpnr for an ECP5. The weight of a wire that nets share begins at 3 and grows by 0.5 in
@@ -27,7 +28,7 @@ def write_netlist(folder, synthesised):
     (top,) = (module for module in design["modules"].values() if "top" in module["attributes"])
     buffer_resets(top["cells"])
     top["settings"] = SETTINGS
-    (folder / NETLIST).write_text(json.dumps(design))
+    write(folder / NETLIST, json.dumps(design))
 
 
 def place_and_route(folder, device, speed, seed, limit, say=print):
@@ -38,7 +39,7 @@ def place_and_route(folder, device, speed, seed, limit, say=print):
     if device.family is ECP5:
         arguments += ["--speed", str(speed)]
     if device.pins:
-        (folder / PINS).write_text(device.pins)
+        write(folder / PINS, device.pins)
         sources.append(PINS)
     try:
         run(folder, log, device.family.tool, arguments, sources, [report], progress, say, limit)

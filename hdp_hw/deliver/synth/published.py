@@ -5,6 +5,7 @@ from pathlib import Path
 
 from hdp_hw.deliver.manifest import standard_head
 from hdp_hw.deliver.synth.flow import BUILD, part_of, synthesise, versions, write_design
+from hdp_hw.spec.output_file import write
 from hdp_hw.spec.params import HdpParams
 
 FILE = Path("docs", "synthesis.json")
@@ -47,7 +48,7 @@ def publish(record, file=FILE):
     shown = {key: value for key, value in record.items() if key not in ("slowest", "seconds")}
     records = {(old["config"], old["device"]): old for old in read(file)}
     records[record["config"], record["device"]] = shown
-    file.write_text("[\n" + ",\n".join(json.dumps(records[key]) for key in sorted(records)) + "\n]\n")
+    write(file, "[\n" + ",\n".join(json.dumps(records[key]) for key in sorted(records)) + "\n]\n")
 
 
 # -- tables -----------------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from importlib import metadata
 from pathlib import Path
 
 from hdp_hw.spec.failure import Failure
+from hdp_hw.spec.output_file import write
 
 POLL_SECONDS = 2
 SAY_SECONDS = 30  #: at least between two lines of progress
@@ -90,7 +91,7 @@ def run(folder, log, tool, arguments, sources, results, progress, say=print, lim
             resource.setrlimit(resource.RLIMIT_CPU, (int(limit), resource.getrlimit(resource.RLIMIT_CPU)[1]))
 
     begin = said = time.time()
-    with open(folder / log, "w") as output:
+    with open(folder / log, "w", encoding="utf-8") as output:
         options = {"cwd": folder, "stdout": output, "stderr": subprocess.STDOUT, "preexec_fn": limit_time}
         process = subprocess.Popen([program, *arguments], **options)
     try:
@@ -109,4 +110,4 @@ def run(folder, log, tool, arguments, sources, results, progress, say=print, lim
     if process.returncode:
         tail = "".join((folder / log).read_text().splitlines(keepends=True)[-5:])
         raise SynthesisError(f"{tool} failed; the end of {folder / log}:\n{tail}")
-    stamp.write_text(made_of)
+    write(stamp, made_of)

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from hdp_hw.spec.output_file import write
 from hdp_hw.spec.settings import Verdict
 from hdp_hw.study.accuracy.cost import Cost, measure_cost, spread
 from hdp_hw.study.accuracy.search import Trial
@@ -100,11 +101,10 @@ def profile(place, trial, max_loss, n_timed=8):
     return Profile(trial, max_loss, kept, pruned, meter.layers, meter.dense, lengths, even)
 
 
-def write(result, folder, name):
+def write_json(result, folder, name):
     """Write the JSON; returns its path."""
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.json"
-    path.write_text(json.dumps(result.facts(), indent=1) + "\n")
+    write(path, json.dumps(result.facts(), indent=1) + "\n")
     return path
 
 

@@ -1,7 +1,6 @@
 """hdp-hw bench core: clock cycles of the simulated core, held against its golden models as they are measured."""
 
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import cycle, islice
 
@@ -19,8 +18,10 @@ from hdp_hw.golden.stimulus import captured_heads, random_head, wide_heads
 from hdp_hw.simulation.check import check, expect
 from hdp_hw.simulation.core_simulation import CoreSimulation, Job, beats_of
 from hdp_hw.simulation.icarus import play
+from hdp_hw.spec.output_file import write
 from hdp_hw.spec.settings import Rule, Verdict
 from hdp_hw.study.bench.records import FOLDER, aligned, say, with_block, write_records
+from hdp_hw.study.threads import threads
 
 DEFAULT_CONFIGS = ("tiny", "edge")
 SOURCES = {"captured": (32, captured_heads), "synthetic": (64, wide_heads)}  #: head dimension, and heads of a length
@@ -64,17 +65,14 @@ def bench(configs, quick=False, jobs=1, readme=None, folder=FOLDER):
         simulation = CoreSimulation(params)
         facts[name] = {"multipliers": params.multipliers}
         speeds += [f"{name}: {line}" for line in speed_lines(simulation, folder / f"icarus-{name}")]
-        with ThreadPoolExecutor(jobs) as pool:
+        with threads(jobs) as pool:
             tasks = [pool.submit(measure, x, simulation.copy(), shares) for x in workloads(name, params, lengths)]
-            try:
-                records += [record for task in tasks for record in task.result()]
-            finally:
-                pool.shutdown(cancel_futures=True)
+            records += [record for task in tasks for record in task.result()]
     table = readme_table(records, facts, published.read())
     print(record_table(records), "", *speeds, "", table, "", sep="\n")
     write_records(records, folder / "core.json")
     if readme:
-        readme.write_text(with_block(readme, PART, table))
+        write(readme, with_block(readme, PART, table))
 
 
 def workloads(config, params, lengths):

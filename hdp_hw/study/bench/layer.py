@@ -3,7 +3,6 @@
 Output, records, bytes and clock cycles of each are held against the golden models as they are measured.
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import cycle, islice
 
@@ -17,9 +16,11 @@ from hdp_hw.golden.calibration import threshold_for_share
 from hdp_hw.golden.cycles.core.cycle_model import HeadPlan, ideal_cycles
 from hdp_hw.golden.stimulus import captured_heads, random_head, wide_heads
 from hdp_hw.simulation.simulated_bus import MemoryTiming, Simulation
+from hdp_hw.spec.output_file import write
 from hdp_hw.spec.params import ceil_div
 from hdp_hw.spec.settings import Rule, Verdict
 from hdp_hw.study.bench.records import FOLDER, aligned, say, with_block, write_records
+from hdp_hw.study.threads import threads
 
 DEFAULT_CONFIGS = ("edge",)
 BUS_WIDTHS, CORES, LATENCY = (32, 64, 128), (1, 2, 4), 20
@@ -75,16 +76,13 @@ def bench(configs, bus_widths=BUS_WIDTHS, cores=CORES, latency=LATENCY, quick=Fa
     for name, params in configs:
         say(f"{name}: golden models")
         cases = [case for layer in layers(params, quick) for case in cases_of(layer, params)]
-        with ThreadPoolExecutor(jobs) as pool:
+        with threads(jobs) as pool:
             tasks = [pool.submit(measure, name, each, cases, latency) for each in variants[name]]
-            try:
-                records += [record for task in tasks for record in task.result()]
-            finally:
-                pool.shutdown(cancel_futures=True)
+            records += [record for task in tasks for record in task.result()]
     print(record_table(records), "", tables(records), "", sep="\n")
     write_records(records, FOLDER / "layer.json")
     if readme:
-        readme.write_text(with_block(readme, PART, tables(records)))
+        write(readme, with_block(readme, PART, tables(records)))
 
 
 def layers(params, quick=False):

@@ -4,6 +4,7 @@ import json
 import sys
 from pathlib import Path
 
+from hdp_hw.spec.output_file import write
 from hdp_hw.spec.params import ParameterError
 
 FOLDER = Path("build", "bench")
@@ -11,8 +12,7 @@ FOLDER = Path("build", "bench")
 
 def write_records(records, path):
     """A list of dictionaries as JSON."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(records, indent=1) + "\n")
+    write(path, json.dumps(records, indent=1) + "\n")
     print(f"{path}: {len(records)} records")
 
 

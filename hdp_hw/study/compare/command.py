@@ -1,7 +1,8 @@
 """The comparison itself: points to processes, results to the cache, records to files."""
 
+from hdp_hw.spec.output_file import write
 from hdp_hw.study.compare.cache import digest
-from hdp_hw.study.compare.records import Record, findings, write
+from hdp_hw.study.compare.records import Record, findings, write_records
 from hdp_hw.study.compare.report import report
 from hdp_hw.study.compare.sweep import points
 from hdp_hw.study.compare.worker import evaluate, prepare
@@ -39,8 +40,8 @@ def compare(job, folder, only=(), jobs=1, scheduler=None, command="", say=print)
     if not done:
         raise SweepError(f"every point failed, the first with: {failures[0]}")
     records = [Record.of(point, result, prepared) for point, result in done]
-    write(records, folder / name)
-    (folder / f"{name}.html").write_text(report(records, job, prepared, command))
+    write_records(records, folder / name)
+    write(folder / f"{name}.html", report(records, job, prepared, command))
     for sentence in findings(records):
         say(sentence)
     say(f"{folder / name}.html, .json, .csv")

@@ -1,9 +1,11 @@
 """From results to records, files, and what they say in words."""
 
 import csv
+import io
 import json
 from dataclasses import dataclass
 
+from hdp_hw.spec.output_file import write
 from hdp_hw.study.compare.sweep import is_number
 from hdp_hw.study.peers.cost import Work
 from hdp_hw.study.statistics import label_flips, paired_error
@@ -105,14 +107,14 @@ def points(loss):
     return f"{100 * loss:.2f}"
 
 
-def write(records, path):
+def write_records(records, path):
     """Write ``path``.json and ``path``.csv."""
     rows = [record.row for record in records]
-    path.with_suffix(".json").write_text(json.dumps(rows, indent=1) + "\n")
-    with path.with_suffix(".csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(row | {"parameters": json.dumps(row["parameters"])} for row in rows)
+    write(path.with_suffix(".json"), json.dumps(rows, indent=1) + "\n")
+    writer = csv.DictWriter(table := io.StringIO(newline=""), list(rows[0]))
+    writer.writeheader()
+    writer.writerows(row | {"parameters": json.dumps(row["parameters"])} for row in rows)
+    write(path.with_suffix(".csv"), table.getvalue())
 
 
 # -- words ------------------------------------------------------------------------------------------------------------

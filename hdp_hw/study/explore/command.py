@@ -4,11 +4,12 @@ from dataclasses import asdict
 
 from hdp_hw.spec.configs import vars_of
 from hdp_hw.spec.failure import MissingPackage
+from hdp_hw.spec.output_file import write
 from hdp_hw.spec.params import HdpParams, ParameterError
 from hdp_hw.study.bench.records import aligned
 from hdp_hw.study.explore.area import MEASURED, AreaModel, load_records
 from hdp_hw.study.explore.page import page
-from hdp_hw.study.explore.records import TITLES, Record, mark_pareto, write
+from hdp_hw.study.explore.records import TITLES, Record, mark_pareto, write_records
 from hdp_hw.study.explore.space import points
 from hdp_hw.study.explore.synthesis import DESIGNS, measure
 from hdp_hw.study.explore.targets import target_of
@@ -49,7 +50,7 @@ def explore(job, grid, target, folder, jobs=1, scheduler=None, fill=0.9, check=F
     checks = [_check(record, job, model, device, fill, say) for record in found if check]
     if check:
         found = mark_pareto(records)
-    paths = write(records, found, folder)
+    paths = write_records(records, found, folder)
     say(aligned([TITLES, *(record.cells for record in found)]))
     for resource, terms, error in model.lines():
         say(f"{resource}: {terms}; {error}")
@@ -113,6 +114,6 @@ def _write_page(folder, facts, say):
     except MissingPackage as error:
         say(f"no page and no plot: {error}")
         return
-    (folder / "explore.html").write_text(text)
-    (folder / "pareto.svg").write_text(figure)
+    write(folder / "explore.html", text)
+    write(folder / "pareto.svg", figure)
     say(f"{folder / 'explore.html'}, {folder / 'pareto.svg'}")

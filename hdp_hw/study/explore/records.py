@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass, field
 
+from hdp_hw.spec.output_file import write
 from hdp_hw.study.explore.space import LETTERS, pareto
 
 OBJECTIVES = ("cycles", "luts", "brams", "dsps")
@@ -75,15 +76,14 @@ def mark_pareto(records):
     return sorted((each for each in records if each.pareto), key=lambda each: each.result["cycles"])
 
 
-def write(records, found, folder):
+def write_records(records, found, folder):
     """``explore.json``, and for each of ``found`` a configuration file; returns the paths of these."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "explore.json").write_text(json.dumps([record.facts() for record in records], indent=1) + "\n")
+    write(folder / "explore.json", json.dumps([record.facts() for record in records], indent=1) + "\n")
     for path in folder.glob("*.toml"):
         if path.read_text().startswith(MARK):
             path.unlink()  # of an earlier run
     paths = [folder / f"{record.label}.toml" for record in found]
     for path, record in zip(paths, found):
         lines = [f"{MARK}{record.result['cycles']} cycles, {record.resources['luts']} LUTs ({record.source})"]
-        path.write_text("\n".join([*lines, *(f"{name} = {value}" for name, value in record.values.items())]) + "\n")
+        write(path, "\n".join([*lines, *(f"{name} = {value}" for name, value in record.values.items())]) + "\n")
     return paths

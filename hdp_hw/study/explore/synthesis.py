@@ -18,6 +18,7 @@ from hdp_hw.deliver.synth.tools import YOSYS, run, version_of
 from hdp_hw.rtl.core.attention_core import AttentionCore
 from hdp_hw.rtl.shell.hdp_top import HdpTop
 from hdp_hw.spec.configs import vars_of
+from hdp_hw.spec.output_file import write
 from hdp_hw.spec.params import HdpParams
 
 DESIGNS = {"core": AttentionCore, "shell": HdpTop}  #: what is synthesised: a core, or lanes and top
@@ -49,7 +50,7 @@ def measure(design, params, build=BUILD, say=print):
     run(folder, "yosys.log", YOSYS, ["-v", "2", "-p", script], sources, ["netlist.json"], synthesis_progress, say)
     cells = json.loads((folder / "netlist.json").read_text())["modules"]["harness"]["cells"]
     record = {"parameters": vars_of(params), "resources": resources_of(design, cells), **made_from}
-    (folder / "record.json").write_text(json.dumps(record) + "\n")
+    write(folder / "record.json", json.dumps(record) + "\n")
     (folder / "netlist.json").unlink()  # tens of megabytes
     return record
 
@@ -60,8 +61,8 @@ def prepare(design, params, build):
     made_from = {"sha256": hashlib.sha256(text.encode()).hexdigest(), "yosys": version_of(YOSYS)}
     folder = build / f"{design}-{hashlib.sha256(repr(made_from).encode()).hexdigest()[:16]}"
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "part.v").write_text(text)
-    (folder / DIGIT_PRODUCT.name).write_text(DIGIT_PRODUCT.read_text())
+    write(folder / "part.v", text)
+    write(folder / DIGIT_PRODUCT.name, DIGIT_PRODUCT.read_text())
     return folder, made_from
 
 
@@ -108,7 +109,7 @@ def main():
     records = core_records(read())
     for design, changes in SAMPLE:
         records.append(measure(design, HdpParams(**changes)))
-        RECORDS.write_text("[\n " + ",\n ".join(map(json.dumps, records)) + "\n]\n")
+        write(RECORDS, "[\n " + ",\n ".join(map(json.dumps, records)) + "\n]\n")
         print(records[-1]["resources"], flush=True)
     return 0
 

@@ -1,7 +1,6 @@
 """A model as a task uses it: inputs in, an output each."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -10,6 +9,7 @@ import numpy as np
 
 from hdp_hw.study.models.encoder import Encoder
 from hdp_hw.study.models.errors import ModelError
+from hdp_hw.study.threads import threads
 
 BATCH = 1024  #: tokens of a batch, so that what a layer computes stays near the processor
 
@@ -49,7 +49,7 @@ class Model:
         Raises ModelError for an output that is not finite.
         """
         batches = list(self._batches(inputs, single=hasattr(attention, "begin")))
-        with ThreadPoolExecutor(jobs) as pool:
+        with threads(jobs) as pool:
             rows: dict[int, np.ndarray] = {}
             done = 0
             for batch, outputs in zip(batches, pool.map(lambda batch: self._batch(inputs, batch, attention), batches)):

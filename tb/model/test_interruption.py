@@ -1,0 +1,94 @@
+"""^C and outputs that end: one line, the exit code that shells know, and no traceback of any process."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from hdp_hw.__main__ import main
+from hdp_hw.commands import configs
+from hdp_hw.study.threads import threads
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def begin(folder, *arguments, **options):
+    """A process of hdp-hw, in a group of its own as a shell starts it."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "hdp_hw", *arguments]
+    return subprocess.Popen(command, cwd=folder, env=environment, text=True, start_new_session=True, **options)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["explore", "--processes", "2", "--sweep", "tile=2,4", "lanes=16", "n_cores=1", "-o", "x"], "[1/"),
+        (["profile", "vit-digits", "--threads", "2", "--examples", "60"], "step 1 "),
+    ],
+    ids=["processes", "threads"],
+)
+def test_interrupted(tmp_path, arguments, said):
+    """In the midst of the work, which says how far it is."""
+    with open(tmp_path / "said", "w") as file:
+        process = begin(tmp_path, *arguments, stdout=file, stderr=file)
+    deadline = time.monotonic() + 120
+    while said not in (text := (tmp_path / "said").read_text()):
+        assert process.poll() is None and time.monotonic() < deadline, text
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(20) == 130
+    text = (tmp_path / "said").read_text()
+    assert text.endswith(f"\nhdp-hw {arguments[0]}: interrupted\n") and "Traceback" not in text
+
+
+def test_interruption_of_a_command(monkeypatch, capsys):
+    def interrupted(arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(configs, "run", interrupted)
+    assert main(["configs"]) == 130
+    assert capsys.readouterr().err == "hdp-hw configs: interrupted\n"
+
+
+def test_threads_are_not_waited_for():
+    begin = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), threads(1) as pool:
+        pool.submit(time.sleep, 2)
+        raise KeyboardInterrupt
+    assert time.monotonic() - begin < 1
+
+
+def test_a_reader_that_has_enough(tmp_path):
+    process = begin(tmp_path, "configs", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdout.close()
+    assert process.stderr.read() == "" and process.wait(20) == 141
+
+
+def test_output_to_a_full_disk(tmp_path):
+    with open("/dev/full", "w") as full:
+        process = begin(tmp_path, "configs", stdout=full, stderr=subprocess.PIPE)
+    assert process.communicate(timeout=20)[1] == "hdp-hw: output: No space left on device\n"
+    assert process.returncode == 2
+
+
+def test_file_on_a_full_disk(tmp_path, monkeypatch, capsys):
+    """The message names it, and nothing of it is left."""
+
+    def full(path, data):
+        path.touch()
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.write_bytes", full)
+    assert main(["generate", "tiny", "-o", str(tmp_path / "out")]) == 2
+    assert capsys.readouterr().err == f"hdp-hw: {tmp_path}/out/hdp_core.v: No space left on device\n"
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_a_file_where_a_folder_should_be(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert main(["generate", "tiny", "-o", str(tmp_path / "file")]) == 2
+    assert capsys.readouterr().err == f"hdp-hw: {tmp_path}/file: Not a directory\n"
