@@ -166,6 +166,14 @@ def share(text: str) -> float:
     return value
 
 
+def confidence(text: str) -> float:
+    """0.95 of ``95%`` or ``0.95``."""
+    value = share(text)
+    if not 0.5 <= value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not legal; legal: 50% up to below 100%")
+    return value
+
+
 def rules(text: str) -> tuple[Rule, ...]:
     """Block rules of ``mass,margin``."""
     names = text.split(",")
@@ -188,6 +196,10 @@ def add_calibration(parser: argparse.ArgumentParser) -> None:
     text = "inputs to try choices on (default: 16)"
     parser.add_argument("--sample", metavar="N", type=integer(1), default=16, help=text)
     parser.add_argument("--steps", metavar="N", type=integer(1), default=8, help="settings to measure (default: 8)")
+    text = "with which the loss stays within what is allowed (default: 95%%)"
+    parser.add_argument("--confidence", metavar="SHARE", type=confidence, default="95%", help=text)
+    text = "of what is drawn at random (default: 0)"
+    parser.add_argument("--seed", metavar="SEED", type=integer(0), default=0, help=text)
     parser.add_argument("--threads", metavar="N", type=integer(1), default=PROCESSORS, help="(default: all processors)")
     add_hidden(parser, "--jobs", "threads", integer(1))
 
@@ -198,13 +210,14 @@ def workplace_of(arguments: argparse.Namespace) -> "Workplace":
 
     config, overrides = words_of(arguments)
     sizes = arguments.max_tokens, arguments.examples
-    return open_workplace(arguments.model, arguments.data, config, overrides, *sizes, arguments.threads, progress)
+    chosen = arguments.model, arguments.data, config, overrides
+    return open_workplace(*chosen, *sizes, arguments.threads, progress, arguments.seed)
 
 
 def search_of(arguments: argparse.Namespace) -> tuple[Any, ...]:
     """What :func:`hdp_hw.study.accuracy.calibrate.calibrate` takes after a workplace."""
     sizes = arguments.sample, arguments.steps, arguments.threads
-    return arguments.max_loss, arguments.rules, *sizes, progress
+    return arguments.max_loss, arguments.rules, *sizes, progress, arguments.confidence
 
 
 def progress(line: str) -> None:

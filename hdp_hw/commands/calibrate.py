@@ -17,11 +17,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # threads share the work out among themselves
     from hdp_hw.driver.layer import save_layers
-    from hdp_hw.study.accuracy.calibrate import about, bounded, calibrate
+    from hdp_hw.study.accuracy.calibrate import calibrate
 
-    max_loss, place = arguments.max_loss, workplace_of(arguments)
-    best, judged = calibrate(place, *search_of(arguments))
-    save_layers(arguments.output, bounded(best), {"command": typed(), **about(place, max_loss, best, judged)})
-    held = "within" if judged.comparison.loss <= max_loss else "ABOVE"
-    print(f"{judged}\n{arguments.output}: loss {held} the allowed {100 * max_loss:g} points on unseen examples")
+    place = workplace_of(arguments)
+    found = calibrate(place, *search_of(arguments))
+    save_layers(arguments.output, found.layers(), {"command": typed(), **found.about()})
+    print(f"validation: {found.accepted}")
+    print(found.promise())
+    print(found.outcome())
+    print(arguments.output)
     return 0

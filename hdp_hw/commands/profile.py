@@ -20,19 +20,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # threads share the work out among themselves
-    from hdp_hw.study.accuracy.calibrate import calibrate, judge, layers_of
+    from hdp_hw.study.accuracy.calibrate import calibrate, judge, layers_of, unseen_of
     from hdp_hw.study.accuracy.page import page
     from hdp_hw.study.accuracy.profile import profile, write_json
 
     place = workplace_of(arguments)
     if arguments.settings:
-        layers = layers_of(arguments.settings, place.validation.model.encoder.n_layers)
-        judged = judge(place, layers, arguments.threads, progress)
+        layers = layers_of(arguments.settings, place.task.model.encoder.n_layers)
+        task, outcome = unseen_of(arguments.settings, place.task)
+        judged, said = judge(task, layers, place.params, arguments.threads, progress), (outcome,)
     else:
-        judged = calibrate(place, *search_of(arguments))[1]
+        found = calibrate(place, *search_of(arguments))
+        task, judged, said = found.parts.judging, found.judged or found.accepted, (found.promise(), found.outcome())
     progress("clock cycles and bytes")
-    result = profile(place, judged, arguments.max_loss, arguments.timed)
-    path = write_json(result, arguments.output, f"{place.validation.model.name}-{place.validation.name}")
+    result = profile(task, judged, arguments.max_loss, arguments.timed, said)
+    path = write_json(result, arguments.output, f"{task.model.name}-{task.name}")
     print(result.text())
     print(path)
     try:

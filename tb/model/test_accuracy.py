@@ -19,9 +19,10 @@ from hdp_hw.study.accuracy import calibrate, choices, profile, search
 from hdp_hw.study.accuracy.attention import Counter, HdpAttention
 from hdp_hw.study.accuracy.cost import CostMeter, spread
 from hdp_hw.study.accuracy.page import page
+from hdp_hw.study.accuracy.parts import split
 from hdp_hw.study.models import EXTRA, load_model, softmax_attention
 from hdp_hw.study.models.checkpoint import WEIGHTS
-from hdp_hw.study.tasks import Comparison, compare, load_task
+from hdp_hw.study.tasks import compare, load_task
 from hdp_hw.study.tasks.fidelity import Fidelity
 from tb.lib.tiny_model import write_model, write_pairs
 from tb.model.test_driver_guide import ROOT, blocks
@@ -46,6 +47,11 @@ def place(tmp_path_factory):
     write_model(folder / "model")
     pairs = write_pairs(folder / "pairs.tsv", 40)
     return calibrate.open_workplace(str(folder / "model"), pairs, say=lambda line: None)
+
+
+@pytest.fixture(scope="module")
+def parts(place):
+    return split(place.task)
 
 
 # -- attention --------------------------------------------------------------------------------------------------------
@@ -101,9 +107,9 @@ def test_break_even(n, legal):
 
 # -- choices ----------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("price", [0.0, 1e-6, 1e-4, 1e-2, 1e9])
-def test_choice_is_what_it_says(place, price):
+def test_choice_is_what_it_says(parts, price):
     """Errors and cycles of the settings that are chosen, measured with these."""
-    sample = choices.Sample.record(place.calibration.model, spread(place.calibration.inputs, 5))[1]
+    sample = choices.Sample.record(parts.search.model, spread(parts.search.inputs, 5))[1]
     choice = choices.LayerChoices(sample, (Rule.MASS, Rule.ROW_THRESHOLD), PARAMS)
     settings, error, cycles = choice.choose(price)
     contexts, counter = [], Counter(1)
@@ -118,9 +124,9 @@ def test_choice_is_what_it_says(place, price):
         assert cycles == min(x[4].reshape(2, -1).min(1).sum() for x in choice.options)
 
 
-def test_thresholds_of_a_head_that_is_pruned_are_those_without(place):
+def test_thresholds_of_a_head_that_is_pruned_are_those_without(parts):
     """Its inputs cannot tell them apart; on others it may not be pruned."""
-    sample = choices.Sample.record(place.calibration.model, place.calibration.inputs[:4])[0]
+    sample = choices.Sample.record(parts.search.model, parts.search.inputs[:4])[0]
     sample.weight[:, :16] = 0  # the first head does not matter
     choice = choices.LayerChoices(sample, (Rule.MASS,), PARAMS)
     settings = choice.choose(1e-3)[0]
@@ -154,8 +160,8 @@ def test_scales_are_percentiles_of_each_head():
     assert 2 < scales["k_absmax"][1] <= np.abs(np.concatenate(k, 1)[1]).max()
 
 
-def test_a_price_for_a_share(place):
-    sample = choices.Sample.record(place.calibration.model, place.calibration.inputs[:4])[0]
+def test_a_price_for_a_share(parts):
+    sample = choices.Sample.record(parts.search.model, parts.search.inputs[:4])[0]
     choice = choices.LayerChoices(sample, (Rule.MASS,), PARAMS)
     of_share = {share: choice.choose(search.price_for([choice], [1.0], share)) for share in (1.0, 0.6, 0.4)}
     assert all(cycles <= share * choice.dense_cycles for share, (_, _, cycles) in of_share.items())
@@ -163,43 +169,27 @@ def test_a_price_for_a_share(place):
 
 
 # -- search -----------------------------------------------------------------------------------------------------------
-def test_search_stays_within_the_allowed_loss(place):
+def test_search_stays_within_the_allowed_loss(parts):
     """Fidelity, which falls as pruning rises."""
-    task = place.calibration
-    texts = Fidelity("texts", task.model, task.inputs, np.zeros(40), np.arange(40)[:, None], task.dense)
+    task = parts.search
+    n = len(task.inputs)
+    texts = Fidelity("texts", task.model, task.inputs, np.zeros(n), np.arange(n)[:, None], task.dense)
+    path = list(search.path(texts, PARAMS, (Rule.MASS,), 4, 5, lambda line: None))
     found = {
-        max_loss: search.find(texts, PARAMS, max_loss, (Rule.MASS,), 4, 5, 1, lambda line: None)
+        max_loss: search.accept((search.measure(texts, x, PARAMS) for x in path), max_loss, 5, lambda line: None)
         for max_loss in (-1.0, 0.005, 0.05)
     }
+    assert len(path) == 6
     assert {layer.rule for layer in found[-1.0].layers} == {Rule.DENSE} and found[-1.0].speedup == 1
     for max_loss in (0.005, 0.05):
-        comparison = found[max_loss].comparison
-        assert comparison.loss <= max_loss
-        assert search.measure(texts, found[max_loss].layers, PARAMS).comparison == comparison
+        assert found[max_loss].comparison.loss < found[max_loss].bound <= max_loss
+        assert search.measure(texts, found[max_loss].layers, PARAMS).comparison == found[max_loss].comparison
     assert 1 <= found[0.005].speedup < found[0.05].speedup
 
 
-def test_search_adds_the_standard_error(place, monkeypatch):
-    """The fourth trial's bound is 0.04, the last one's 0.06, at the same loss."""
-    measured = [(0.0, 0.0), (0.01, 0.01), (0.0, 0.02), (0.02, 0.02), (0.02, 0.04)]
-    trials = [search.Trial([], Comparison(9, 0.5, 0.5, *each, 0), [], PARAMS) for each in measured]
-    left = iter(trials)
-    monkeypatch.setattr(search, "measure", lambda *_: next(left))
-    monkeypatch.setattr(search.Trial, "__str__", lambda trial: "")
-    assert search.find(place.calibration, PARAMS, 0.045, (Rule.MASS,), 2, 4, 1, lambda line: None) is trials[3]
-
-
-@pytest.mark.parametrize(
-    ("values", "fit"),
-    [([0, 1, 2], [0, 1, 2]), ([0, 3, 1, 4], [0, 2, 2, 4]), ([3, 2, 1], [2, 2, 2]), ([1, 0, 5, -3], [0.5, 0.5, 1, 1])],
-)
-def test_isotonic_fit(values, fit):
-    assert search.isotonic(values) == fit
-
-
-def test_weights_of_layers(place):
+def test_weights_of_layers(parts):
     """What a layer's error does to the outputs."""
-    model, inputs = place.calibration.model, place.calibration.inputs[:3]
+    model, inputs = parts.search.model, parts.search.inputs[:3]
     samples = choices.Sample.record(model, inputs)
     options = [choices.LayerChoices(sample, (Rule.MASS,), PARAMS) for sample in samples]
     weights = search.layer_weights(model, inputs, options, PARAMS)
@@ -219,12 +209,14 @@ def test_calibrate_writes_settings_that_the_driver_takes(tmp_path, capsys):
     options = ["--max-loss", "20%", "--sample", 4, "--steps", 3, "--threads", 1]
     assert run("calibrate", model, "--data", pairs, *options, "-o", output) == 0
     printed = capsys.readouterr()
-    assert "on unseen examples" in printed.out and "step 3 of 3" in printed.err
+    assert "With 95% confidence, the loss over examples like those of pairs is at most" in printed.out
+    assert "not measured; 40 examples are too few to hold any back (90 are enough)" in printed.out
+    assert "examples: 13 to search with, 27 to validate, 0 held back" in printed.err and "step 1 of 3" in printed.err
     layers = load_layers(output)
     assert list(layers) == ["0", "1"] and all(layer.bounds for layer in layers.values())
-    place = calibrate.open_workplace(str(model), pairs, say=lambda line: None)
+    task = split(calibrate.open_workplace(str(model), pairs, say=lambda line: None).task).validation
     driver = HdpDriver(Emulator(PARAMS))
-    for layer, sample in zip(layers.values(), choices.Sample.record(place.calibration.model, place.calibration.inputs)):
+    for layer, sample in zip(layers.values(), choices.Sample.record(task.model, task.inputs)):
         for q, k, v in zip(sample.q, sample.k, sample.v):
             statistics = driver.attend(q, k, v, layer)[1]
             assert layer.name == "1" or excesses(statistics, layer.bounds) == []  # layer 1 sees what layer 0 pruned
@@ -236,27 +228,28 @@ def test_calibrate_writes_settings_that_the_driver_takes(tmp_path, capsys):
     facts = json.loads((folder / "model-pairs.json").read_text())
     printed = capsys.readouterr().out
     assert facts["verdict"] in printed and facts["verdict"].split("&")[0] in (folder / "model-pairs.html").read_text()
-    assert facts["n"] == 20 and np.shape(facts["kept"]) == np.shape(facts["pruned"]) == (2, 2)
+    assert facts["n"] == 40 and "saw these 40 examples: on others, more may be lost" in facts["said"][0]
+    assert np.shape(facts["kept"]) == np.shape(facts["pruned"]) == (2, 2)
     assert len(facts["lengths"]) == 2
     assert facts["pays"] == (facts["speedup"] > 1 and facts["loss"] <= 0.2)
     assert run("profile", model, "--data", pairs, *options, "--timed", 0) == 2
     assert "--timed: '0' is not legal; legal: an integer, 1 or more" in capsys.readouterr().err
 
 
-def test_profile_counts(place):
+def test_profile_counts(parts):
     layers = [LayerSettings(3, 3, 3, "mass", 1.0, relative=True, tau_head=(1e3, 0)), LayerSettings(3, 3, 3)]
-    result = profile.profile(place, search.measure(place.validation, layers, PARAMS), 0.5)
+    result = profile.profile(parts.validation, search.measure(parts.validation, layers, PARAMS), 0.5)
     assert result.pruned.tolist() == [[1, 0], [0, 0]]
     assert result.kept[0, 0] == 0 < result.kept[0, 1] < 1 and result.kept[1].tolist() == [1, 1]
     assert result.break_even[1] == pytest.approx(1, abs=0.02) and result.costs[1] == result.dense[1]
     assert result.speedup == pytest.approx(sum(x.cycles for x in result.dense) / sum(x.cycles for x in result.costs))
 
 
-def test_chromium_shows_the_page(place, chromium, tmp_path):  # noqa: F811
+def test_chromium_shows_the_page(place, parts, chromium, tmp_path):  # noqa: F811
     """The verdict, a row a layer, a heat map of the heads and masks over the tokens."""
     pytest.importorskip("matplotlib", reason="the `plots` extra is not installed")
     layers = [LayerSettings(3, 3, 3, "mass", threshold, relative=True) for threshold in (0.5, 3.0)]
-    result = profile.profile(place, search.measure(place.validation, layers, PARAMS), 0.5)
+    result = profile.profile(parts.validation, search.measure(parts.validation, layers, PARAMS), 0.5)
     file = tmp_path / "profile.html"
     file.write_text(page(result, place, "hdp-hw profile tiny").replace("</body>", PROBE + "</body>"))
     seen = json.loads(html.unescape(re.search("<title>(.*?)</title>", chromium("--dump-dom", file.as_uri()), re.S)[1]))

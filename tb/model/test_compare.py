@@ -5,6 +5,7 @@ import html
 import json
 import os
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from hdp_hw.__main__ import main
 from hdp_hw.driver.layer import LayerSettings, save_layers
 from hdp_hw.spec.configs import CONFIGS
 from hdp_hw.spec.params import ParameterError
+from hdp_hw.study.accuracy.parts import digests
 from hdp_hw.study.compare import command
 from hdp_hw.study.compare.cache import digest
 from hdp_hw.study.compare.command import compare
@@ -85,6 +87,20 @@ def test_measured_and_calibration_examples_differ(folder):
     assert len(prepared.task.labels) == 8 and prepared.scales.shape == (2, 3) and (prepared.scales > 0).all()
     outputs = prepared.task.model.run(prepared.task.inputs)
     np.testing.assert_allclose(prepared.dense, prepared.task.predict(outputs), rtol=1e-5)
+
+
+def test_what_a_settings_file_was_calibrated_on_is_not_measured(folder, tmp_path):
+    """As long as it did not see all, and says what it saw."""
+    half, job = prepare(job_of(folder)), job_of(folder, examples=100)
+    names = digests(half.task)
+    file = tmp_path / "settings.json"
+    for seen, sentence in ((names, "saw none of the"), ([], "does not say which examples")):
+        file.write_text(json.dumps({"format": 1, "about": {"seen": " ".join(seen)}, "layers": {}}))
+        prepared = prepare(replace(job, settings=str(file)))
+        assert sentence in prepared.unseen
+        assert set(digests(prepared.task)) & set(names) == (set() if seen else set(names))
+        prepare.cache_clear()
+    assert half.unseen == ""
 
 
 def test_only_what_is_measured_is_run_without_pruning(folder, monkeypatch):

@@ -4,20 +4,23 @@ import numpy as np
 
 from hdp_hw.spec.configs import vars_of
 from hdp_hw.study.accuracy.attention import HdpAttention
+from hdp_hw.study.accuracy.calibrate import Workplace
+from hdp_hw.study.accuracy.profile import Profile
 from hdp_hw.study.report import Section, Table, render
 from hdp_hw.study.report.figures import heat_figure, masks_figure
 
 MASK_TOKENS = 40  #: of the text whose masks are drawn
 
 
-def page(result, place, command):
+def page(result: Profile, place: Workplace, command: str) -> str:
     """HTML text of a Profile found in a Workplace. Raises MissingPackage."""
-    task, comparison = place.validation, result.trial.comparison
+    task, comparison = result.task, result.trial.comparison
     lead = [
         result.verdict(),
         f"{task.metric_name} of {task.model.name} on {task.name}: {100 * comparison.dense_metric:.2f} points without "
-        f"pruning, in floating point, and {100 * comparison.metric:.2f} with, over {comparison.n} examples that were "
-        f"not used to find the settings; {comparison.label_flips} of them change their label.",
+        f"pruning, in floating point, and {100 * comparison.metric:.2f} with, over {comparison.n} examples; "
+        f"{comparison.label_flips} of them change their label.",
+        *result.said,
     ]
     settings = {"model": task.model.name, "data": task.name, "core": place.label, **vars_of(place.params)}
     sections = [_layers(result), _heads(result), *_masks(result, place), _thresholds(result)]
@@ -42,7 +45,7 @@ def _heads(result):
 
 def _masks(result, place):
     """One head of each layer over the tokens of a short text: the one that prunes as much as half of the others."""
-    model, inputs = place.validation.model, place.validation.inputs
+    model, inputs = result.task.model, result.task.inputs
     example = min(inputs, key=len) if model.encoder.layout.images else max((x[:MASK_TOKENS] for x in inputs), key=len)
     names, seen = model.names(example), {}
     if len(names) > 2 * MASK_TOKENS:

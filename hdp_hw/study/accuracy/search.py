@@ -5,37 +5,52 @@
    importance, head by head (:class:`choices.LayerChoices`).
 3. Weight of a layer: squared error of the model's outputs, over that of the layer alone, when this layer alone prunes.
 4. For a price of a cycle, every head takes the choice with the least weighted error + price * cycles. Prices for which
-   the dense rule would take 1.5 to 7 times the cycles are tried on the calibration half. Loss rises with the price, but
-   what is measured scatters: the highest price wins at which its isotonic fit, one standard error added, is allowed.
+   the dense rule would take 1.5 to 7 times the cycles make the path of settings, from mild to strong.
 
-The other half of the examples, which none of this has seen, says what the settings cost.
+All of this sees the search part only. The validation part then tests the path, step after step (:func:`accept`): a step
+is accepted when the upper bound of its loss (:mod:`bound`) is allowed, and the first that is not ends the test. This is
+fixed-sequence testing: the order of the steps is fixed before the test, so a false acceptance is no more likely with
+many steps than with one, and the bound of the step that is taken needs no correction.
 """
 
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from hdp_hw.driver.layer import LayerSettings
 from hdp_hw.spec.params import HdpParams
+from hdp_hw.spec.settings import Rule
 from hdp_hw.study.accuracy.attention import Counter, HdpAttention
+from hdp_hw.study.accuracy.bound import CONFIDENCE, loss_bound
 from hdp_hw.study.accuracy.choices import LayerChoices, Sample
 from hdp_hw.study.accuracy.cost import spread
-from hdp_hw.study.tasks import Comparison, compare
+from hdp_hw.study.models import Model
+from hdp_hw.study.tasks import Comparison, Task, compare
+
+Say = Callable[[str], None]
 
 SHARE = 0.3  #: of the dense cycles, at which the weights of layers are measured
 SPEEDUPS = (1.5, 7.0)  #: the lowest and the highest that are tried
+PATIENCE = 15.0  #: seconds without a line of progress
 
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """Settings and what they measured. counts : of each layer, LayerCounts of each input."""
+    """Settings and what they measured.
+
+    counts : of each layer, LayerCounts of each input; bound : see :func:`bound.loss_bound`.
+    """
 
     layers: list
     comparison: Comparison
     counts: list
     params: HdpParams
+    bound: float
 
     @property
-    def speedup(self):
+    def speedup(self) -> float:
         """Array cycles of the dense rule over those measured."""
         inputs = [each for layer in self.counts for each in layer]
         dense, own = (
@@ -44,53 +59,88 @@ class Trial:
         return dense / own
 
     @property
-    def kept_share(self):
+    def kept_share(self) -> float:
         """Share of the blocks of all heads that were computed."""
         inputs = [each for layer in self.counts for each in layer]
         return sum(each.kept.sum() for each in inputs) / sum(each.visited * len(each.kept) for each in inputs)
 
-    def facts(self):
+    def facts(self) -> dict:
         """Its numbers as JSON has them."""
-        return {**vars(self.comparison), "kept_share": float(self.kept_share), "array_speedup": float(self.speedup)}
+        bound = self.bound if np.isfinite(self.bound) else None
+        saved = {"kept_share": float(self.kept_share), "array_speedup": float(self.speedup)}
+        return {**vars(self.comparison), "bound": bound, **saved}
 
-    def __str__(self):
+    def __str__(self) -> str:
         pruned = f"{1 - self.kept_share:.1%} of the blocks pruned, {self.speedup:.2f}x fewer array cycles"
         return f"{pruned}; {self.comparison}"
 
 
-def measure(task, layers, params, jobs=1):
+class Ticks:
+    """Says how many of ``n`` inputs are done, every PATIENCE seconds."""
+
+    def __init__(self, n: int, say: Say):
+        self.n, self.say, self.last = n, say, time.monotonic()
+
+    def __call__(self, done: int) -> None:
+        if time.monotonic() - self.last > PATIENCE:
+            self.say(f"  {done} of {self.n} inputs")
+            self.last = time.monotonic()
+
+
+def measure(
+    task: Task,
+    layers: Sequence[LayerSettings],
+    params: HdpParams,
+    jobs: int = 1,
+    confidence: float = CONFIDENCE,
+    say: Say = lambda line: None,
+) -> Trial:
     """Trial of LayerSettings on a fitted task."""
     counter = Counter(len(layers))
-    outputs = task.model.run(task.inputs, HdpAttention(layers, params, counter), jobs)
-    return Trial(layers, compare(task, outputs), counter.layers, params)
+    ticks = Ticks(len(task.inputs), say)
+    outputs = task.model.run(task.inputs, HdpAttention(layers, params, counter), jobs, ticks)
+    comparison = compare(task, outputs)
+    bound = loss_bound(task, outputs, comparison, confidence)
+    return Trial(list(layers), comparison, counter.layers, params, bound)
 
 
-def find(task, params, max_loss, rules, n_sample, steps, jobs, say):
-    """The best Trial on a fitted task; every layer is dense where nothing saves enough."""
-    model = task.model
-    inputs = spread(task.inputs, n_sample)
-    samples, choices = Sample.record(model, inputs), []
+def path(
+    task: Task, params: HdpParams, rules: Sequence[Rule], n_sample: int, steps: int, say: Say
+) -> Iterator[list[LayerSettings]]:
+    """LayerSettings of each layer: dense, then ``steps`` from mild to strong, as a fitted task suggests them.
+
+    n_sample : inputs of the task on which choices are tried.
+    """
+    model, inputs, choices = task.model, spread(task.inputs, n_sample), []
+    samples = Sample.record(model, inputs)
     for layer, sample in enumerate(samples, 1):
         say(f"layer {layer} of {len(samples)}: errors and cycles of every choice, {len(inputs)} inputs")
         choices.append(LayerChoices(sample, rules, params))
     say("weights of the layers")
     weights = layer_weights(model, inputs, choices, params)
-    trials = [measure(task, [choice.choose(0.0)[0].dense() for choice in choices], params, jobs)]
-    say(f"dense, in integers: {trials[0]}")
-    for step, speedup in enumerate(np.geomspace(*SPEEDUPS, steps), 1):
+    yield [choice.choose(0.0)[0].dense() for choice in choices]
+    for speedup in np.geomspace(*SPEEDUPS, steps):
         price = price_for(choices, weights, 1 / speedup)
-        layers = [choice.choose(price, weight)[0] for choice, weight in zip(choices, weights)]
-        trials.append(measure(task, layers, params, jobs))
-        say(f"step {step} of {steps}: {trials[-1]}")
-        comparison = trials[-1].comparison
-        if comparison.loss - 2 * comparison.stderr > max_loss:
-            break  # and so would all that follow
-    losses = isotonic([trial.comparison.loss for trial in trials])
-    bounds = [loss + trial.comparison.stderr for loss, trial in zip(losses, trials)]
-    return trials[max((index for index, bound in enumerate(bounds) if bound <= max_loss), default=0)]
+        yield [choice.choose(price, weight)[0] for choice, weight in zip(choices, weights)]
 
 
-def price_for(choices, weights, share):
+def accept(trials: Iterator[Trial], max_loss: float, steps: int, say: Say) -> Trial:
+    """The last Trial of a path before the first whose bound is above ``max_loss``; at least the dense one.
+
+    trials : measured as they are asked for, the dense one first; it needs no test, as it is what remains.
+    """
+    accepted = next(trials)
+    say(f"dense, in integers: {accepted}")
+    for step, trial in enumerate(trials, 1):
+        held = trial.bound <= max_loss
+        say(f"step {step} of {steps}: {trial}, at most {100 * trial.bound:.2f}: {'accepted' if held else 'refused'}")
+        if not held:
+            break
+        accepted = trial
+    return accepted
+
+
+def price_for(choices: Sequence[LayerChoices], weights: Sequence[float], share: float) -> float:
     """The lowest price of a cycle with which the layers take ``share`` of their dense cycles or less, if any has."""
     low, high = -60.0, 60.0
     for _ in range(50):
@@ -101,17 +151,7 @@ def price_for(choices, weights, share):
     return 2.0**high
 
 
-def isotonic(values):
-    """The non-decreasing sequence nearest to ``values``: neighbours in the wrong order share their mean."""
-    pools = []
-    for value in values:
-        pools.append([value])
-        while len(pools) > 1 and np.mean(pools[-2]) > np.mean(pools[-1]):
-            pools[-2:] = [pools[-2] + pools[-1]]
-    return [float(np.mean(pool)) for pool in pools for _ in pool]
-
-
-def layer_weights(model, inputs, choices, params):
+def layer_weights(model: Model, inputs: list, choices: Sequence[LayerChoices], params: HdpParams) -> list[float]:
     """Squared error of the outputs per error of each layer."""
     dense, weights = model.run(inputs), []
     for layer, choice in enumerate(choices):

@@ -227,7 +227,7 @@ def _settings(job, prepared):
         "tokens at most": job.max_tokens,
         "inputs whose cycles are predicted": min(job.timed_inputs, len(prepared.task.inputs)),
         "array": config,
-        "calibration": f"at most {CALIBRATION_INPUTS} inputs of the half of the file that is not measured",
+        "calibration": f"at most {CALIBRATION_INPUTS} inputs of the examples that are not measured",
         "scales of Q, K, V by layer": scales,
-        "settings of HDP calibrated": job.settings or "none",
+        "settings of HDP calibrated": f"{job.settings}: {prepared.unseen}" if job.settings else "none",
     }

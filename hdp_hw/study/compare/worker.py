@@ -9,6 +9,8 @@ import numpy as np
 from hdp_hw.golden.bits.array.tile_array import integer_scores
 from hdp_hw.golden.bits.digits import quantize
 from hdp_hw.spec.params import HdpParams
+from hdp_hw.study.accuracy.calibrate import unseen_of
+from hdp_hw.study.accuracy.parts import digests, unseen
 from hdp_hw.study.capture import calibrate, record
 from hdp_hw.study.compare.calibrated import CalibratedHdp
 from hdp_hw.study.models import load_model
@@ -41,11 +43,13 @@ class Job:
 class Prepared:
     """A job once the model is loaded.
 
-    task : Task of the examples that are measured, fitted; dense : its predictions without pruning; scales : float64
-    [n_layers, 3], of Q, K and V; importances : mean |A| of the heads of the calibration inputs.
+    task : Task of the examples that are measured, fitted; unseen : a sentence on whether the settings file was
+    calibrated on them; dense : predictions without pruning; scales : float64 [n_layers, 3], of Q, K and V;
+    importances : mean |A| of the heads of the calibration inputs.
     """
 
     task: Task
+    unseen: str
     dense: np.ndarray
     scales: np.ndarray
     importances: np.ndarray
@@ -53,19 +57,34 @@ class Prepared:
 
 @cache
 def prepare(job):
-    """Prepared of a Job. Half of the examples are for calibration only. Raises ModelError, TaskError."""
+    """Prepared of a Job.
+
+    Half of the examples are for calibration only; or, where the settings file was calibrated on some of them, those.
+    Raises ModelError, TaskError, FileError, OSError.
+    """
     model = load_model(job.model)
     task = load_task(job.data, model, job.max_tokens)
     if task.fits_on_all:
         task = task.fit(model.run(task.inputs))
-    calibration, measured = task.split()
+    calibration, measured, sentence = _parts(task, job.settings)
     order = np.random.default_rng(SEED).permutation(len(measured.labels))
     task = measured.subset(np.sort(order[: job.examples]))
     if not task.fits_on_all:
         task = task.fit(model.run(task.inputs))
     records = [record(model.encoder, each) for each in calibration.inputs[:CALIBRATION_INPUTS]]
     scales = calibrate(records)
-    return Prepared(task, task.predict(task.dense), scales, importances(records, scales, job.params))
+    return Prepared(task, sentence, task.predict(task.dense), scales, importances(records, scales, job.params))
+
+
+def _parts(task, settings):
+    """``(task for calibration, task to measure, sentence on what the settings file was calibrated on)``."""
+    calibration, measured = task.split()
+    if not settings:
+        return calibration, measured, ""
+    others, sentence = unseen_of(settings, task)
+    if len(others.labels) < len(task.labels):
+        calibration, measured = unseen(task, digests(others)) or calibration, others
+    return calibration, measured, sentence
 
 
 def importances(records, scales, params):
