@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from hdp_hw.__main__ import main
-from hdp_hw.spec.configs import CONFIGS, PURPOSE, load_config
+from hdp_hw.spec.configs import CONFIGS, NAMES, PURPOSE, load_config
 from hdp_hw.spec.params import LEGAL_DIGIT_WIDTHS, LEGAL_LANES, LEGAL_TILES, HdpParams, ParameterError
 from hdp_hw.spec.settings import HeadSettings, Rule
 
@@ -102,7 +102,10 @@ def test_overrides():
     [
         ("tile = 3", "tile", 3, TILES),
         ('tile = "4"', "tile", "4", "an integer, not str"),
-        ("tiles = 4", "tiles", 4, "one of the parameters "),
+        ("tiles = 4", "tiles", 4, "one of the parameters tile, "),
+        ("tile = true", "tile", True, "an integer, not bool"),
+        ("tile = 2\nTILE = 4", "tile", 4, "one value; it has two (in "),
+        ("[core]\ntile = 4", "core", {"tile": 4}, "one of the parameters "),
         ("tile 4", "CONFIG", None, "a readable TOML file ("),
     ],
 )
@@ -116,6 +119,57 @@ def test_bad_toml(tmp_path, text, name, value, legal):
     assert error.value.legal.startswith(legal)
 
 
+def test_toml_says_where(tmp_path):
+    """The file, unless the value comes from the line; and the name that may be meant."""
+    path = tmp_path / "bad.toml"
+    path.write_text("tile = 3\n")
+    with pytest.raises(ParameterError, match=rf"{TILES} \(in {path}\)$"):
+        load_config(str(path))
+    with pytest.raises(ParameterError, match=rf"tile = 5 is not legal; legal: {TILES}$"):
+        load_config(str(path), [("tile", "5")])
+    path.write_text("tiles = 4\n")
+    with pytest.raises(ParameterError, match=rf"address_width, perhaps tile \(in {path}\)$"):
+        load_config(str(path))
+
+
+@pytest.mark.parametrize(
+    "data", ["\ufefftile = 4\n".encode(), b"TILE = 4\n", "# Größe\r\nTile = 4\r\n".encode()]
+)  # fmt: skip
+def test_toml_as_editors_write_it(tmp_path, data):
+    """With a byte order mark, in upper case as on the line, in UTF-8."""
+    (tmp_path / "mine.toml").write_bytes(data)
+    assert load_config(str(tmp_path / "mine.toml")) == ("mine", HdpParams(tile=4))
+
+
+def test_toml_in_latin1(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_bytes("tile = 4\n# Größe\n".encode("latin-1"))
+    with pytest.raises(ParameterError, match=rf"{path}, line 2: byte 0xf6 is not UTF-8; save the file as UTF-8"):
+        load_config(str(path))
+
+
+@pytest.mark.parametrize(
+    ("stem", "label"),
+    [
+        ("my-core_1.5", "my-core_1.5"),
+        ("Größe", "Groe-946e9015"),
+        ("my: core", "my_core-79d5ae67"),
+        ("Kern 4", "Kern_4-b2c0fd1b"),
+        ("核", "core-3993f257"),
+    ],
+)
+def test_labels_are_plain(tmp_path, stem, label):
+    """FuseSoC, Vivado and make take them; different files have different ones."""
+    (tmp_path / f"{stem}.toml").write_text("tile = 2\n")
+    assert load_config(str(tmp_path / f"{stem}.toml"))[0] == label
+
+
+def test_overrides_that_contradict():
+    assert load_config("tiny", [("TILE", "4"), ("tile", "4")])[0] == "tiny-tile4"
+    with pytest.raises(ParameterError, match=r"tile = '2' is not legal; legal: one value; 4 is given too"):
+        load_config("tiny", [("TILE", "4"), ("tile", "2")])
+
+
 def test_missing_toml(tmp_path):
     with pytest.raises(ParameterError, match="a readable TOML file"):
         load_config(str(tmp_path / "none.toml"))
@@ -127,7 +181,11 @@ def test_missing_toml(tmp_path):
         (["huge"], "parameter CONFIG = 'huge' is not legal; legal: tiny, edge, server or a path that ends in .toml"),
         (["tiny", "TILE=3"], f"parameter tile = 3 is not legal; legal: {TILES}"),
         (["tiny", "TILE=four"], "parameter tile = 'four' is not legal; legal: an integer"),
-        (["tiny", "SIZE=4"], "parameter size = 4 is not legal; legal: one of the parameters "),
+        (
+            ["tiny", "TILES=4"],
+            f"parameter TILES = '4' is not legal; legal: one of the parameters {', '.join(NAMES)}, perhaps tile",
+        ),
+        (["tiny", "SIZE=4"], "parameter SIZE = '4' is not legal; legal: one of the parameters "),
         (["tiny", "TILE"], "parameter TILE = '' is not legal; legal: NAME=VALUE"),
     ],
 )
