@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PARAMS = CONFIGS["tiny"]
 SECTIONS = ("Parameters", "Ports", "Timing", "Numerics", "Raises")
 REQUIRED = ("Ports", "Timing")
-SPOKEN = ("shell", "boards")  #: folders in which every port has a text of its own
+SPOKEN = ("common", "shell", "boards")  #: folders in which every port has a text of its own
 SCOPE = {"In": In, "Out": Out, "signed": signed, "unsigned": unsigned, "data": data, "stream": stream, "wiring": wiring}
 
 #: Arguments that a constructor takes beside the parameters.
@@ -28,6 +28,7 @@ EXAMPLES = {
     "OperandBuffer": {"n_heads": 3, "n_words": PARAMS.max_words, "word_width": PARAMS.lanes * PARAMS.digit_width},
     "OperandSelect": {"side": "left"},
     "PlaneLoader": {"n_words": PARAMS.max_words, "word_width": PARAMS.lanes * PARAMS.digit_width, "keyed": True},
+    "Queue": {"shape": unsigned(8), "depth": 4},
     "ReadArbiter": {"n": 2},
     "Reciprocal": {"width": PARAMS.seq_width},
     "RowAccumulator": {"term_width": 8, "width": PARAMS.context_width},
@@ -50,7 +51,7 @@ def public_classes(path):
 
 FILES = [
     path
-    for folder in ("array", "approximation", "pruning", "core", "shell", "boards")
+    for folder in ("common", "array", "approximation", "pruning", "core", "shell", "boards")
     for path in sorted((ROOT / "hdp_hw" / "rtl" / folder).glob("*.py"))
     if public_classes(path)
 ]

@@ -14,6 +14,12 @@ MUTATIONS = [
         "tb.unit.common.test_pipeline",
     ),
     (
+        "hdp_hw/rtl/common/queue.py",
+        "self.i.ready.eq(held.w_rdy)",
+        "self.i.ready.eq(held.w_rdy | held.r_en)",
+        "tb.unit.common.test_queue",
+    ),
+    (
         "hdp_hw/rtl/approximation/compensator.py",
         "[constant - 3 :]",
         "[constant - 2 :]",

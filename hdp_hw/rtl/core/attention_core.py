@@ -1,7 +1,7 @@
 """The core: heads of attention in, their pruned outputs out."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
-from amaranth.lib import data, fifo, stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hdp_hw.rtl.array.digit_splitter import DigitSplitter
@@ -9,6 +9,7 @@ from hdp_hw.rtl.array.operand_buffer import OperandBuffer
 from hdp_hw.rtl.array.tile_array import TileArray
 from hdp_hw.rtl.common.layouts import settings_layout
 from hdp_hw.rtl.common.pipeline import delay, unary_counter
+from hdp_hw.rtl.common.queue import Queue
 from hdp_hw.rtl.common.storage import separate_memory
 from hdp_hw.rtl.core.drain import Drain
 from hdp_hw.rtl.core.head_table import N_HEADS, HeadTable
@@ -368,7 +369,7 @@ class AttentionCore(wiring.Component):
         m.submodules.softmax_queue = softmax_queue = RowQueue(self.params)
         m.submodules.context_queue = context_queue = RowQueue(self.params)
         m.submodules.drain_queue = drain_queue = RowQueue(self.params)
-        m.submodules.sums_queue = sums = fifo.SyncFIFO(width=softmax.sums_layout.size, depth=2 * QUEUE_DEPTH)
+        m.submodules.sums_queue = sums = Queue(softmax.sums_layout, depth=2 * QUEUE_DEPTH)
 
         wiring.connect(m, self.score_queue.o, sequencer.i_score)
         wiring.connect(m, sequencer.o_score, softmax_queue.i)
@@ -385,12 +386,10 @@ class AttentionCore(wiring.Component):
         wiring.connect(m, sequencer.o_context, drain_queue.i)
         wiring.connect(m, drain_queue.o, drain.i)
         m.d.comb += [
-            sums.w_data.eq(softmax.o_sums),
-            sums.w_en.eq(softmax.o_finished),
-            drain.i_sums.payload.eq(sums.r_data),
-            drain.i_sums.valid.eq(sums.r_rdy),
-            sums.r_en.eq(drain.i_sums.ready),
+            sums.i.payload.eq(softmax.o_sums),
+            sums.i.valid.eq(softmax.o_finished),
         ]
+        wiring.connect(m, sums.o, drain.i_sums)
 
         begins = sequencer.o_context.valid & sequencer.o_context.ready & ~sequencer.o_context.payload.empty
         stores = unary_counter(m, 2, drain.o_free, begins, init=2, name="stores")  # of the drain that are free

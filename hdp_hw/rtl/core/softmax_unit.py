@@ -1,12 +1,13 @@
 """Scores of a row to weights: the part of softmax between the two products."""
 
 from amaranth.hdl import Array, Cat, Module, Mux, Signal, signed, unsigned
-from amaranth.lib import data, fifo, stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hdp_hw.rtl.approximation.exp2 import Exp2
 from hdp_hw.rtl.common.layouts import row_layout, tile_layout
 from hdp_hw.rtl.common.pipeline import adder_tree, adder_tree_latency, delay
+from hdp_hw.rtl.common.queue import Queue
 from hdp_hw.rtl.common.storage import separate_memory
 from hdp_hw.rtl.core.jobs import row_job_layout
 from hdp_hw.spec.params import bits_for
@@ -146,9 +147,9 @@ class SoftmaxUnit(wiring.Component):
         takes = Signal()
         empty = self.i.payload.empty
         m.d.comb += [
-            takes.eq(free & self.i.valid & (empty | maxima.r_rdy)),
+            takes.eq(free & self.i.valid & (empty | maxima.valid)),
             self.i.ready.eq(takes),
-            maxima.r_en.eq(takes & ~empty),
+            maxima.ready.eq(takes & ~empty),
         ]
         with m.If(free):
             m.d.sync += [active.eq(takes), step.eq(0), tile_index.eq(0), stand_in.eq(0)]
@@ -160,7 +161,7 @@ class SoftmaxUnit(wiring.Component):
                 last.eq(empty | ((self.i.payload.n_tiles == 1) & ~self.i.payload.stand_in & (n_steps == 1))),
             ]
         # Maxima and scale are known from a step's second cycle on.
-        maxima_then = delay(m, maxima.r_data, 1, "maxima")
+        maxima_then = delay(m, maxima.payload, 1, "maxima")
         with m.If(first):
             m.d.sync += row_max.eq(maxima_then)
         m.d.sync += scale.eq(Array([self.i_scales[head] for head in range(3)])[job.head])
@@ -239,7 +240,7 @@ class SoftmaxUnit(wiring.Component):
         return m
 
     def _row_maxima(self, m):
-        """A FIFO of rows' maxima, filled as their tiles come."""
+        """A stream of rows' maxima, filled as their tiles come."""
         params, tile = self.params, self.params.tile
         lowest = -(1 << (params.s_width - 1))
         levels = (tile - 1).bit_length()
@@ -258,9 +259,9 @@ class SoftmaxUnit(wiring.Component):
             with m.If(valid & (first | (terms[0] > running[r]))):
                 m.d.sync += running[r].eq(terms[0])
         complete = delay(m, self.i_tile_valid & self.i_last_tile, self.max_latency, "complete")
-        m.submodules.maxima = maxima = fifo.SyncFIFO(width=len(running.as_value()), depth=8)
-        m.d.comb += [maxima.w_data.eq(running), maxima.w_en.eq(complete)]
-        return maxima
+        m.submodules.maxima = maxima = Queue(running.shape(), depth=8)
+        m.d.comb += [maxima.i.payload.eq(running), maxima.i.valid.eq(complete)]
+        return maxima.o
 
     def _score_memory(self, m):
         """Read ports of the score slots: one a query row, and one of the valid elements."""

@@ -1,0 +1,63 @@
+"""First in, first out, between two streams."""
+
+from amaranth.hdl import Module, Shape
+from amaranth.lib import fifo, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+
+class Queue(wiring.Component):
+    """Holds up to ``depth`` payloads and gives them back in the order in which they came.
+
+    Parameters
+    ----------
+    shape : ShapeLike
+        Of a payload.
+    depth : int
+        Payloads that it holds, 2 at least if it is buffered.
+    buffered : bool
+        The payloads are in a block RAM, the oldest in the register behind it. Else they are in a memory that is read
+        without a clock cycle: LUTs of an FPGA.
+
+    Ports
+    -----
+    i : In(stream.Signature(self.shape))
+        The source's payloads; a full queue takes none, even in a clock cycle in which one leaves.
+    o : Out(stream.Signature(self.shape))
+        The oldest payload, which stays until the sink takes it.
+    o_level : Out(range(self.depth + 1))
+        Payloads inside, those included that can't be taken yet.
+
+    Timing
+    ------
+    A payload can be taken ``latency`` clock cycles after it came: 1, or 2 if buffered. One payload per clock cycle. A
+    buffered queue takes ``depth`` - 1 payloads and one more once the oldest is in its register.
+
+    Numerics
+    --------
+    Golden twin: golden.cycles.clock, Queue and BufferedQueue.
+    """
+
+    def __init__(self, shape, depth, buffered=False):
+        self.shape, self.depth, self.buffered = shape, depth, buffered
+        payloads = stream.Signature(shape)
+        super().__init__({"i": In(payloads), "o": Out(payloads), "o_level": Out(range(depth + 1))})
+
+    @property
+    def latency(self):
+        """Clock cycles from a payload's coming until it can be taken."""
+        return 2 if self.buffered else 1
+
+    def elaborate(self, platform):
+        m = Module()
+        kind = fifo.SyncFIFOBuffered if self.buffered else fifo.SyncFIFO
+        m.submodules.fifo = held = kind(width=Shape.cast(self.shape).width, depth=self.depth)
+        m.d.comb += [
+            held.w_data.eq(self.i.payload),
+            held.w_en.eq(self.i.valid),
+            self.i.ready.eq(held.w_rdy),
+            self.o.payload.eq(held.r_data),
+            self.o.valid.eq(held.r_rdy),
+            held.r_en.eq(self.o.ready),
+            self.o_level.eq(held.level),
+        ]
+        return m
