@@ -35,7 +35,7 @@ from tb.unit.test_mutations import MUTATIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
-BLOCK_FOLDERS = ("array", "approximation", "pruning", "core", "shell", "boards")  #: in the order of the table
+BLOCK_FOLDERS = ("common", "array", "approximation", "pruning", "core", "shell", "boards")  #: in the order of the table
 
 
 def markdown(titles, rows):
