@@ -4,17 +4,12 @@ import time
 
 from hdp_hw.driver.backend import COUNTERS, LayerRun
 from hdp_hw.driver.errors import CURES, HdpError, JobError, NoAnswer, UnsupportedCore
-from hdp_hw.driver.memory_layout import ENTRY, JobLayout, pack_job, table_entry, unpack_output, unpack_records
+from hdp_hw.driver.memory_layout import JobLayout, pack_job, table_entry, unpack_output, unpack_records
+from hdp_hw.spec.formats import ENTRY_REGISTERS, STRIDES
 from hdp_hw.spec.params import HdpParams, ParameterError
 from hdp_hw.spec.register_map import BY_NAME, REGISTERS
 
 STOP_SECONDS = 5.0  #: how long an abort may take
-STRIDES = {
-    "q": "q_integer",
-    "k": "k_integer",
-    "value": "value",
-    "output": "output",
-}  #: registers, and whose strides they hold
 
 
 class BusBackend:
@@ -175,12 +170,12 @@ def job_registers(job, layout, base, job_id):
         "N_K": settings.n_k,
         "HEAD_DIM": settings.head_dim,
         "TIMEOUT": job.timeout_cycles,
-        **dict(zip(ENTRY, table_entry(settings))),
+        **dict(zip(ENTRY_REGISTERS, table_entry(settings))),
     }
     for name, region in layout.regions.items():
         address = base + region.offset
         words |= {f"{name.upper()}_LOW": address & 0xFFFFFFFF, f"{name.upper()}_HIGH": address >> 32}
-    for register, name in STRIDES.items():
+    for name, register in STRIDES.items():
         region = layout.regions[name]
         words[f"{register.upper()}_ROW_STRIDE"] = region.row_stride
         words[f"{register.upper()}_HEAD_STRIDE"] = region.head_stride

@@ -11,26 +11,24 @@ import numpy as np
 from hdp_hw.driver.backend import HeadRecord
 from hdp_hw.driver.errors import HdpError
 from hdp_hw.golden.bits.digits import split
-from hdp_hw.golden.bits.shell.plane_reader import row_beats
+from hdp_hw.spec.formats import (
+    ADDRESSES,
+    ENTRY_BYTES,
+    ENTRY_WORDS,
+    RECORD_BYTES,
+    RECORD_FIELDS,
+    REGION_ALIGNMENT,
+    SHARED_PLANES,
+    SLICES_PER_WORD,
+    UNWRITTEN,
+    entry_fields,
+    stream_of,
+)
 from hdp_hw.spec.params import ceil_div
-from hdp_hw.spec.register_map import BY_NAME
 from hdp_hw.spec.settings import Verdict
 
-ALIGNMENT = 256  #: of a region, in bytes: the longest burst on the widest bus
-RECORD = np.dtype(
-    [
-        ("head", "<u2"),
-        ("verdict", "u1"),
-        ("error", "u1"),
-        ("n_visited", "<u4"),
-        ("n_kept", "<u4"),
-        ("theta_head", "<u8"),
-        ("reserved", "V12"),
-    ]
-)
-ENTRY = ("SCALE", "MARGIN", "MASS", "TAU_HEAD", "MIN_KEEP")  #: registers that are the first words of a table entry
-ENTRY_WORDS = 8
-UNWRITTEN = 0xFF  #: bytes of a record before the co-processor writes it
+#: Of a record; what is no number of the processor's is bytes.
+RECORD = np.dtype([(name, f"<u{bits // 8}" if bits <= 64 else f"V{bits // 8}") for name, bits in RECORD_FIELDS.items()])
 
 
 # -- the map ----------------------------------------------------------------------------------------------------------
@@ -55,45 +53,38 @@ class JobLayout:
     def of(cls, job, params):
         """The layout of a LayerJob."""
         (n_heads, n_q, d), (n_kv_heads, n_k, _) = job.q.shape, job.k.shape
-        digits, value, output = row_bytes(d, params)
-        shapes = {
-            "q_integer": (n_heads, n_q, digits),
-            "k_integer": (n_kv_heads, n_k, digits),
-            "q_fraction": (n_heads, n_q, digits),
-            "k_fraction": (n_kv_heads, n_k, digits),
-            "value": (n_kv_heads, n_k, value),
-            "table": (n_heads, 1, 4 * ENTRY_WORDS),
-            "record": (n_heads, 1, RECORD.itemsize),
-            "output": (n_heads, n_q, output),
-        }
         regions, offset = {}, 0
-        for name, (heads, rows, n_bytes) in shapes.items():
+        for name in ADDRESSES:
+            heads, rows = (n_kv_heads, n_k) if name in SHARED_PLANES else (n_heads, n_q)
+            if name in ("table", "record"):
+                rows = 1
+            n_bytes = row_bytes(name, d, params)
             regions[name] = Region(offset, n_bytes, rows * n_bytes, heads * rows * n_bytes)
-            offset += ceil_div(heads * rows * n_bytes, ALIGNMENT) * ALIGNMENT
+            offset += ceil_div(heads * rows * n_bytes, REGION_ALIGNMENT) * REGION_ALIGNMENT
         return cls(regions, offset)
 
 
-def row_bytes(head_dim, params):
-    """Bytes of a row of digits, of V and of O."""
-    slices = params.slices(head_dim)
-    beats = row_beats(ceil_div(slices, 4), params), row_beats(ceil_div(slices, 2), params)
-    return (
-        *(n * params.bus_bytes for n in beats),
-        ceil_div(head_dim * params.operand_width, params.bus_width) * params.bus_bytes,
-    )
+def row_bytes(name, head_dim, params):
+    """Bytes of a row of a matrix, which begins with a bus word; or of a head's table entry or record."""
+    if name in ("table", "record"):
+        return {"table": ENTRY_BYTES, "record": RECORD_BYTES}[name]
+    bits = head_dim * params.operand_width
+    if name != "output":
+        words = ceil_div(params.slices(head_dim), SLICES_PER_WORD[stream_of(name)])
+        bits = words * params.word_width
+    return ceil_div(bits, params.bus_width) * params.bus_bytes
 
 
 # -- into the buffer --------------------------------------------------------------------------------------------------
 def pack_job(job, params):
     """``{region: uint8 [bytes]}`` of what the co-processor reads, and of records that are not yet written."""
-    digits, value, _ = row_bytes(job.q.shape[-1], params)
-    packed = {}
+    d, packed = job.q.shape[-1], {}
     for name, matrix in (("q", job.q), ("k", job.k)):
         for part, plane in zip(("integer", "fraction"), split(matrix, params.digit_width)):
-            packed[f"{name}_{part}"] = pack_rows(plane, params.digit_width, digits)
-    packed["value"] = pack_rows(job.v, params.operand_width, value)
+            packed[f"{name}_{part}"] = pack_rows(plane, params.digit_width, row_bytes(f"{name}_{part}", d, params))
+    packed["value"] = pack_rows(job.v, params.operand_width, row_bytes("value", d, params))
     packed["table"] = np.array([table_entry(settings) for settings in job.settings], "<u4").view(np.uint8)
-    packed["record"] = np.full(len(job.settings) * RECORD.itemsize, UNWRITTEN, np.uint8)
+    packed["record"] = np.full(len(job.settings) * RECORD_BYTES, UNWRITTEN, np.uint8)
     return {name: content.reshape(-1) for name, content in packed.items()}
 
 
@@ -107,16 +98,11 @@ def pack_rows(matrix, width, n_bytes):
 
 
 def table_entry(settings):
-    """The words of a head's table entry; the first are the registers ENTRY."""
-    values = {
-        "SCALE": {"mult": settings.mult, "shift": settings.shift, "rho": settings.rho},
-        "MARGIN": {"value": settings.margin},
-        "MASS": {"kappa": settings.kappa, "kappa_shift": settings.kappa_shift, "log_mass": settings.log_mass},
-        "TAU_HEAD": {"value": settings.tau_head},
-        "MIN_KEEP": {"value": settings.min_keep},
-    }
-    words = [BY_NAME[name].pack(**values[name]) for name in ENTRY]
-    return words + [0] * (ENTRY_WORDS - len(words))
+    """The words of a head's table entry; the first are the registers ENTRY_REGISTERS."""
+    words = [0] * ENTRY_WORDS
+    for name, field in entry_fields().items():
+        words[field.word] |= (int(getattr(settings, name)) & ((1 << field.width) - 1)) << field.low
+    return words
 
 
 # -- out of the buffer ------------------------------------------------------------------------------------------------

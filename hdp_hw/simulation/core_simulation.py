@@ -10,9 +10,8 @@ from hdp_hw.driver.errors import SimulationError
 from hdp_hw.golden.bits.core.plane_loader import integer_and_fraction, value
 from hdp_hw.rtl.core.attention_core import AttentionCore
 from hdp_hw.simulation.compiled_model import CACHE, NO_STALLS, CompiledModel
+from hdp_hw.spec.formats import STREAMS
 from hdp_hw.spec.settings import HeadError, Verdict
-
-PLANES = ("integer", "fraction", "value")
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,5 +166,5 @@ class CoreSimulation:
 def beats_of(jobs, params):
     """``{input of the core: beats}`` of several jobs in a row."""
     planes = [job.planes(params) for job in jobs]
-    beats = {f"i_{name}": [beat for plane in planes for beat in plane[name]] for name in PLANES}
+    beats = {f"i_{name}": [beat for plane in planes for beat in plane[name]] for name in STREAMS}
     return {"i_settings": [tuple(vars(job.settings).values()) for job in jobs], **beats}

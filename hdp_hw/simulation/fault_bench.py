@@ -10,12 +10,13 @@ from hdp_hw.driver.backend import LayerJob
 from hdp_hw.driver.bus_backend import job_registers
 from hdp_hw.driver.emulator import Emulator
 from hdp_hw.driver.errors import CURES, HdpError
-from hdp_hw.driver.memory_layout import ENTRY, ENTRY_WORDS, JobLayout, pack_job, unpack_output, unpack_records
+from hdp_hw.driver.memory_layout import JobLayout, pack_job, unpack_output, unpack_records
 from hdp_hw.golden.stimulus import random_head
 from hdp_hw.rtl.shell.axi import Response
 from hdp_hw.rtl.shell.job_engine import JOB_QUEUE
 from hdp_hw.simulation.illegal_words import illegal_words
 from hdp_hw.simulation.simulated_bus import SILENT, MemoryTiming, Simulation
+from hdp_hw.spec.formats import ENTRY_REGISTERS, ENTRY_WORDS
 from hdp_hw.spec.register_map import BY_NAME, REGISTERS
 from hdp_hw.spec.settings import Rule, field_limits
 
@@ -183,8 +184,8 @@ class FaultBench:
         for name, word, bit in illegal_words(self.params, len(job.q)):
             what = f"{name} = {word:#x}"
             cases[bit].append((what, partial(self._run, job, registers={name: word})))
-            if name in ENTRY:
-                offset = table + 4 * (ENTRY_WORDS * self.random.randrange(len(job.q)) + ENTRY.index(name))
+            if name in ENTRY_REGISTERS:
+                offset = table + 4 * (ENTRY_WORDS * self.random.randrange(len(job.q)) + ENTRY_REGISTERS.index(name))
                 patch = {offset: np.array([word], "<u4").view(np.uint8)}
                 cases["table"].append((what, partial(self._run, table_job, patches=patch)))
         yield "job register out of range", ("bad_settings",), cases["bad_settings"]

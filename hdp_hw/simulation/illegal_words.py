@@ -1,6 +1,7 @@
 """Job registers beyond their bounds, for tests of what the co-processor refuses."""
 
-from hdp_hw.rtl.shell.commands import JOB_ADDRESSES, STRIDE_WIDTH
+from hdp_hw.rtl.shell.commands import STRIDE_WIDTH
+from hdp_hw.spec.formats import ADDRESSES, STRIDE_NAMES
 from hdp_hw.spec.register_map import BY_NAME, REGISTERS
 from hdp_hw.spec.settings import field_limits
 
@@ -34,10 +35,10 @@ def _out_of_range(params, n_heads):
 
 def _misaligned(params):
     odd = 1, params.bus_bytes // 2
-    for name in map(str.upper, JOB_ADDRESSES):
+    for name in map(str.upper, ADDRESSES):
         yield from ((f"{name}_LOW", word) for word in odd)
         if params.address_width < 64:
             yield f"{name}_HIGH", 1 << (params.address_width - 32)
-    for name in ("Q", "K", "VALUE", "OUTPUT"):
+    for name in map(str.upper, STRIDE_NAMES):
         yield from ((f"{name}_{what}_STRIDE", word) for what in ("ROW", "HEAD") for word in odd)
         yield f"{name}_ROW_STRIDE", 1 << STRIDE_WIDTH

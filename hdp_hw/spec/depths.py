@@ -3,7 +3,6 @@
 MAX_BURST_BEATS = 16  #: longest burst that the shell makes: 64 to 256 bytes
 
 JOB_QUEUE = 2  #: jobs that wait behind the running one
-HEADS_PER_LANE = 3  #: as many as a core holds
 HEADS_AHEAD = 4  #: heads whose I planes were requested and whose F planes were not
 
 MAX_SEGMENTS = 32  #: of a plane reader, whose words are asked for before the first of them is delivered

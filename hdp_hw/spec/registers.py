@@ -225,7 +225,29 @@ def header_lines(groups):
         for register in group.registers:
             yield from ["", f"/* {register.desc} */"]
             yield from _aligned(register)
-    yield from ["", "#endif"]
+    yield from ["", *format_lines(), "", "#endif"]
+
+
+def format_lines():
+    """Lines of hdp_registers.h that say what lies in memory."""
+    names = [f"HDP_{name.upper()}" for name in formats.ADDRESSES]
+    yield "/* -- Formats in memory, of hdp_hw/spec/formats.py: all of it is little-endian -- */"
+    yield ""
+    yield "/* What a job names by address, in the order of the address registers, which are 8 bytes apart. */"
+    yield f"enum {{ {', '.join(names[:4])},"
+    yield f"       {', '.join([*names[4:], 'HDP_REGIONS'])} }};"
+    yield ""
+    rows = [
+        ("HDP_ENTRY_BYTES", formats.ENTRY_BYTES, "Of a head's table entry."),
+        ("HDP_ENTRY_REGISTERS", len(formats.ENTRY_REGISTERS), "Registers from SCALE on that are its first words."),
+        ("HDP_RECORD_BYTES", formats.RECORD_BYTES, "Of a head's record; where its fields begin, and their bytes:"),
+    ]
+    for name, at in formats.record_offsets().items():
+        rows.append((f"HDP_RECORD_{name.upper()}_AT", at, ""))
+        rows.append((f"HDP_RECORD_{name.upper()}_BYTES", formats.RECORD_FIELDS[name] // 8, ""))
+    rows.append(("HDP_UNWRITTEN", formats.UNWRITTEN, "Bytes of a record before the co-processor writes it."))
+    rows.append(("HDP_REGION_ALIGNMENT", formats.REGION_ALIGNMENT, "Bytes: the longest burst on the widest bus."))
+    yield from (_macro(name, f"{value}u", remark) for name, value, remark in rows)
 
 
 def _aligned(register):
@@ -238,8 +260,11 @@ def _aligned(register):
         rows.append((f"{name}_SHIFT", f"{field.low}u", ""))
         rows.append((f"{name}_MASK", f"0x{field.mask:08X}u", field.desc))
         rows += [(f"{name}_{value_name.upper()}", f"{value}u", "") for value_name, value in field.values]
-    for name, value, remark in rows:
-        yield f"#define {name:34} {value:12}{f'/* {remark} */' if remark else ''}".rstrip()
+    yield from (_macro(*row) for row in rows)
+
+
+def _macro(name, value, remark):
+    return f"#define {name:34} {value:12}{f'/* {remark} */' if remark else ''}".rstrip()
 
 
 # -- the page ---------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import subprocess
 
 import numpy as np
 
+from hdp_hw.spec.formats import ADDRESSES
 from tb.lib.simulation import ROOT
 
 SOURCES = ROOT / "hdp_hw" / "driver" / "c"
@@ -13,7 +14,6 @@ ERRORS = (
     "OK", "NO_CORE", "OTHER_VERSION", "UNSUPPORTED", "ILLEGAL_JOB", "BUFFER_TOO_SMALL", "BUFFER_MISPLACED", "BUSY",
     "WRITING", "NO_ANSWER", "FAILED",
 )  # fmt: skip
-REGIONS = ("q_integer", "k_integer", "q_fraction", "k_fraction", "value", "table", "record", "output")
 ACCESS = """
 #include "hdp.h"
 uint32_t (*read_hook)(uintptr_t base, uint32_t offset);
@@ -43,7 +43,7 @@ Job = structure(
 )  # fmt: skip
 Buffer = structure("Buffer", bytes=ctypes.c_void_p, address=u64, size=u64)
 Region = structure("Region", offset=u64, row_stride=u32, head_stride=u32, size=u64)
-Layout = structure("Layout", regions=Region * len(REGIONS), size=u64)
+Layout = structure("Layout", regions=Region * len(ADDRESSES), size=u64)
 Record = structure("Record", head=u16, verdict=u8, error=u8, n_visited=u32, n_kept=u32, theta_head=u64)
 
 

@@ -12,11 +12,11 @@ from hdp_hw.driver.errors import JobError
 from hdp_hw.golden.bits.digits import split
 from hdp_hw.golden.bits.shell.plane_reader import Segment, words
 from hdp_hw.golden.bits.shell.write_traffic import Output, contents
+from hdp_hw.spec.formats import ENTRY_BYTES, ENTRY_REGISTERS, RECORD_BYTES
 from hdp_hw.spec.params import ceil_div
 from hdp_hw.spec.register_map import BY_NAME, REGISTERS
 from hdp_hw.spec.settings import HeadSettings, Rule
 
-ENTRY_REGISTERS = ("SCALE", "MARGIN", "MASS", "TAU_HEAD", "MIN_KEEP")
 UNTOUCHED = 1 << 31  #: of IRQ_STATUS in the file: gone when someone has written there
 
 
@@ -140,7 +140,7 @@ class FakeCoprocessor:
         for head in range(n_heads):
             entry = np.array([self._get(name) for name in ENTRY_REGISTERS], "<u4")
             if mode["table_enable"]:
-                entry = np.frombuffer(self._bytes(self._address("TABLE") + 32 * head, 32), "<u4")
+                entry = np.frombuffer(self._bytes(self._address("TABLE") + ENTRY_BYTES * head, ENTRY_BYTES), "<u4")
             values = {
                 key if key != "value" else name.lower(): value
                 for name, word in zip(ENTRY_REGISTERS, entry.tolist())
@@ -180,7 +180,7 @@ class FakeCoprocessor:
             output = Output(address, self._get("OUTPUT_ROW_STRIDE"), n_q, d // self.params.out_lanes)
             numbers = [head | int(record.verdict) << 16, record.n_visited, record.n_kept]
             numbers += [record.theta_head & 0xFFFFFFFF, record.theta_head >> 32, 0, 0, 0]
-            entry = self._address("RECORD") + 32 * head, np.array(numbers, "<u4").tobytes()
+            entry = self._address("RECORD") + RECORD_BYTES * head, np.array(numbers, "<u4").tobytes()
             for place, content in contents(output, rows, entry, self.params):
                 begin = place - self.address
                 self.data[begin : begin + len(content)] = np.frombuffer(content, np.uint8)

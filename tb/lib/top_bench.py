@@ -10,13 +10,10 @@ from hdp_hw.golden.bits.core.plane_loader import integer_and_fraction, value
 from hdp_hw.golden.bits.shell.fetch import head_segments
 from hdp_hw.golden.bits.shell.read_traffic import bytes_read, bytes_skipped
 from hdp_hw.golden.cycles.shell.job import cycles
+from hdp_hw.spec.formats import ADDRESSES, ENTRY_BYTES, ENTRY_REGISTERS, MATRICES, PLANES, RECORD_BYTES, SHARED_PLANES
 from hdp_hw.spec.params import ceil_div
 from hdp_hw.spec.register_map import BY_NAME
 from tb.lib.lockstep import pack, read
-
-PLANES = ("q_integer", "q_fraction", "k_integer", "k_fraction", "value", "output")
-RECORD_BYTES = ENTRY_BYTES = 32
-THRESHOLDS = ("SCALE", "MARGIN", "MASS", "TAU_HEAD", "MIN_KEEP")
 
 
 @dataclass(eq=False)
@@ -52,9 +49,9 @@ class TopJob:
             command = {"head": head, "record": places["record"] + head * RECORD_BYTES}
             command |= {"record_enable": int(self.records)}
             command |= {f"settings_{name}": int(value) for name, value in vars(settings).items()}
-            for plane in PLANES:
+            for plane in MATRICES:
                 address, row_stride, head_stride = places[plane]
-                number = head if plane[0] in "qo" else self.kv_head(head)
+                number = self.kv_head(head) if plane in SHARED_PLANES else head
                 command[f"{plane}_address"] = address + number * head_stride
                 command[f"{plane}_row_stride"] = row_stride
             commands.append(command)
@@ -64,7 +61,7 @@ class TopJob:
 def threshold_words(settings):
     """The five words of a table entry, which are also registers."""
     words = []
-    for register in THRESHOLDS:
+    for register in ENTRY_REGISTERS:
         word = 0
         for each in BY_NAME[register].fields:
             name = register.lower() if len(BY_NAME[register].fields) == 1 else each.name
@@ -156,9 +153,8 @@ class TopBench:
         words["k_fraction"] = [[beat[0] for beat in fraction if beat[1]] for _, fraction in planes]
         words["value"] = [[beat[0] for beat in value(v, params)] for v in job.v]
         n_q, n_k, d = job.q.shape[1], job.k.shape[1], job.q.shape[2]
-        for plane in PLANES:
-            n_heads = len(job.q) if plane[0] in "qo" else len(job.k)
-            n_rows = n_q if plane[0] in "qo" else n_k
+        for plane in MATRICES:
+            n_heads, n_rows = (len(job.k), n_k) if plane in SHARED_PLANES else (len(job.q), n_q)
             if plane == "output":
                 row_bytes = d * params.operand_width // 8
             else:
@@ -195,7 +191,7 @@ class TopBench:
         settings = job.settings[0]
         values = {"JOB_ID": job.job_id, "N_HEADS": len(job.q), "N_KV_HEADS": len(job.k), "TIMEOUT": job.timeout}
         values |= {"N_Q": settings.n_q, "N_K": settings.n_k, "HEAD_DIM": settings.head_dim}
-        for plane in (*PLANES, "table", "record"):
+        for plane in ADDRESSES:
             address = places[plane] if plane in ("table", "record") else places[plane][0]
             values[f"{plane.upper()}_LOW"] = address & 0xFFFFFFFF
             values[f"{plane.upper()}_HIGH"] = address >> 32
@@ -209,7 +205,7 @@ class TopBench:
             for head, each in enumerate(job.settings):
                 self.memory.poke(places["table"] + head * ENTRY_BYTES, table_entry(each))
         else:
-            values |= dict(zip(THRESHOLDS, threshold_words(settings)))
+            values |= dict(zip(ENTRY_REGISTERS, threshold_words(settings)))
         for name, data in (values | job.registers).items():
             assert await self.write(name, data) == 0, f"register {name} cannot be written"
 
@@ -245,7 +241,7 @@ class TopBench:
 
     def cycles(self, job, places, results):
         """What the cycle model says of a job on an idle co-processor."""
-        at = {name: place if name in PLANES else (place, 0, 0) for name, place in places.items()}
+        at = {name: place if name in MATRICES else (place, 0, 0) for name, place in places.items()}
         more = {"n_kv_heads": len(job.k), "table": job.table, "records": job.records}
         return cycles(results, job.settings, at, self.params, self.latencies, **more).counters["cycles"]
 
@@ -253,7 +249,7 @@ class TopBench:
         """``(bytes read, bytes that reading everything would take)`` of a job."""
         read_bytes = skipped = 0
         for settings, result in zip(job.settings, results):
-            planes = {plane: places[plane][:2] for plane in PLANES[:-1]}
+            planes = {plane: places[plane][:2] for plane in PLANES}
             for segments in head_segments(result, settings, planes, self.params).values():
                 read_bytes += bytes_read(segments, self.params)
                 skipped += bytes_skipped(segments, self.params)

@@ -5,16 +5,14 @@ import dataclasses
 import numpy as np
 import pytest
 
-from hdp_hw.driver import memory_layout
 from hdp_hw.driver.backend import HeadRecord, LayerJob
 from hdp_hw.driver.errors import HdpError
 from hdp_hw.driver.memory_layout import JobLayout, pack_job, table_entry, unpack_output, unpack_records
 from hdp_hw.golden.bits.core.plane_loader import integer_and_fraction, value
-from hdp_hw.golden.bits.shell.job import ENTRY_BYTES, RECORD_BYTES
 from hdp_hw.golden.bits.shell.plane_reader import Segment, words
 from hdp_hw.golden.bits.shell.write_traffic import Output, contents
-from hdp_hw.rtl.shell import commands, hdp_top, job_engine
 from hdp_hw.spec.configs import CONFIGS
+from hdp_hw.spec.formats import RECORD_BYTES, REGION_ALIGNMENT, UNWRITTEN
 from hdp_hw.spec.params import HdpParams, ceil_div
 from hdp_hw.spec.settings import HeadSettings, Rule, Verdict
 
@@ -74,11 +72,11 @@ def test_regions(params):
     layout, packed = JobLayout.of(job, params), pack_job(job, params)
     end = 0
     for name, region in layout.regions.items():
-        assert region.offset >= end and region.offset % memory_layout.ALIGNMENT == 0
+        assert region.offset >= end and region.offset % REGION_ALIGNMENT == 0
         assert region.row_stride % params.bus_bytes == region.head_stride % params.bus_bytes == 0
         assert name == "output" or len(packed[name]) == region.n_bytes
         end = region.offset + region.n_bytes
-    assert end <= layout.size < end + memory_layout.ALIGNMENT
+    assert end <= layout.size < end + REGION_ALIGNMENT
     assert set(layout.regions) - set(packed) == {"output"}
 
 
@@ -110,21 +108,9 @@ def test_records():
         for i, r in enumerate(heads)
     )
     assert unpack_records(np.frombuffer(content, np.uint8)) == tuple(heads)
-    unwritten = np.concatenate([np.frombuffer(content, np.uint8), np.full(32, memory_layout.UNWRITTEN, np.uint8)])
+    unwritten = np.concatenate([np.frombuffer(content, np.uint8), np.full(RECORD_BYTES, UNWRITTEN, np.uint8)])
     with pytest.raises(HdpError, match="has not written the record of head 2: ffffffff"):
         unpack_records(unwritten)
-
-
-def test_formats_are_those_of_the_hardware():
-    layout = commands.head_record_layout()
-    fields = memory_layout.RECORD.fields
-    assert {name: 8 * offset for name, (_, offset) in fields.items()} == {
-        name: layout[name].offset for name, _ in layout
-    }
-    assert memory_layout.RECORD.itemsize == commands.RECORD_BYTES == RECORD_BYTES
-    assert 4 * memory_layout.ENTRY_WORDS == job_engine.ENTRY_BYTES == ENTRY_BYTES
-    assert memory_layout.ENTRY == hdp_top.THRESHOLD_REGISTERS
-    assert sorted(JobLayout.of(random_job(CONFIGS["tiny"]), CONFIGS["tiny"]).regions) == sorted(commands.JOB_ADDRESSES)
 
 
 def test_table_entry():

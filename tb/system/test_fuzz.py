@@ -17,8 +17,9 @@ from hdp_hw.golden.bits.array.tile_array import integer_scores
 from hdp_hw.golden.stimulus import corner_operands, random_head
 from hdp_hw.simulation.check import check, expect
 from hdp_hw.simulation.compiled_model import NO_STALLS, Stalls
-from hdp_hw.simulation.core_simulation import PLANES, CoreSimulation, Job
+from hdp_hw.simulation.core_simulation import CoreSimulation, Job
 from hdp_hw.spec.configs import CONFIGS
+from hdp_hw.spec.formats import STREAMS
 from hdp_hw.spec.params import ArrayMode, HdpParams
 from hdp_hw.spec.settings import HeadSettings, Rule, field_limits
 from tb.lib.core_bench import mask_words
@@ -93,7 +94,7 @@ def with_illegal_settings(rng, job, params):
 def with_malformed_plane(rng, job, params):
     """The job with one plane, or more, of which beats are missing, repeated or out of order."""
     planes = {}
-    for name in rng.choice(PLANES, rng.integers(1, 3), replace=False).tolist():
+    for name in rng.choice(STREAMS, rng.integers(1, 3), replace=False).tolist():
         beats = [beat[:-1] for beat in job.planes(params)[name]]
         for _ in range(rng.integers(1, 3)):
             at, other = (int(x) for x in rng.integers(len(beats), size=2))

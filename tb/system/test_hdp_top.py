@@ -12,11 +12,11 @@ from cocotb.triggers import RisingEdge
 from hdp_hw.golden.calibration import threshold_for_share
 from hdp_hw.golden.stimulus import captured_heads, random_head
 from hdp_hw.rtl.shell.axi import Response
-from hdp_hw.rtl.shell.commands import JOB_PLANES as PLANES
 from hdp_hw.rtl.shell.hdp_top import HdpTop
 from hdp_hw.rtl.shell.read_arbiter import EPOCH_WIDTH
 from hdp_hw.simulation.illegal_words import illegal_words
 from hdp_hw.spec.configs import load_config
+from hdp_hw.spec.formats import MATRICES
 from hdp_hw.spec.settings import Rule, Verdict
 from tb.lib.axi_memory import Memory, ReadChecker, ReadModel, ReadTiming, serve_reads
 from tb.lib.axi_write_memory import WriteChecker, WriteModel, WriteTiming, serve_writes
@@ -140,7 +140,7 @@ async def bus_errors(dut):
     bench, *_ = await begin(dut)
     rng = np.random.default_rng(cocotb.RANDOM_SEED)
     n = 2 * PARAMS.tile
-    for index, plane in enumerate(PLANES):
+    for index, plane in enumerate(MATRICES):
         for response in (Response.SLVERR, Response.DECERR):
             job = random_layer(rng, 2, n, n, rule=Rule.DENSE, job_id=index)
             places = bench.place(job)

@@ -3,11 +3,11 @@
 import numpy as np
 
 from hdp_hw.golden.bits.shell.plane_reader import Segment
+from hdp_hw.spec.formats import SLICES_PER_WORD, stream_of
 from hdp_hw.spec.params import ceil_div
 from hdp_hw.spec.settings import Verdict
 
 NOTHING, MASKED, ALL = range(3)
-PLANES = ("q_integer", "k_integer", "q_fraction", "k_fraction", "value")
 
 
 def fetch_plan(verdict, settings):
@@ -37,7 +37,7 @@ def head_segments(result, settings, places, params):
     for plane, how in fetch_plan(result.verdict, settings).items():
         address, stride = places[plane]
         n_rows = settings.n_q if plane.startswith("q") else settings.n_k
-        words = ceil_div(slices, 2 if plane == "value" else 4)
+        words = ceil_div(slices, SLICES_PER_WORD[stream_of(plane)])
         key, ends = int(plane.startswith("k")), not plane.startswith("q")
         segments[plane] = [
             Segment(

@@ -1,9 +1,9 @@
 """One attention layer through the co-processor: its heads, and what they cost on the bus."""
 
 from hdp_hw.golden.bits.core.attention_core import attend_many
-from hdp_hw.golden.bits.shell.fetch import PLANES, head_segments
-from hdp_hw.golden.bits.shell.read_traffic import ENTRY_BYTES, bytes_read, bytes_skipped
-from hdp_hw.golden.bits.shell.write_traffic import RECORD_BYTES
+from hdp_hw.golden.bits.shell.fetch import head_segments
+from hdp_hw.golden.bits.shell.read_traffic import bytes_read, bytes_skipped
+from hdp_hw.spec.formats import ENTRY_BYTES, PLANES, RECORD_BYTES
 
 
 def kv_head(head, n_heads, n_kv_heads):

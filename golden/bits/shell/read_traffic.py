@@ -2,8 +2,6 @@
 
 from hdp_hw.golden.bits.shell.plane_reader import row_beats
 
-ENTRY_BYTES = 32  #: of a head in the table of scales and thresholds
-
 
 def bytes_read(segments, params):
     """Bytes that the memory sends for segments: whole bus words, those that are dropped in part included."""

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from hdp_hw.golden.bits.shell.burst_reader import bursts
 from hdp_hw.spec.params import ceil_div
 
-RECORD_BYTES = 32  #: of a head's record
-
 
 @dataclass(frozen=True)
 class Output:

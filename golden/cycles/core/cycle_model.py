@@ -12,6 +12,7 @@ import numpy as np
 from hdp_hw.golden.bits.core.attention_core import attend
 from hdp_hw.golden.bits.pruning.geometry import existing_blocks, visited_blocks
 from hdp_hw.golden.cycles.clock import Clock, Queue
+from hdp_hw.spec.formats import HEADS_INSIDE, STREAMS
 from hdp_hw.spec.params import ArrayMode, ceil_div
 from hdp_hw.spec.settings import HeadSettings, Rule, Verdict
 from hdp_hw.spec.timing import (
@@ -25,9 +26,7 @@ from hdp_hw.spec.timing import (
     core_latencies,
 )
 
-HEADS_INSIDE = 3  #: heads in the head table
 HALVES = 2  #: heads in the F and V buffers
-PLANES = ("integer", "fraction", "value")
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,10 +237,10 @@ class CoreSchedule:
         self.at = clock.at
         # Head table and loaders. Lists of heads in their order; what is done with a head moves to the next.
         self.table, self.staged, self.n_entered = [], False, 0
-        self.to_load = {plane: deque() for plane in PLANES}
-        self.loading = dict.fromkeys(PLANES, False)
-        self.takes_beats = dict.fromkeys(PLANES, False)
-        self.halves = {plane: set() for plane in PLANES}
+        self.to_load = {plane: deque() for plane in STREAMS}
+        self.loading = dict.fromkeys(STREAMS, False)
+        self.takes_beats = dict.fromkeys(STREAMS, False)
+        self.halves = {plane: set() for plane in STREAMS}
         self.to_predict, self.to_scan = deque(), deque()
         # Predictor.
         self.predicting, self.predict_rows, self.in_flight = None, _BlockRows(clock), 0
@@ -264,7 +263,7 @@ class CoreSchedule:
     def look(self):
         """See :class:`golden.cycles.clock.Clock`."""
         self._settings()
-        for plane in PLANES:
+        for plane in STREAMS:
             self._load(plane)
         self._predict()
         self._survivors()
@@ -296,7 +295,7 @@ class CoreSchedule:
         def enter():
             self.staged = False
             self.table.append(head)
-            for plane in PLANES:
+            for plane in STREAMS:
                 self.to_load[plane].append(head)
             self.to_predict.append(head)
             self.to_scan.append(head)
@@ -385,7 +384,7 @@ class CoreSchedule:
                 self.at(1, lambda: setattr(self, "scan_busy", False))
         elif not self.scanning and self.to_scan:
             head = self.to_scan[0]
-            if head.predicted and head.loaded == set(PLANES):
+            if head.predicted and head.loaded == set(STREAMS):
                 if head.plan.verdict != Verdict.ERROR:
                     self.scanning = head
                     self.scan_rows.start(len(head.plan.visited))
@@ -579,7 +578,7 @@ class CoreSchedule:
         """The status of a head that has ended is offered from now on."""
         self.status = head
         self.table.remove(head)
-        for plane in PLANES:
+        for plane in STREAMS:
             self.halves[plane].discard(head.half)
 
     def _status(self):

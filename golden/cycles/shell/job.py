@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from hdp_hw.golden.bits.shell.fetch import PLANES, head_segments
+from hdp_hw.golden.bits.shell.fetch import head_segments
 from hdp_hw.golden.bits.shell.job import kv_head
-from hdp_hw.golden.bits.shell.write_traffic import RECORD_BYTES, Output
+from hdp_hw.golden.bits.shell.write_traffic import Output
 from hdp_hw.golden.cycles.clock import Clock
 from hdp_hw.golden.cycles.core.cycle_model import HeadPlan
 from hdp_hw.golden.cycles.shell.core_lane import CoreLane, LaneHead
@@ -12,11 +12,11 @@ from hdp_hw.golden.cycles.shell.job_engine import JobEngine
 from hdp_hw.golden.cycles.shell.memory import Memory
 from hdp_hw.golden.cycles.shell.read_arbiter import ReadArbiter
 from hdp_hw.golden.cycles.shell.write_arbiter import WriteArbiter
+from hdp_hw.spec.formats import PLANES, RECORD_BYTES, SHARED_PLANES
 from hdp_hw.spec.params import ArrayMode
 
 START_LATENCY = 3  #: from the clock cycle in which the start bit is accepted to the one in which the engine has the job
 INTERRUPT_LATENCY = 2  #: from the job's end to irq
-KEYS_AND_VALUES = ("k_integer", "k_fraction", "value")  #: matrices that query heads may share
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def cycles(results, settings, places, params, latencies=(1, 1), n_kv_heads=None,
     for head, (plan, result) in enumerate(zip(plans, results)):
         kv = kv_head(head, len(results), n_kv_heads or len(results))
         at = {
-            name: (address + (kv if name in KEYS_AND_VALUES else head) * head_stride, row_stride)
+            name: (address + (kv if name in SHARED_PLANES else head) * head_stride, row_stride)
             for name, (address, row_stride, head_stride) in places.items()
         }
         segments = head_segments(result, plan.settings, {name: at[name] for name in PLANES}, params)

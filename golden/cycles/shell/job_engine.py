@@ -1,8 +1,7 @@
 """When heads of a job are handed out, and when it ends."""
 
-from hdp_hw.golden.bits.shell.read_traffic import ENTRY_BYTES
 from hdp_hw.golden.cycles.shell.burst_reader import BurstReader
-from hdp_hw.spec.depths import HEADS_PER_LANE
+from hdp_hw.spec.formats import ENTRY_BYTES, HEADS_INSIDE
 
 
 class JobEngine:
@@ -56,7 +55,7 @@ class JobEngine:
         index, self.offered = self.offered, None
         if index is None:
             index = self.inside.index(min(self.inside))
-        if self.inside[index] == HEADS_PER_LANE:
+        if self.inside[index] == HEADS_INSIDE:
             return
         if not self.lanes[index].ready:
             self.offered = index

@@ -1,8 +1,9 @@
 """When a head's output is written."""
 
-from hdp_hw.golden.bits.shell.write_traffic import RECORD_BYTES, row_words
+from hdp_hw.golden.bits.shell.write_traffic import row_words
 from hdp_hw.golden.cycles.clock import BufferedQueue, Queue
 from hdp_hw.spec.depths import HEADS_AHEAD, HELD_BURSTS, HELD_WORDS, MAX_BURST_BEATS, OPEN_BURSTS
+from hdp_hw.spec.formats import RECORD_BYTES
 
 
 class RowWriter:

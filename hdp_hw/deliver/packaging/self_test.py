@@ -155,7 +155,7 @@ def self_test(label, params, ports):
     words = job_registers(job, layout, BASE, JOB_ID)
     interrupt = BY_NAME["IRQ_STATUS"].pack(job_done=1)
     words["IRQ_ENABLE"] = sum(field.mask for field in BY_NAME["IRQ_STATUS"].fields)
-    output = pack_rows(Emulator(params).run(job).output, params.operand_width, row_bytes(HEAD_DIM, params)[2])
+    output = pack_rows(Emulator(params).run(job).output, params.operand_width, row_bytes("output", HEAD_DIM, params))
 
     def region(name, content):
         rows = np.ascontiguousarray(content).reshape(-1, params.bus_bytes)

@@ -12,7 +12,7 @@ from hdp_hw.rtl.common.pipeline import delay, unary_counter
 from hdp_hw.rtl.common.queue import Queue
 from hdp_hw.rtl.common.storage import separate_memory
 from hdp_hw.rtl.core.drain import Drain
-from hdp_hw.rtl.core.head_table import N_HEADS, HeadTable
+from hdp_hw.rtl.core.head_table import HeadTable
 from hdp_hw.rtl.core.jobs import row_job_layout
 from hdp_hw.rtl.core.plane_loader import PlaneLoader
 from hdp_hw.rtl.core.pruned_means import PrunedMeans
@@ -24,6 +24,7 @@ from hdp_hw.rtl.pruning.block_rows import BlockRows
 from hdp_hw.rtl.pruning.geometry import Geometry
 from hdp_hw.rtl.pruning.predictor import Predictor
 from hdp_hw.rtl.pruning.survivor_list import SurvivorList
+from hdp_hw.spec.formats import HEADS_INSIDE
 from hdp_hw.spec.params import ArrayMode, bits_for
 from hdp_hw.spec.settings import Verdict
 from hdp_hw.spec.timing import OPERAND_LATENCY, PREDICTOR_ROWS, QUEUE_DEPTH
@@ -120,7 +121,7 @@ class AttentionCore(wiring.Component):
         m.submodules.array = self.array
         wiring.connect(m, wiring.flipped(self.i_settings), table.i_settings)
         wiring.connect(m, table.o_status, wiring.flipped(self.o_status))
-        for head in range(N_HEADS):
+        for head in range(HEADS_INSIDE):
             entry = table.o_entries[head]
             m.d.comb += [
                 sequencer.i_shapes[head].eq(entry.cycles),
@@ -144,7 +145,7 @@ class AttentionCore(wiring.Component):
         """The head table's entry number ``head``."""
         entry = Signal(self.table.entry_layout, name=f"{name}_entry")
         with m.Switch(head):
-            for index in range(N_HEADS):
+            for index in range(HEADS_INSIDE):
                 with m.Case(index):
                     m.d.comb += entry.eq(self.table.o_entries[index])
         return entry
@@ -157,13 +158,14 @@ class AttentionCore(wiring.Component):
         for index, (name, loader) in enumerate(self.loaders.items()):
             m.submodules[f"load_{name}"] = loader
             wiring.connect(m, wiring.flipped(getattr(self, f"i_{name}")), loader.i)
-            head, done = Signal(2, name=f"{name}_head"), Signal(N_HEADS, name=f"{name}_loaded")
+            head, done = Signal(2, name=f"{name}_head"), Signal(HEADS_INSIDE, name=f"{name}_loaded")
             entry = self._entry(m, head, name)
             room = 1
             if name != "integer":  # the I planes have a place for each head, the others two halves
                 halves = Signal(2, name=f"{name}_halves")
-                freed = [table.o_retired[k] & (table.o_entries[k].half == h) for h in range(2) for k in range(N_HEADS)]
-                freed = Cat(Cat(freed[h * N_HEADS : (h + 1) * N_HEADS]).any() for h in range(2))
+                places = [(half, k) for half in range(2) for k in range(HEADS_INSIDE)]
+                freed = [table.o_retired[k] & (table.o_entries[k].half == half) for half, k in places]
+                freed = Cat(Cat(freed[h * HEADS_INSIDE : (h + 1) * HEADS_INSIDE]).any() for h in range(2))
                 m.d.sync += halves.eq(halves & ~freed | Mux(loader.i_start, 1 << entry.half, 0))
                 room = ~halves.bit_select(entry.half, 1)
             waiting = (table.o_used & ~done).bit_select(head, 1)
@@ -182,7 +184,7 @@ class AttentionCore(wiring.Component):
             loaded[name], self.loaded[name] = (head, entry), done
 
         buffers = {}
-        for plane, n_heads in (("integer", N_HEADS), ("fraction", 2)):
+        for plane, n_heads in (("integer", HEADS_INSIDE), ("fraction", 2)):
             loader, (head, entry) = self.loaders[plane], loaded[plane]
             for key, operand in enumerate("qk"):
                 buffer = OperandBuffer(params, n_heads, params.max_words, word)
@@ -226,7 +228,7 @@ class AttentionCore(wiring.Component):
         """
         params, table, predictor, means = self.params, self.table, self.predictor, self.means
         m.submodules.predicted_rows = rows = BlockRows(params)
-        head, taken, busy = Signal(2), Signal(N_HEADS), Signal()
+        head, taken, busy = Signal(2), Signal(HEADS_INSIDE), Signal()
         # One cycle late: the first that looks at the settings is the second cycle of BlockRows.
         settings = delay(m, self._entry(m, head, "predicted").settings, 1, "predicted_settings")
         starts, skips = Signal(), Signal()
@@ -250,13 +252,13 @@ class AttentionCore(wiring.Component):
 
         # A verdict counts when the last row's means are stored; a dense head's at once, though the table has it one
         # cycle later, before a row can ask for it.
-        self.predicted = predicted = Signal(N_HEADS)
+        self.predicted = predicted = Signal(HEADS_INSIDE)
         verdict = Signal(Verdict)
-        stored = delay(m, Mux(predictor.o_done, 1 << head, 0)[:N_HEADS], means.latency, "stored")
+        stored = delay(m, Mux(predictor.o_done, 1 << head, 0)[:HEADS_INSIDE], means.latency, "stored")
         m.d.sync += predicted.eq((predicted | stored | Mux(skips, 1 << head, 0)) & ~table.o_retired)
         m.d.comb += [
             verdict.eq(Mux(predictor.o_done, predictor.o_verdict, Verdict.DENSE)),
-            table.i_predicted.eq(delay(m, Mux(ends, 1 << head, 0)[:N_HEADS], 1, "decided")),
+            table.i_predicted.eq(delay(m, Mux(ends, 1 << head, 0)[:HEADS_INSIDE], 1, "decided")),
             table.i_verdict.eq(delay(m, verdict, 1, "decided_verdict")),
             table.i_theta_head.eq(delay(m, Mux(predictor.o_done, predictor.o_theta_head, 0), 1, "decided_theta")),
             means.i_valid.eq(predictor.o_row_valid),
@@ -301,7 +303,7 @@ class AttentionCore(wiring.Component):
         ]
 
         # Rows to execute. A refused head is a single row without tiles.
-        head, taken = Signal(2), Signal(N_HEADS)
+        head, taken = Signal(2), Signal(HEADS_INSIDE)
         entry = delay(m, self._entry(m, head, "executed"), 1, "executed")  # one cycle late, like the predicted one
         settings = entry.settings
         error = table.o_failed.bit_select(head, 1)
@@ -351,7 +353,7 @@ class AttentionCore(wiring.Component):
             ends.eq(written & queue.last),
         ]
         # The counts are not looked at before the row has left.
-        listed = Signal(N_HEADS)
+        listed = Signal(HEADS_INSIDE)
         m.d.comb += listed.eq(Mux(written & ~queue.error, 1 << head, 0))
         m.d.comb += [
             table.i_row_head.eq(delay(m, listed, 1, "listed")),
@@ -513,7 +515,7 @@ class AttentionCore(wiring.Component):
 
 
 def _next_head(head):
-    return Mux(head == N_HEADS - 1, 0, head + 1)
+    return Mux(head == HEADS_INSIDE - 1, 0, head + 1)
 
 
 def _connect_while(m, condition, source, sink):

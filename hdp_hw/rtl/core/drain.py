@@ -11,6 +11,7 @@ from hdp_hw.rtl.common.layouts import row_layout
 from hdp_hw.rtl.common.pipeline import delay, unary_counter
 from hdp_hw.rtl.common.storage import separate_memory
 from hdp_hw.rtl.core.jobs import row_job_layout
+from hdp_hw.spec.formats import HEADS_INSIDE
 from hdp_hw.spec.params import bits_for
 from hdp_hw.spec.tables import guard, normalised_width
 
@@ -43,7 +44,7 @@ class Drain(wiring.Component):
     i : In(stream.Signature(row_job_layout(params)))
     i_sums : In(stream.Signature(self.sums_layout))
         For each row of ``i``: its sums of weights, see SoftmaxUnit.
-    i_shapes : In(data.ArrayLayout(self.shape_layout, 3))
+    i_shapes : In(data.ArrayLayout(self.shape_layout, HEADS_INSIDE))
         Of the heads in the table.
     o_free : Out(unsigned(1))
         One of the two stores is given back, in a row's last step.
@@ -93,7 +94,7 @@ class Drain(wiring.Component):
                 "i_value_sum": In(self.value_slice),
                 "i": In(stream.Signature(row_job_layout(params))),
                 "i_sums": In(stream.Signature(sums_layout)),
-                "i_shapes": In(data.ArrayLayout(self.shape_layout, 3)),
+                "i_shapes": In(data.ArrayLayout(self.shape_layout, HEADS_INSIDE)),
                 "o_free": Out(unsigned(1)),
                 "o_total_read": Out(unsigned(1)),
                 "o_total_half": Out(unsigned(1)),
@@ -161,7 +162,7 @@ class Drain(wiring.Component):
             m.d.sync += [active.eq(takes), row.eq(0), slice_.eq(0), part.eq(0)]
         next_shape = data.View(self.shape_layout, Signal(self.shape_layout.size, name="next_shape"))
         with m.Switch(incoming.head):
-            for head in range(3):
+            for head in range(HEADS_INSIDE):
                 with m.Case(head):
                     m.d.comb += next_shape.eq(self.i_shapes[head])
         partial = next_shape.n_q[: (tile - 1).bit_length()]  # rows of the head's last block row, unless it is whole

@@ -7,10 +7,9 @@ from amaranth.lib.wiring import In, Out
 from hdp_hw.rtl.common.layouts import settings_layout
 from hdp_hw.rtl.core.jobs import head_shape_layout
 from hdp_hw.rtl.core.settings_check import SettingsCheck
+from hdp_hw.spec.formats import HEADS_INSIDE, STREAMS
 from hdp_hw.spec.params import bits_for
 from hdp_hw.spec.settings import HeadError, Rule, Verdict
-
-N_HEADS = 3  #: heads inside the core: one executing, one predicted, one loading
 
 
 class HeadTable(wiring.Component):
@@ -25,16 +24,16 @@ class HeadTable(wiring.Component):
     Ports
     -----
     i_settings : In(stream.Signature(settings_layout(params)))
-    i_errors : In(data.ArrayLayout(unsigned(3), 3))
+    i_errors : In(data.ArrayLayout(unsigned(3), len(STREAMS)))
         Of each plane I, F, V: a HeadError.
-    i_loaded : In(data.ArrayLayout(unsigned(N_HEADS), 3))
+    i_loaded : In(data.ArrayLayout(unsigned(HEADS_INSIDE), len(STREAMS)))
         Of each plane: the entry whose plane ends, with ``i_errors``; one-hot, as the next two, or 0.
-    i_predicted : In(unsigned(N_HEADS))
+    i_predicted : In(unsigned(HEADS_INSIDE))
         The entry whose verdict falls.
     i_verdict : In(unsigned(3))
         A Verdict.
     i_theta_head : In(unsigned(params.theta_head_width))
-    i_row_head : In(unsigned(N_HEADS))
+    i_row_head : In(unsigned(HEADS_INSIDE))
         The entry of which a block row is listed.
     i_row_blocks : In(unsigned(params.n_blocks_width))
         Its blocks with a valid element; without any, one counts as visited.
@@ -42,17 +41,17 @@ class HeadTable(wiring.Component):
         Its executed blocks.
     i_report : In(unsigned(1))
         The oldest head ends; only while ``o_report_free``, and after all that is known of it.
-    o_entries : Out(data.ArrayLayout(self.entry_layout, N_HEADS))
-    o_used : Out(unsigned(N_HEADS))
+    o_entries : Out(data.ArrayLayout(self.entry_layout, HEADS_INSIDE))
+    o_used : Out(unsigned(HEADS_INSIDE))
         A bit an entry, as the next two.
-    o_unpredicted : Out(unsigned(N_HEADS))
+    o_unpredicted : Out(unsigned(HEADS_INSIDE))
         The head needs no prediction: the dense rule, or an error of its settings or I plane.
-    o_failed : Out(unsigned(N_HEADS))
+    o_failed : Out(unsigned(HEADS_INSIDE))
         The head has an error.
     o_status : Out(stream.Signature(self.status_layout))
     o_report_free : Out(unsigned(1))
         No status waits.
-    o_retired : Out(unsigned(N_HEADS))
+    o_retired : Out(unsigned(HEADS_INSIDE))
         The entry that ``i_report`` gives back, one-hot, in the same clock cycle; else 0.
 
     Timing
@@ -79,7 +78,7 @@ class HeadTable(wiring.Component):
                 "words": words,
                 "value_words": unsigned(bits_for(params.max_value_words)),
                 "settings_error": unsigned(1),
-                "errors": data.ArrayLayout(unsigned(3), 3),
+                "errors": data.ArrayLayout(unsigned(3), len(STREAMS)),
                 "verdict": unsigned(3),
                 "theta_head": unsigned(params.theta_head_width),
                 "n_visited": unsigned(params.count_width),
@@ -98,29 +97,29 @@ class HeadTable(wiring.Component):
         super().__init__(
             {
                 "i_settings": In(stream.Signature(settings_layout(params))),
-                "i_errors": In(data.ArrayLayout(unsigned(3), 3)),
-                "i_loaded": In(data.ArrayLayout(unsigned(N_HEADS), 3)),
-                "i_predicted": In(unsigned(N_HEADS)),
+                "i_errors": In(data.ArrayLayout(unsigned(3), len(STREAMS))),
+                "i_loaded": In(data.ArrayLayout(unsigned(HEADS_INSIDE), len(STREAMS))),
+                "i_predicted": In(unsigned(HEADS_INSIDE)),
                 "i_verdict": In(unsigned(3)),
                 "i_theta_head": In(unsigned(params.theta_head_width)),
-                "i_row_head": In(unsigned(N_HEADS)),
+                "i_row_head": In(unsigned(HEADS_INSIDE)),
                 "i_row_blocks": In(unsigned(params.n_blocks_width)),
                 "i_row_tiles": In(unsigned(params.n_blocks_width)),
                 "i_report": In(unsigned(1)),
-                "o_entries": Out(data.ArrayLayout(self.entry_layout, N_HEADS)),
-                "o_used": Out(unsigned(N_HEADS)),
-                "o_unpredicted": Out(unsigned(N_HEADS)),
-                "o_failed": Out(unsigned(N_HEADS)),
+                "o_entries": Out(data.ArrayLayout(self.entry_layout, HEADS_INSIDE)),
+                "o_used": Out(unsigned(HEADS_INSIDE)),
+                "o_unpredicted": Out(unsigned(HEADS_INSIDE)),
+                "o_failed": Out(unsigned(HEADS_INSIDE)),
                 "o_status": Out(stream.Signature(self.status_layout)),
                 "o_report_free": Out(unsigned(1)),
-                "o_retired": Out(unsigned(N_HEADS)),
+                "o_retired": Out(unsigned(HEADS_INSIDE)),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
         m.submodules.check = check = SettingsCheck(self.params)
-        newest, oldest = Signal(N_HEADS, init=1), Signal(N_HEADS, init=1)  # one-hot
+        newest, oldest = Signal(HEADS_INSIDE, init=1), Signal(HEADS_INSIDE, init=1)  # one-hot
         staged, settings = Signal(), Signal(settings_layout(self.params))
         half = Signal()
         slices = settings.head_dim >> (self.params.slice_width - 1).bit_length()
@@ -142,7 +141,7 @@ class HeadTable(wiring.Component):
         with m.If(self.i_report):
             m.d.sync += [self.o_status.valid.eq(1), oldest.eq(oldest.rotate_left(1))]
 
-        for head in range(N_HEADS):
+        for head in range(HEADS_INSIDE):
             entry = self.o_entries[head]
             with m.If(staged & newest[head]):
                 m.d.sync += [
@@ -161,7 +160,7 @@ class HeadTable(wiring.Component):
                     self.o_unpredicted[head].eq(~check.o_legal | (settings.rule == Rule.DENSE)),
                     self.o_failed[head].eq(~check.o_legal),
                 ]
-            for plane in range(3):
+            for plane in range(len(STREAMS)):
                 with m.If(self.i_loaded[plane][head]):
                     m.d.sync += entry.errors[plane].eq(self.i_errors[plane])
                     with m.If(self.i_errors[plane] != HeadError.NONE):

@@ -9,6 +9,7 @@ from hdp_hw.rtl.approximation.compensator import Compensator
 from hdp_hw.rtl.common.layouts import row_layout
 from hdp_hw.rtl.common.pipeline import delay
 from hdp_hw.rtl.common.storage import separate_memory
+from hdp_hw.spec.formats import HEADS_INSIDE
 
 
 class PrunedMeans(wiring.Component):
@@ -108,7 +109,7 @@ class PrunedMeans(wiring.Component):
             with m.If(turn[r]):
                 m.d.comb += compensator.i_pruned_sum.eq(sums[r])
 
-        depth = 3 << params.block_width
+        depth = HEADS_INSIDE << params.block_width
         done = delay(m, turn, compensator.latency, "done")
         write_address, write_n = (delay(m, x, compensator.latency, "write") for x in (address, n_pruned))
         read_address = Cat(self.i_read_row, self.i_read_head)

@@ -5,6 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hdp_hw.rtl.core.jobs import head_shape_layout, micro_op_layout, row_job_layout
+from hdp_hw.spec.formats import HEADS_INSIDE
 from hdp_hw.spec.params import ArrayMode
 
 
@@ -25,7 +26,7 @@ class Sequencer(wiring.Component):
 
     Ports
     -----
-    i_shapes : In(data.ArrayLayout(head_shape_layout(params), 3))
+    i_shapes : In(data.ArrayLayout(head_shape_layout(params), HEADS_INSIDE))
         Of the heads in the table.
     i_predict : In(stream.Signature(row_job_layout(params)))
         A row to predict, of at least one tile.
@@ -62,7 +63,7 @@ class Sequencer(wiring.Component):
         job = stream.Signature(row_job_layout(params))
         super().__init__(
             {
-                "i_shapes": In(data.ArrayLayout(head_shape_layout(params), 3)),
+                "i_shapes": In(data.ArrayLayout(head_shape_layout(params), HEADS_INSIDE)),
                 "i_predict": In(job),
                 "i_score": In(job),
                 "o_score": Out(job),
@@ -182,7 +183,7 @@ class Sequencer(wiring.Component):
 
     def _load(self, m, job, shape, source, last_tile, last_cycle, limit):
         """Begin with the row of ``source``, of which a tile takes ``limit`` of its head's shape."""
-        source_shape = Array([self.i_shapes[head] for head in range(3)])[source.head]
+        source_shape = Array([self.i_shapes[head] for head in range(HEADS_INSIDE)])[source.head]
         m.d.sync += [
             job.eq(source),
             shape.eq(source_shape),

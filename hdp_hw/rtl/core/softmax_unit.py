@@ -10,6 +10,7 @@ from hdp_hw.rtl.common.pipeline import adder_tree, adder_tree_latency, delay
 from hdp_hw.rtl.common.queue import Queue
 from hdp_hw.rtl.common.storage import separate_memory
 from hdp_hw.rtl.core.jobs import row_job_layout
+from hdp_hw.spec.formats import HEADS_INSIDE
 from hdp_hw.spec.params import bits_for
 from hdp_hw.spec.tables import exp2_coefficients
 
@@ -41,7 +42,7 @@ class SoftmaxUnit(wiring.Component):
         or last.
     i : In(stream.Signature(row_job_layout(params)))
         A row; its tiles may still be on their way.
-    i_scales : In(data.ArrayLayout(self.scale_layout, 3))
+    i_scales : In(data.ArrayLayout(self.scale_layout, HEADS_INSIDE))
         Of the heads in the table.
     o_mean_head : Out(unsigned(2))
         The row whose means are needed.
@@ -94,7 +95,7 @@ class SoftmaxUnit(wiring.Component):
                 "i_first_tile": In(unsigned(1)),
                 "i_last_tile": In(unsigned(1)),
                 "i": In(stream.Signature(row_job_layout(params))),
-                "i_scales": In(data.ArrayLayout(self.scale_layout, 3)),
+                "i_scales": In(data.ArrayLayout(self.scale_layout, HEADS_INSIDE)),
                 "o_mean_head": Out(unsigned(2)),
                 "o_mean_row": Out(unsigned(params.block_width)),
                 "i_mean": In(self.mean_layout),
@@ -164,7 +165,7 @@ class SoftmaxUnit(wiring.Component):
         maxima_then = delay(m, maxima.payload, 1, "maxima")
         with m.If(first):
             m.d.sync += row_max.eq(maxima_then)
-        m.d.sync += scale.eq(Array([self.i_scales[head] for head in range(3)])[job.head])
+        m.d.sync += scale.eq(Array([self.i_scales[head] for head in range(HEADS_INSIDE)])[job.head])
 
         # The scores, two cycles later, against the row's maximum, then the differences; then their exponentials.
         read_latency = 2

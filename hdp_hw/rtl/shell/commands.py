@@ -4,11 +4,9 @@ from amaranth.hdl import unsigned
 from amaranth.lib import data
 
 from hdp_hw.rtl.common.layouts import settings_layout
+from hdp_hw.spec.formats import ADDRESSES, ENTRY_REGISTERS, MATRICES, RECORD_BYTES, RECORD_FIELDS, STRIDE_NAMES
 
 STRIDE_WIDTH = 24  #: bits of a stride between rows, in bytes
-RECORD_BYTES = 32  #: bytes of a head's record
-JOB_PLANES = ("q_integer", "q_fraction", "k_integer", "k_fraction", "value", "output")  #: matrices of a head
-JOB_ADDRESSES = (*JOB_PLANES, "table", "record")  #: what a job names by address
 
 
 def segment_layout(params):
@@ -70,7 +68,7 @@ def head_command_layout(params):
     return data.StructLayout(
         {
             "settings": settings_layout(params),
-            **{name: plane_layout(params) for name in JOB_PLANES},
+            **{name: plane_layout(params) for name in MATRICES},
             "head": unsigned(16),
             "record": unsigned(params.address_width),
             "record_enable": unsigned(1),
@@ -80,9 +78,7 @@ def head_command_layout(params):
 
 def head_record_layout():
     """The 32 bytes that a lane writes for a head: its number, how it ended, blocks visited and kept, sum of |A|."""
-    return data.StructLayout(
-        {"head": 16, "verdict": 8, "error": 8, "n_visited": 32, "n_kept": 32, "theta_head": 64, "reserved": 96}
-    )
+    return data.StructLayout(RECORD_FIELDS)
 
 
 def result_layout(params):
@@ -109,8 +105,8 @@ def job_layout(params):
             **{name: unsigned(1) for name in ("mean_output", "table_enable", "record_enable")},
             **{name: count for name in ("n_heads", "n_kv_heads", "n_q", "n_k", "head_dim")},
             "timeout": word,
-            "thresholds": data.ArrayLayout(word, 5),
-            **{name: unsigned(64) for name in JOB_ADDRESSES},
-            **{f"{name}_{what}_stride": word for name in ("q", "k", "value", "output") for what in ("row", "head")},
+            "thresholds": data.ArrayLayout(word, len(ENTRY_REGISTERS)),
+            **{name: unsigned(64) for name in ADDRESSES},
+            **{f"{name}_{what}_stride": word for name in STRIDE_NAMES for what in ("row", "head")},
         }
     )

@@ -7,9 +7,10 @@ from amaranth.lib.wiring import In, Out
 from hdp_hw.rtl.core.attention_core import AttentionCore
 from hdp_hw.rtl.shell.axi import read_signature, write_signature
 from hdp_hw.rtl.shell.commands import head_command_layout, head_record_layout, output_layout, result_layout
-from hdp_hw.rtl.shell.head_loader import PLANES, HeadLoader
+from hdp_hw.rtl.shell.head_loader import HeadLoader
 from hdp_hw.rtl.shell.row_writer import RowWriter
 from hdp_hw.spec.depths import HEADS_AHEAD
+from hdp_hw.spec.formats import STREAMS
 from hdp_hw.spec.params import ArrayMode, bits_for
 from hdp_hw.spec.settings import HeadError
 
@@ -31,7 +32,7 @@ class CoreLane(wiring.Component):
     o : Out(stream.Signature(result_layout(params)))
         To JobEngine: how a head ended, in the order of the heads, after the response to the last of its writes. After a
         refused head none follows before the reset.
-    read : Out(read_signature(params)).array(len(PLANES))
+    read : Out(read_signature(params)).array(len(STREAMS))
         To ReadArbiter: the readers of HeadLoader.
     write : Out(write_signature(params))
         To WriteArbiter: the bursts of RowWriter.
@@ -61,7 +62,7 @@ class CoreLane(wiring.Component):
         self.core, self.loader, self.writer = AttentionCore(params), HeadLoader(params), RowWriter(params)
         self.traffic_layout = data.StructLayout(
             {
-                "read": unsigned(bits_for(len(PLANES) * params.bus_bytes)),
+                "read": unsigned(bits_for(len(STREAMS) * params.bus_bytes)),
                 "skipped": unsigned(32),
                 "written": unsigned(bits_for(params.bus_bytes)),
             }
@@ -73,7 +74,7 @@ class CoreLane(wiring.Component):
             {
                 "i": In(stream.Signature(head_command_layout(params))),
                 "o": Out(stream.Signature(result_layout(params))),
-                "read": Out(read_signature(params)).array(len(PLANES)),
+                "read": Out(read_signature(params)).array(len(STREAMS)),
                 "write": Out(write_signature(params)),
                 "o_read_error": Out(unsigned(1)),
                 "o_write_error": Out(unsigned(1)),
@@ -86,7 +87,7 @@ class CoreLane(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.core, m.submodules.loader, m.submodules.writer = self.core, self.loader, self.writer
-        for index in range(len(PLANES)):
+        for index in range(len(STREAMS)):
             wiring.connect(m, self.loader.memory[index], wiring.flipped(self.read[index]))
         wiring.connect(m, self.writer.o, wiring.flipped(self.write))
         self._operands(m)
@@ -98,7 +99,7 @@ class CoreLane(wiring.Component):
         """The loader's words to the core, the core's decisions to the loader."""
         core, loader = self.core, self.loader
         wiring.connect(m, loader.o_settings, core.i_settings)
-        for name in PLANES:
+        for name in STREAMS:
             source, sink = getattr(loader, f"o_{name}"), getattr(core, f"i_{name}")
             m.d.comb += [sink.valid.eq(source.valid), source.ready.eq(sink.ready)]
             m.d.comb += [sink.payload[field].eq(source.payload[field]) for field, _ in sink.payload.shape()]
@@ -190,7 +191,7 @@ class CoreLane(wiring.Component):
             self.o_read_error.eq(loader.o_error),
             self.o_write_error.eq(writer.o_error),
             self.o_malformed.eq(writer.o_malformed),
-            self.o_traffic.read.eq(sum(loader.o_bytes_read[index] for index in range(len(PLANES)))),
+            self.o_traffic.read.eq(sum(loader.o_bytes_read[index] for index in range(len(STREAMS)))),
             self.o_traffic.skipped.eq(loader.o_bytes_skipped),
             self.o_traffic.written.eq(writer.o_bytes_written),
             self.o_activity.write.eq(idle & waits_for_output),

@@ -6,18 +6,16 @@ from amaranth.lib.wiring import In, Out
 
 from hdp_hw.rtl.shell.axi import read_channels, write_channels
 from hdp_hw.rtl.shell.axi_lite import ADDRESS_WIDTH, AxiLite
-from hdp_hw.rtl.shell.commands import JOB_ADDRESSES
 from hdp_hw.rtl.shell.core_lane import CoreLane
 from hdp_hw.rtl.shell.counters import Counters
-from hdp_hw.rtl.shell.head_loader import PLANES
 from hdp_hw.rtl.shell.job_engine import EVENTS, JobEngine
 from hdp_hw.rtl.shell.read_arbiter import ReadArbiter
 from hdp_hw.rtl.shell.register_bank import RegisterBank
 from hdp_hw.rtl.shell.write_arbiter import WriteArbiter
+from hdp_hw.spec.formats import ADDRESSES, ENTRY_REGISTERS, STREAMS, STRIDE_NAMES
 from hdp_hw.spec.register_map import BY_NAME
 from hdp_hw.spec.settings import Verdict
 
-THRESHOLD_REGISTERS = ("SCALE", "MARGIN", "MASS", "TAU_HEAD", "MIN_KEEP")  #: the first words of a table entry
 BURST_INCR = 1
 CACHE_NORMAL = 0b0011  #: normal memory, not cached, bufferable
 
@@ -93,7 +91,7 @@ class HdpTop(wiring.Component):
         m.submodules.bank = bank = RegisterBank(params)
         m.submodules.engine = engine = JobEngine(params)
         m.submodules.counters = counters = Counters(params)
-        m.submodules.reads = reads = ReadArbiter(params, len(PLANES) * params.n_cores + 1)
+        m.submodules.reads = reads = ReadArbiter(params, len(STREAMS) * params.n_cores + 1)
         m.submodules.writes = writes = WriteArbiter(params, params.n_cores)
         for name in ("aw", "w", "b", "ar", "r"):
             self._channel(m, self.s_axil, name, getattr(axi_lite, name), {})
@@ -104,8 +102,8 @@ class HdpTop(wiring.Component):
             m.submodules[f"lane_{index}"] = ResetInserter(engine.o_reset_lanes)(lane)
             wiring.connect(m, engine.o_head[index], lane.i)
             wiring.connect(m, lane.o, engine.i_result[index])
-            for plane in range(len(PLANES)):
-                wiring.connect(m, lane.read[plane], reads.i[len(PLANES) * index + plane])
+            for plane in range(len(STREAMS)):
+                wiring.connect(m, lane.read[plane], reads.i[len(STREAMS) * index + plane])
             wiring.connect(m, lane.write, writes.i[index])
         wiring.connect(m, engine.memory, reads.i[-1])
         m.d.comb += [
@@ -149,11 +147,11 @@ class HdpTop(wiring.Component):
         job, registers, status, control = engine.i_job, bank.o_job, bank.i_status, bank.o_control
         mode = ("rule", "causal", "compensate", "mean_output", "table_enable", "record_enable")
         plain = ("job_id", "n_heads", "n_kv_heads", "n_q", "n_k", "head_dim", "timeout")
-        strides = [f"{name}_{what}_stride" for name in ("q", "k", "value", "output") for what in ("row", "head")]
+        strides = [f"{name}_{what}_stride" for name in STRIDE_NAMES for what in ("row", "head")]
         m.d.comb += [job[name].eq(registers[f"mode_{name}"]) for name in mode]
         m.d.comb += [job[name].eq(registers[name]) for name in (*plain, *strides)]
-        m.d.comb += [job[name].eq(Cat(registers[f"{name}_low"], registers[f"{name}_high"])) for name in JOB_ADDRESSES]
-        for index, name in enumerate(THRESHOLD_REGISTERS):  # as the words of a table entry
+        m.d.comb += [job[name].eq(Cat(registers[f"{name}_low"], registers[f"{name}_high"])) for name in ADDRESSES]
+        for index, name in enumerate(ENTRY_REGISTERS):  # as the words of a table entry
             for member, field in BY_NAME[name].members.items():
                 word = job.thresholds[index][field.low : field.low + field.width]
                 m.d.comb += word.eq(registers[member])

@@ -11,9 +11,8 @@ from hdp_hw.rtl.shell.mask_union import MaskUnion
 from hdp_hw.rtl.shell.plane_reader import PlaneReader
 from hdp_hw.rtl.shell.segment_generator import Fetch, SegmentGenerator
 from hdp_hw.spec.depths import HEADS_AHEAD
+from hdp_hw.spec.formats import STREAMS
 from hdp_hw.spec.settings import Verdict
-
-PLANES = ("integer", "fraction", "value")
 
 
 class HeadLoader(wiring.Component):
@@ -73,21 +72,21 @@ class HeadLoader(wiring.Component):
 
     def __init__(self, params):
         self.params = params
-        self.readers = {name: PlaneReader(params) for name in PLANES}
+        self.readers = {name: PlaneReader(params) for name in STREAMS}
         self.unions = MaskUnion(params)
         self.word_layout = data.StructLayout({"data": unsigned(params.word_width), "key": unsigned(1), "last": 1})
         super().__init__(
             {
                 "i": In(stream.Signature(head_command_layout(params))),
                 "o_settings": Out(stream.Signature(settings_layout(params))),
-                **{f"o_{name}": Out(stream.Signature(self.word_layout)) for name in PLANES},
+                **{f"o_{name}": Out(stream.Signature(self.word_layout)) for name in STREAMS},
                 "i_mask_valid": In(unsigned(1)),
                 "i_mask_index": In(unsigned(self.unions.index_width)),
                 "i_mask_word": In(unsigned(params.mask_word)),
                 "i_verdict_valid": In(unsigned(1)),
                 "i_verdict": In(unsigned(3)),
-                "memory": Out(read_signature(params)).array(len(PLANES)),
-                "o_bytes_read": Out(data.ArrayLayout(unsigned(5), len(PLANES))),
+                "memory": Out(read_signature(params)).array(len(STREAMS)),
+                "o_bytes_read": Out(data.ArrayLayout(unsigned(5), len(STREAMS))),
                 "o_bytes_skipped": Out(unsigned(32)),
                 "o_error": Out(unsigned(1)),
                 "o_busy": Out(unsigned(1)),

@@ -9,18 +9,11 @@ from amaranth.lib.wiring import In, Out
 from hdp_hw.rtl.core.settings_check import SettingsCheck
 from hdp_hw.rtl.shell.axi import read_signature
 from hdp_hw.rtl.shell.burst_reader import BurstReader
-from hdp_hw.rtl.shell.commands import (
-    JOB_ADDRESSES,
-    JOB_PLANES,
-    STRIDE_WIDTH,
-    head_command_layout,
-    job_layout,
-    result_layout,
-)
-from hdp_hw.spec.depths import HEADS_PER_LANE, JOB_QUEUE
+from hdp_hw.rtl.shell.commands import STRIDE_WIDTH, head_command_layout, job_layout, result_layout
+from hdp_hw.spec.depths import JOB_QUEUE
+from hdp_hw.spec.formats import ADDRESSES, ENTRY_BYTES, ENTRY_WORDS, HEADS_INSIDE, RECORD_BYTES, STRIDE_NAMES, STRIDES, entry_fields
 from hdp_hw.spec.settings import HeadError, Verdict
 
-ENTRY_BYTES = 32  #: of a head in the table, and of a head's record
 FLUSH_CYCLES = 1 << 12  #: how long a stopped job waits for the memory port to come to rest
 EVENTS = ("job_done", "bad_settings", "misaligned", "read_error", "write_error", "timeout", "queue_full", "fallback",
           "aborted", "core_error")  # fmt: skip
@@ -152,15 +145,15 @@ class JobEngine(wiring.Component):
 
         # The head that is next, and the addresses of what belongs to it.
         n_issued, n_ended, kv_phase = Signal(16), Signal(16), Signal(17)
-        addresses = {name: Signal(params.address_width, name=f"{name}_address") for name in JOB_ADDRESSES}
-        thresholds = Signal(data.ArrayLayout(unsigned(32), ENTRY_BYTES // 4))
+        addresses = {name: Signal(params.address_width, name=f"{name}_address") for name in ADDRESSES}
+        thresholds = Signal(data.ArrayLayout(unsigned(32), ENTRY_WORDS))
         command = Signal(head_command_layout(params))
         m.d.comb += [
             command.head.eq(n_issued),
             command.record.eq(addresses["record"]),
             command.record_enable.eq(job.record_enable),
         ]
-        for name, stride in zip(JOB_PLANES, ("q", "q", "k", "k", "value", "output"), strict=True):
+        for name, stride in STRIDES.items():
             m.d.comb += [
                 command[name].address.eq(addresses[name]),
                 command[name].row_stride.eq(job[f"{stride}_row_stride"]),
@@ -261,7 +254,8 @@ class JobEngine(wiring.Component):
                 with m.If(kv_phase >= job.n_heads):
                     m.d.sync += kv_phase.eq(kv_phase - job.n_heads)
                     _advance(m, addresses, job, {"k_integer": "k", "k_fraction": "k", "value": "value"})
-                m.d.sync += [addresses[name].eq(addresses[name] + ENTRY_BYTES) for name in ("table", "record")]
+                for name, n_bytes in (("table", ENTRY_BYTES), ("record", RECORD_BYTES)):
+                    m.d.sync += addresses[name].eq(addresses[name] + n_bytes)
                 m.next = "HEAD"
                 with m.If(n_issued == job.n_heads):
                     m.next = "WAIT"
@@ -299,12 +293,11 @@ class JobEngine(wiring.Component):
     def _settings(self, m, job, thresholds, settings):
         """A head's settings from the job and its thresholds; returns a register that says whether they are illegal."""
         m.submodules.check = check = SettingsCheck(self.params)
-        scale, margin, mass, tau_head, min_keep = (thresholds[index] for index in range(5))
         values = {name: job[name] for name in ("n_q", "n_k", "head_dim")}
         values |= {name: job[name] for name in ("rule", "causal", "compensate", "mean_output")}
-        values |= {"mult": scale[:8], "shift": scale[8:14], "rho": scale[16:25].as_signed(), "margin": margin}
-        values |= {"kappa": mass[:8], "kappa_shift": mass[8:13], "log_mass": mass[16:25]}
-        values |= {"tau_head": tau_head, "min_keep": min_keep[:9]}
+        for name, field in entry_fields().items():
+            bits = thresholds[field.word][field.low : field.low + field.width]
+            values[name] = bits.as_signed() if field.signed else bits
         too_wide = [job.n_heads == 0, job.n_kv_heads == 0, job.n_kv_heads > job.n_heads]
         for name, value in values.items():
             m.d.comb += settings[name].eq(value)
@@ -318,11 +311,11 @@ class JobEngine(wiring.Component):
     def _misaligned(self, m, job):
         """A register that says whether an address or a stride is no multiple of the bus word, or beyond its width."""
         params = self.params
-        strides = [job[f"{name}_{what}_stride"] for name in ("q", "k", "value", "output") for what in ("row", "head")]
-        wrong = [job[f"{name}_row_stride"][STRIDE_WIDTH:].any() for name in ("q", "k", "value", "output")]
-        for values in ([job[name] for name in JOB_ADDRESSES], strides):
+        strides = [job[f"{name}_{what}_stride"] for name in STRIDE_NAMES for what in ("row", "head")]
+        wrong = [job[f"{name}_row_stride"][STRIDE_WIDTH:].any() for name in STRIDE_NAMES]
+        for values in ([job[name] for name in ADDRESSES], strides):
             wrong += [value[: (params.bus_bytes - 1).bit_length()].any() for value in values]
-        wrong += [job[name][params.address_width :].any() for name in JOB_ADDRESSES]
+        wrong += [job[name][params.address_width :].any() for name in ADDRESSES]
         misaligned = Signal()
         m.d.sync += misaligned.eq(Cat(wrong).any())
         return misaligned
@@ -330,10 +323,10 @@ class JobEngine(wiring.Component):
     def _lanes(self, m, command, issue, taken):
         """Heads to the lane with the fewest, while ``issue``; results from the first lane that has one."""
         n_lanes = self.params.n_cores
-        counts = [Signal(range(HEADS_PER_LANE + 1), name=f"heads_{lane}") for lane in range(n_lanes)]
+        counts = [Signal(range(HEADS_INSIDE + 1), name=f"heads_{lane}") for lane in range(n_lanes)]
         chosen, found = Signal(range(max(n_lanes, 2))), Signal()
         before, stays = Signal.like(chosen), Signal()  # what is on offer stays, even if the counts change
-        for level in reversed(range(HEADS_PER_LANE)):
+        for level in reversed(range(HEADS_INSIDE)):
             for lane in reversed(range(n_lanes)):
                 with m.If(counts[lane] == level):
                     m.d.comb += [chosen.eq(lane), found.eq(1)]

@@ -5,8 +5,9 @@ from amaranth.lib import data, fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hdp_hw.rtl.shell.axi import Response, write_data_layout, write_request_layout, write_signature
-from hdp_hw.rtl.shell.commands import RECORD_BYTES, STRIDE_WIDTH, output_layout, record_layout
+from hdp_hw.rtl.shell.commands import STRIDE_WIDTH, output_layout, record_layout
 from hdp_hw.spec.depths import HELD_BURSTS, HELD_WORDS, MAX_BURST_BEATS, OPEN_BURSTS
+from hdp_hw.spec.formats import RECORD_BYTES
 from hdp_hw.spec.params import bits_for
 
 

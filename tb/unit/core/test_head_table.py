@@ -5,20 +5,21 @@ from collections import deque
 import cocotb
 
 from hdp_hw.golden.bits.pruning.geometry import existing_blocks, visited_blocks
-from hdp_hw.rtl.core.head_table import N_HEADS, HeadTable
+from hdp_hw.rtl.core.head_table import HeadTable
+from hdp_hw.spec.formats import HEADS_INSIDE, STREAMS
 from hdp_hw.spec.params import ParameterError
 from hdp_hw.spec.settings import HeadError, HeadSettings, Rule, Verdict, field_limits
 from tb.lib.play import play
 from tb.unit.block_bench import CORES, PARAMS, bench_rng, bits, on_cores, run
 
-N_PLANES = 3
+N_PLANES = len(STREAMS)
 
 
 class Head:
     """A head of random settings, and what is left to happen to it."""
 
     def __init__(self, rng, index):
-        self.place, self.half = index % N_HEADS, index % 2
+        self.place, self.half = index % HEADS_INSIDE, index % 2
         self.settings = random_settings(rng)
         errors = [HeadError.NONE] * 8 + [HeadError.SHORT, HeadError.LONG, HeadError.ORDER]
         self.planes = dict(enumerate(rng.choice(errors, N_PLANES).tolist()))
@@ -81,7 +82,8 @@ class Schedule:
         self.rng, self.haste = rng, haste  # haste: probability that what can happen in a cycle does
         self.layout = HeadTable(PARAMS).o_entries.shape()
         names = [name for name, _ in HeadTable(PARAMS).entry_layout]
-        self.entries = [{name: {"settings": {}, "cycles": {}, "errors": []}.get(name, 0) for name in names}] * N_HEADS
+        empty = {name: {"settings": {}, "cycles": {}, "errors": []}.get(name, 0) for name in names}
+        self.entries = [empty] * HEADS_INSIDE
         self.to_come = deque(Head(rng, index) for index in range(n_heads))
         self.offered = self.staged = self.status = None
         self.inside = []
@@ -96,7 +98,7 @@ class Schedule:
             }
             if self.status:
                 self.strobes["o_status_valid"][cycle] = self.status
-            ready = not self.staged and len(self.inside) < N_HEADS
+            ready = not self.staged and len(self.inside) < HEADS_INSIDE
             if ready:
                 self.strobes["i_settings_ready"][cycle] = {}
             # What changes from here on shows in the next cycle.

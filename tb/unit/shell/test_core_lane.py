@@ -14,9 +14,8 @@ from hdp_hw.golden.bits.shell.job import traffic
 from hdp_hw.golden.cycles.core.cycle_model import HeadPlan
 from hdp_hw.golden.stimulus import random_head
 from hdp_hw.rtl.shell.axi import Response
-from hdp_hw.rtl.shell.commands import RECORD_BYTES
 from hdp_hw.rtl.shell.core_lane import CoreLane
-from hdp_hw.rtl.shell.head_loader import PLANES
+from hdp_hw.spec.formats import RECORD_BYTES, STREAMS
 from hdp_hw.spec.params import ArrayMode, HdpParams
 from hdp_hw.spec.settings import HeadError, Rule, Verdict
 from tb.lib.axi_memory import Memory, ReadChecker, ReadModel, ReadTiming, serve_reads
@@ -70,7 +69,7 @@ class Bench:
         dut, bus = self.dut, PARAMS.bus_bytes
         await start(dut)
         self.checker = WriteChecker(bus)
-        for index in range(len(PLANES)):
+        for index in range(len(STREAMS)):
             model = ReadModel(self.memory, bus, self.reads, self.rng)
             cocotb.start_soon(serve_reads(dut, model, ReadChecker(bus), f"read_{index}"))
         model = WriteModel(self.memory, bus, self.writes, self.rng)

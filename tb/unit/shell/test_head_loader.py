@@ -7,12 +7,12 @@ from cocotb.triggers import RisingEdge
 
 from hdp_hw.golden.bits.core.attention_core import HeadResult
 from hdp_hw.golden.bits.pruning.geometry import existing_blocks
-from hdp_hw.golden.bits.shell.fetch import PLANES, head_segments
+from hdp_hw.golden.bits.shell.fetch import head_segments
 from hdp_hw.golden.bits.shell.plane_reader import regions, row_beats, words
 from hdp_hw.golden.bits.shell.read_traffic import bytes_read, bytes_skipped
 from hdp_hw.rtl.shell.axi import Response
-from hdp_hw.rtl.shell.head_loader import PLANES as STREAMS
 from hdp_hw.rtl.shell.head_loader import HeadLoader
+from hdp_hw.spec.formats import HEADS_INSIDE, PLANES, SLICES_PER_WORD, STREAMS, stream_of
 from hdp_hw.spec.params import ceil_div
 from hdp_hw.spec.settings import HeadSettings, Rule, Verdict
 from tb.lib.axi_memory import ReadChecker, ReadModel, serve_reads
@@ -32,7 +32,6 @@ from tb.unit.shell.read_path_bench import (
 
 BASE, SIZE = 0x10_0000_0000, 1 << 16
 VERDICTS = (Verdict.SPARSE, Verdict.PRUNED, Verdict.SPARSE, Verdict.FALLBACK, Verdict.SPARSE, Verdict.DENSE)
-HEADS_INSIDE = 3  #: that a core holds; settings of the next wait
 SETTINGS = tuple(HeadSettings.__dataclass_fields__)
 W = PARAMS.mask_word
 
@@ -51,13 +50,14 @@ class Head:
         result = HeadResult(None, self.mask, None, self.verdict, 0, 0, 0)
         self.places = {}
         for plane in PLANES:
-            n_words = ceil_div(PARAMS.slices(head_dim), 2 if plane == "value" else 4)
+            n_words = ceil_div(PARAMS.slices(head_dim), SLICES_PER_WORD[stream_of(plane)])
             stride = (row_beats(n_words, PARAMS) + rng.choice([0, 0, 1, 5])) * PARAMS.bus_bytes
             n_rows = n_q if plane.startswith("q") else n_k
             first = rng.randrange((SIZE - n_rows * stride) // PARAMS.bus_bytes) * PARAMS.bus_bytes
             self.places[plane] = (BASE + first, stride)
         self.segments = head_segments(result, self.settings, self.places, PARAMS)
-        self.beats = {stream: self._beats(memory, [plane for plane in PLANES if stream in plane]) for stream in STREAMS}
+        planes = {stream: [plane for plane in PLANES if stream_of(plane) == stream] for stream in STREAMS}
+        self.beats = {stream: self._beats(memory, of_stream) for stream, of_stream in planes.items()}
         self.command = {"head": number, "record": rng.getrandbits(32), "record_enable": rng.getrandbits(1)}
         self.command |= {f"settings_{name}": int(getattr(self.settings, name)) for name in SETTINGS}
         self.command |= {"output_address": rng.getrandbits(32), "output_row_stride": rng.getrandbits(16)}

@@ -11,8 +11,8 @@ import pytest
 from cocotb.triggers import RisingEdge
 
 from hdp_hw.rtl.shell.axi import Response
-from hdp_hw.rtl.shell.commands import JOB_PLANES
-from hdp_hw.rtl.shell.job_engine import ENTRY_BYTES, EVENTS, FLUSH_CYCLES, HEADS_PER_LANE, JOB_QUEUE, JobEngine
+from hdp_hw.rtl.shell.job_engine import EVENTS, FLUSH_CYCLES, JOB_QUEUE, JobEngine
+from hdp_hw.spec.formats import ENTRY_BYTES, HEADS_INSIDE, MATRICES
 from hdp_hw.spec.params import HdpParams
 from hdp_hw.spec.settings import HeadError, HeadSettings, Rule, Verdict, field_limits
 from tb.lib.axi_memory import IDEAL, Memory, ReadModel, ReadTiming, serve_reads
@@ -67,7 +67,7 @@ class Job:
         q, k = np.zeros((n_heads, *shape)), np.zeros((n_kv_heads, settings[0].n_k, shape[1]))
         job = TopJob(settings, q, k, k, self.id, table=self.table, records=rng.random() < 0.5, timeout=timeout)
         strides = {name: [BYTES * rng.randrange(1 << 8), BYTES * rng.randrange(1 << 16)] for name in "qkvo"}
-        places = {plane: (BYTES * rng.randrange(1 << 32), *strides[plane[0]]) for plane in JOB_PLANES}
+        places = {plane: (BYTES * rng.randrange(1 << 32), *strides[plane[0]]) for plane in MATRICES}
         places["record"] = BYTES * rng.randrange(1 << 32)
         places["table"] = BASE + Job.ids * MAX_HEADS * ENTRY_BYTES % SIZE
         if self.table:
@@ -78,7 +78,7 @@ class Job:
         self.fields |= {"table_enable": int(self.table), "record_enable": int(job.records)}
         names = ("n_q", "n_k", "head_dim", "rule", "causal", "compensate", "mean_output")
         self.fields |= {name: int(getattr(settings[0], name)) for name in names}
-        self.fields |= {plane: places[plane][0] for plane in JOB_PLANES}
+        self.fields |= {plane: places[plane][0] for plane in MATRICES}
         self.fields |= {"table": places["table"], "record": places["record"]}
         for name in ("q", "k", "value", "output"):
             self.fields |= dict(zip((f"{name}_row_stride", f"{name}_head_stride"), strides[name[0]]))
@@ -165,7 +165,7 @@ class Bench:
             for name in RESULT:
                 signal = getattr(dut, f"i_result_{index}_{name}")
                 signal.value = lane.result[name] if lane.result else rng.getrandbits(len(signal))
-            room = len(lane.inside) < HEADS_PER_LANE
+            room = len(lane.inside) < HEADS_INSIDE
             getattr(dut, f"o_head_{index}_ready").value = int(room and rng.random() >= self.stalls)
 
     def _check(self):
@@ -357,7 +357,7 @@ async def stops_itself(dut):
         job = Job(rng, bench.memory, fields={name: value})
         await bench.begin(job)
         await stopped(bench, "bad_settings", job, 0)
-    names = [name for name in JOB_FIELDS if "stride" in name or name in JOB_PLANES or name in ("table", "record")]
+    names = [name for name in JOB_FIELDS if "stride" in name or name in MATRICES or name in ("table", "record")]
     for name in names:
         job = Job(rng, bench.memory, fields={name: BYTES // 2})
         await bench.begin(job)

@@ -11,9 +11,9 @@ from cocotb.triggers import RisingEdge
 
 from hdp_hw.golden.bits.shell.write_traffic import Output, bytes_written, contents, row_words, write_bursts
 from hdp_hw.rtl.shell.axi import PAGE_BYTES, Response
-from hdp_hw.rtl.shell.commands import RECORD_BYTES
 from hdp_hw.rtl.shell.row_writer import RowWriter
 from hdp_hw.spec.depths import HELD_WORDS, MAX_BURST_BEATS
+from hdp_hw.spec.formats import RECORD_BYTES
 from hdp_hw.spec.params import HdpParams
 from tb.lib.axi_memory import Memory
 from tb.lib.axi_write_memory import IDEAL, SILENT, WriteChecker, WriteModel, WriteTiming, serve_writes

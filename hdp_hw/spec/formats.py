@@ -1,0 +1,87 @@
+"""Formats that hardware, golden model, driver and C agree on: planes, words, table entries, records, the buffer.
+
+Planes have one order everywhere: that of their address registers.
+"""
+
+from functools import cache
+from typing import NamedTuple
+
+from hdp_hw.spec.depths import MAX_BURST_BEATS
+from hdp_hw.spec.params import LEGAL_BUS_WIDTHS
+from hdp_hw.spec.registers import WORD_BYTES
+
+HEADS_INSIDE = 3  #: heads inside a core: one executing, one predicted, one loading
+
+# -- planes -----------------------------------------------------------------------------------------------------------
+STREAMS = ("integer", "fraction", "value")  #: by which operands enter a core: I planes, F planes, V
+PLANES = ("q_integer", "q_fraction", "k_integer", "k_fraction", "value")  #: what is read of a head
+MATRICES = (*PLANES, "output")  #: what has rows: operands and result
+ADDRESSES = (*MATRICES, "table", "record")  #: what a job names by address, in the order of the address registers
+SHARED_PLANES = ("k_integer", "k_fraction", "value")  #: what several query heads may read
+
+#: ``{matrix: name of the registers that hold its strides}``
+STRIDES = {
+    "q_integer": "q",
+    "q_fraction": "q",
+    "k_integer": "k",
+    "k_fraction": "k",
+    "value": "value",
+    "output": "output",
+}
+STRIDE_NAMES = tuple(dict.fromkeys(STRIDES.values()))
+
+#: ``{stream: slices in a core word}``: a word is ``lanes`` digits, or ``lanes / 2`` operands; a slice is ``lanes / 4``.
+SLICES_PER_WORD = {"integer": 4, "fraction": 4, "value": 2}
+
+
+def stream_of(plane):
+    """The stream of a core that takes a plane."""
+    return plane.rpartition("_")[2]
+
+
+# -- a head's entry in the table of scales and thresholds -------------------------------------------------------------
+class EntryField(NamedTuple):
+    """Where a setting lies in an entry: number of the little-endian word, lowest bit in it, bits, whether signed."""
+
+    word: int
+    low: int
+    width: int
+    signed: bool
+
+
+ENTRY_BYTES = 32  #: of which those behind the words of ENTRY_REGISTERS are zero
+ENTRY_WORDS = ENTRY_BYTES // WORD_BYTES
+#: Registers that are, bit for bit, the first words of an entry; their addresses are consecutive, too.
+ENTRY_REGISTERS = ("SCALE", "MARGIN", "MASS", "TAU_HEAD", "MIN_KEEP")
+
+
+@cache
+def entry_fields():
+    """``{field of HeadSettings: EntryField}``, from the register map; what writes that map needs all else of this."""
+    from hdp_hw.spec.register_map import BY_NAME
+
+    return {
+        name.lower() if field.name == "value" else field.name: EntryField(word, field.low, field.width, field.signed)
+        for word, name in enumerate(ENTRY_REGISTERS)
+        for field in BY_NAME[name].fields
+    }
+
+
+# -- a head's record --------------------------------------------------------------------------------------------------
+#: ``{field: bits}``, little-endian from the first byte on: number of the head, Verdict, HeadError, blocks visited and
+#: kept, sum of absolute integer scores.
+RECORD_FIELDS = {"head": 16, "verdict": 8, "error": 8, "n_visited": 32, "n_kept": 32, "theta_head": 64, "reserved": 96}
+RECORD_BYTES = sum(RECORD_FIELDS.values()) // 8
+UNWRITTEN = 0xFF  #: bytes of a record before the co-processor writes it
+
+# -- the buffer that the drivers lay out ------------------------------------------------------------------------------
+REGION_ALIGNMENT = MAX_BURST_BEATS * max(LEGAL_BUS_WIDTHS) // 8  #: bytes: the longest burst on the widest bus
+
+
+def record_offsets():
+    """``{field of a record: byte at which it begins}``."""
+    offsets, bits = {}, 0
+    for name, width in RECORD_FIELDS.items():
+        offsets[name] = bits // 8
+        bits += width
+    return offsets
