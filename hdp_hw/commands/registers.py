@@ -1,4 +1,4 @@
-"""hdp-hw registers: the files of hdp_hw.spec.registers."""
+"""hdp-hw registers: the files of hdp_hw.deliver.registers."""
 
 import argparse
 
@@ -12,7 +12,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from hdp_hw.spec.registers import generated  # a broken register map must not keep it from being written anew
+    from hdp_hw.deliver.registers import generated  # a broken register map must not keep it from being written anew
 
     stale = [(path, text) for path, text in generated().items() if not path.exists() or path.read_text() != text]
     for path, text in stale:

@@ -7,13 +7,13 @@ from dataclasses import fields
 import pytest
 
 from hdp_hw.__main__ import main
+from hdp_hw.deliver.registers import PACKAGE, generated
 from hdp_hw.golden.bits.shell.register_bank import FULL_STROBE, RegisterBank
 from hdp_hw.rtl.shell.axi_lite import ADDRESS_WIDTH
 from hdp_hw.rtl.shell.register_bank import counter_layout, event_layout, job_fields, job_fields_layout
 from hdp_hw.spec.configs import CONFIGS, vars_of
 from hdp_hw.spec.params import HdpParams
 from hdp_hw.spec.register_map import BY_NAME, REGISTERS
-from hdp_hw.spec.registers import PACKAGE, generated
 from hdp_hw.spec.settings import HeadSettings, Rule, field_limits
 
 PARAMS = CONFIGS["tiny"]
@@ -26,7 +26,7 @@ def test_generated_files_are_up_to_date(path):
 
 
 def test_command_notices_a_stale_file(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("hdp_hw.spec.registers.PACKAGE", tmp_path / "hdp_hw")
+    monkeypatch.setattr("hdp_hw.deliver.registers.PACKAGE", tmp_path / "hdp_hw")
     assert main(["registers", "--check"]) == 1
     assert capsys.readouterr().out.count("is stale") == 3 and not list(tmp_path.iterdir())
     (tmp_path / "docs").mkdir()
@@ -127,7 +127,7 @@ def test_header(tmp_path):
 def test_description_is_checked(tmp_path, monkeypatch):
     path = tmp_path / "wrong.rdl"
     path.write_text("addrmap hdp { regfile { reg { field { sw = rw; hw = w; } value[31:0]; } A @ 0; } general @ 0; };")
-    monkeypatch.setattr("hdp_hw.spec.registers.DESCRIPTION", path)
+    monkeypatch.setattr("hdp_hw.deliver.registers.DESCRIPTION", path)
     with pytest.raises(ValueError, match=r"hdp\.general\.A\.value: sw = rw, hw = w, reset = None go not together"):
         generated()
 

@@ -2,9 +2,6 @@
 
 #include <string.h>
 
-#define ALIGNMENT 256u /* of a region, in bytes: the longest burst on the widest bus */
-#define ENTRY_BYTES 32u /* of a head's table entry, and of its record */
-#define UNWRITTEN 0xFF  /* bytes of a record before the co-processor writes it */
 #define ENDED (HDP_IRQ_STATUS_JOB_DONE_MASK | HDP_IRQ_STATUS_QUEUE_FULL_MASK)
 #define EVENTS HDP_IRQ_ENABLE_MASK
 
@@ -151,11 +148,11 @@ hdp_layout hdp_layout_of(const hdp_device *device, const hdp_job *job) {
     const uint32_t output = row_bytes(p, job->head_dim, 2 * p->digit_width, false);
     const struct {
         uint32_t heads, rows, row_bytes;
-    } shapes[HDP_REGIONS] = {
-        {job->n_heads, job->n_q, digits},    {job->n_kv_heads, job->n_k, digits},
-        {job->n_heads, job->n_q, digits},    {job->n_kv_heads, job->n_k, digits},
-        {job->n_kv_heads, job->n_k, value},  {job->n_heads, 1, ENTRY_BYTES},
-        {job->n_heads, 1, ENTRY_BYTES},      {job->n_heads, job->n_q, output},
+    } shapes[HDP_REGIONS] = { /* in the order of the address registers */
+        {job->n_heads, job->n_q, digits},    {job->n_heads, job->n_q, digits},
+        {job->n_kv_heads, job->n_k, digits}, {job->n_kv_heads, job->n_k, digits},
+        {job->n_kv_heads, job->n_k, value},  {job->n_heads, job->n_q, output},
+        {job->n_heads, 1, HDP_ENTRY_BYTES},  {job->n_heads, 1, HDP_RECORD_BYTES},
     };
     hdp_layout layout;
     layout.size = 0;
@@ -165,7 +162,7 @@ hdp_layout hdp_layout_of(const hdp_device *device, const hdp_job *job) {
         region->row_stride = shapes[i].row_bytes;
         region->head_stride = shapes[i].rows * shapes[i].row_bytes;
         region->size = (uint64_t)shapes[i].heads * region->head_stride;
-        layout.size += (region->size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+        layout.size += (region->size + HDP_REGION_ALIGNMENT - 1) / HDP_REGION_ALIGNMENT * HDP_REGION_ALIGNMENT;
     }
     return layout;
 }
@@ -233,7 +230,7 @@ static void pack_values(const hdp_params *p, const hdp_region *value, uint8_t *b
 }
 
 /* The first words of a table entry, and registers from SCALE on. */
-static void threshold_words(const hdp_thresholds *t, uint32_t words[5]) {
+static void threshold_words(const hdp_thresholds *t, uint32_t words[HDP_ENTRY_REGISTERS]) {
     words[0] = HDP_PUT(SCALE_MULT, t->mult) | HDP_PUT(SCALE_SHIFT, t->shift) | HDP_PUT(SCALE_RHO, t->rho);
     words[1] = t->margin;
     words[2] = HDP_PUT(MASS_KAPPA, t->kappa) | HDP_PUT(MASS_KAPPA_SHIFT, t->kappa_shift) |
@@ -254,12 +251,13 @@ hdp_error hdp_pack(const hdp_device *device, const hdp_job *job, const hdp_buffe
     pack_digits(p, &regions[HDP_Q_INTEGER], &regions[HDP_Q_FRACTION], buffer->bytes, q, job->head_dim);
     pack_digits(p, &regions[HDP_K_INTEGER], &regions[HDP_K_FRACTION], buffer->bytes, k, job->head_dim);
     pack_values(p, &regions[HDP_VALUE], buffer->bytes, v, job->head_dim);
-    memset(buffer->bytes + record->offset, UNWRITTEN, (size_t)record->size);
+    memset(buffer->bytes + record->offset, HDP_UNWRITTEN, (size_t)record->size);
     memset(buffer->bytes + table->offset, 0, (size_t)table->size);
     for (size_t head = 0; head < job->n_heads; ++head) {
-        uint32_t words[5];
+        uint32_t words[HDP_ENTRY_REGISTERS];
         threshold_words(&job->thresholds[job->per_head ? head : 0], words);
-        for (size_t i = 0; i < 5; ++i) store(buffer->bytes + table->offset + head * ENTRY_BYTES + 4 * i, words[i], 4);
+        uint8_t *entry = buffer->bytes + table->offset + head * HDP_ENTRY_BYTES;
+        for (size_t i = 0; i < HDP_ENTRY_REGISTERS; ++i) store(entry + 4 * i, words[i], 4);
     }
     return HDP_OK;
 }
@@ -278,16 +276,19 @@ void hdp_unpack(const hdp_device *device, const hdp_job *job, const hdp_buffer *
     }
 }
 
+/* A field of a record. */
+#define FIELD(record, name) load((record) + HDP_RECORD_##name##_AT, HDP_RECORD_##name##_BYTES)
+
 hdp_record hdp_record_of(const hdp_device *device, const hdp_job *job, const hdp_buffer *buffer, uint16_t head) {
     const uint8_t *from =
-        buffer->bytes + hdp_layout_of(device, job).regions[HDP_RECORD].offset + (size_t)head * ENTRY_BYTES;
+        buffer->bytes + hdp_layout_of(device, job).regions[HDP_RECORD].offset + (size_t)head * HDP_RECORD_BYTES;
     hdp_record record;
-    record.head = (uint16_t)load(from, 2);
-    record.verdict = from[2];
-    record.error = from[3];
-    record.n_visited = (uint32_t)load(from + 4, 4);
-    record.n_kept = (uint32_t)load(from + 8, 4);
-    record.theta_head = load(from + 12, 8);
+    record.head = (uint16_t)FIELD(from, HEAD);
+    record.verdict = (uint8_t)FIELD(from, VERDICT);
+    record.error = (uint8_t)FIELD(from, ERROR);
+    record.n_visited = (uint32_t)FIELD(from, N_VISITED);
+    record.n_kept = (uint32_t)FIELD(from, N_KEPT);
+    record.theta_head = FIELD(from, THETA_HEAD);
     return record;
 }
 
@@ -304,10 +305,6 @@ static void put_strides(const hdp_device *device, uint32_t row_offset, const hdp
 }
 
 hdp_error hdp_start(hdp_device *device, const hdp_job *job, const hdp_buffer *buffer) {
-    static const uint32_t addresses[HDP_REGIONS] = {
-        HDP_Q_INTEGER_LOW_OFFSET, HDP_K_INTEGER_LOW_OFFSET, HDP_Q_FRACTION_LOW_OFFSET, HDP_K_FRACTION_LOW_OFFSET,
-        HDP_VALUE_LOW_OFFSET,     HDP_TABLE_LOW_OFFSET,     HDP_RECORD_LOW_OFFSET,     HDP_OUTPUT_LOW_OFFSET,
-    };
     const hdp_error error = check(device, job, buffer);
     if (error) return error;
     if (busy(device)) return HDP_BUSY;
@@ -326,10 +323,11 @@ hdp_error hdp_start(hdp_device *device, const hdp_job *job, const hdp_buffer *bu
     put(device, HDP_N_K_OFFSET, job->n_k);
     put(device, HDP_HEAD_DIM_OFFSET, job->head_dim);
     put(device, HDP_TIMEOUT_OFFSET, job->timeout);
-    uint32_t words[5];
+    uint32_t words[HDP_ENTRY_REGISTERS];
     threshold_words(job->thresholds, words);
-    for (uint32_t i = 0; i < 5; ++i) put(device, HDP_SCALE_OFFSET + 4 * i, words[i]);
-    for (int i = 0; i < HDP_REGIONS; ++i) put_address(device, addresses[i], buffer->address + layout.regions[i].offset);
+    for (uint32_t i = 0; i < HDP_ENTRY_REGISTERS; ++i) put(device, HDP_SCALE_OFFSET + 4 * i, words[i]);
+    for (uint32_t i = 0; i < HDP_REGIONS; ++i)
+        put_address(device, HDP_Q_INTEGER_LOW_OFFSET + 8 * i, buffer->address + layout.regions[i].offset);
     put_strides(device, HDP_Q_ROW_STRIDE_OFFSET, &layout.regions[HDP_Q_INTEGER]);
     put_strides(device, HDP_K_ROW_STRIDE_OFFSET, &layout.regions[HDP_K_INTEGER]);
     put_strides(device, HDP_VALUE_ROW_STRIDE_OFFSET, &layout.regions[HDP_VALUE]);

@@ -86,18 +86,7 @@ typedef struct {
     uint64_t size;
 } hdp_region;
 
-enum {
-    HDP_Q_INTEGER,
-    HDP_K_INTEGER,
-    HDP_Q_FRACTION,
-    HDP_K_FRACTION,
-    HDP_VALUE,
-    HDP_TABLE,
-    HDP_RECORD,
-    HDP_OUTPUT,
-    HDP_REGIONS
-};
-
+/* regions: by HDP_Q_INTEGER and the others of hdp_registers.h. */
 typedef struct {
     hdp_region regions[HDP_REGIONS];
     uint64_t size;

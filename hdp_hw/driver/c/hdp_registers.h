@@ -546,4 +546,30 @@
 #define HDP_BYTES_WRITTEN_HIGH_SHIFT       0u
 #define HDP_BYTES_WRITTEN_HIGH_MASK        0xFFFFFFFFu /* Bits 63 to 32. */
 
+/* -- Formats in memory, of hdp_hw/spec/formats.py: all of it is little-endian -- */
+
+/* What a job names by address, in the order of the address registers, which are 8 bytes apart. */
+enum { HDP_Q_INTEGER, HDP_Q_FRACTION, HDP_K_INTEGER, HDP_K_FRACTION,
+       HDP_VALUE, HDP_OUTPUT, HDP_TABLE, HDP_RECORD, HDP_REGIONS };
+
+#define HDP_ENTRY_BYTES                    32u         /* Of a head's table entry. */
+#define HDP_ENTRY_REGISTERS                5u          /* Registers from SCALE on that are its first words. */
+#define HDP_RECORD_BYTES                   32u         /* Of a head's record; where its fields begin, and their bytes: */
+#define HDP_RECORD_HEAD_AT                 0u
+#define HDP_RECORD_HEAD_BYTES              2u
+#define HDP_RECORD_VERDICT_AT              2u
+#define HDP_RECORD_VERDICT_BYTES           1u
+#define HDP_RECORD_ERROR_AT                3u
+#define HDP_RECORD_ERROR_BYTES             1u
+#define HDP_RECORD_N_VISITED_AT            4u
+#define HDP_RECORD_N_VISITED_BYTES         4u
+#define HDP_RECORD_N_KEPT_AT               8u
+#define HDP_RECORD_N_KEPT_BYTES            4u
+#define HDP_RECORD_THETA_HEAD_AT           12u
+#define HDP_RECORD_THETA_HEAD_BYTES        8u
+#define HDP_RECORD_RESERVED_AT             20u
+#define HDP_RECORD_RESERVED_BYTES          12u
+#define HDP_UNWRITTEN                      255u        /* Bytes of a record before the co-processor writes it. */
+#define HDP_REGION_ALIGNMENT               256u        /* Bytes: the longest burst on the widest bus. */
+
 #endif

@@ -11,7 +11,16 @@ from hdp_hw.rtl.shell.axi import read_signature
 from hdp_hw.rtl.shell.burst_reader import BurstReader
 from hdp_hw.rtl.shell.commands import STRIDE_WIDTH, head_command_layout, job_layout, result_layout
 from hdp_hw.spec.depths import JOB_QUEUE
-from hdp_hw.spec.formats import ADDRESSES, ENTRY_BYTES, ENTRY_WORDS, HEADS_INSIDE, RECORD_BYTES, STRIDE_NAMES, STRIDES, entry_fields
+from hdp_hw.spec.formats import (
+    ADDRESSES,
+    ENTRY_BYTES,
+    ENTRY_WORDS,
+    HEADS_INSIDE,
+    RECORD_BYTES,
+    STRIDE_NAMES,
+    STRIDES,
+    entry_fields,
+)
 from hdp_hw.spec.settings import HeadError, Verdict
 
 FLUSH_CYCLES = 1 << 12  #: how long a stopped job waits for the memory port to come to rest
