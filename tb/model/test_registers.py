@@ -11,6 +11,7 @@ from hdp_hw.deliver.registers import PACKAGE, generated
 from hdp_hw.golden.bits.shell.register_bank import FULL_STROBE, RegisterBank
 from hdp_hw.rtl.shell.axi_lite import ADDRESS_WIDTH
 from hdp_hw.rtl.shell.register_bank import counter_layout, event_layout, job_fields, job_fields_layout
+from hdp_hw.spec import formats
 from hdp_hw.spec.configs import CONFIGS, vars_of
 from hdp_hw.spec.params import HdpParams
 from hdp_hw.spec.register_map import BY_NAME, REGISTERS
@@ -102,12 +103,21 @@ def test_header(tmp_path):
         for member, field in register.members.items():
             facts += [(f"HDP_{member.upper()}_MASK", field.mask), (f"HDP_{member.upper()}_SHIFT", field.low)]
             facts += [(f"HDP_{member.upper()}_{name.upper()}", value) for name, value in field.values]
+    facts += [("HDP_ENTRY_BYTES", 32), ("HDP_ENTRY_REGISTERS", 5), ("HDP_RECORD_BYTES", 32)]
+    facts += [("HDP_UNWRITTEN", 0xFF), ("HDP_REGION_ALIGNMENT", 256)]
+    for name, offset in formats.record_offsets().items():
+        facts.append((f"HDP_RECORD_{name.upper()}_AT", offset))
+        facts.append((f"HDP_RECORD_{name.upper()}_BYTES", formats.RECORD_FIELDS[name] // 8))
+    enumerators = [f"HDP_{name.upper()}" for name in (*formats.ADDRESSES, "regions")]
+    facts += [(name, index) for index, name in enumerate(enumerators)]
     mode = BY_NAME["MODE"].pack(rule=Rule.MASS, causal=1)
     facts.append(("(HDP_PUT(MODE_RULE, HDP_MODE_RULE_MASS) | HDP_PUT(MODE_CAUSAL, 1))", mode))
     facts.append((f"HDP_GET(MODE_RULE, {mode}u)", Rule.MASS))
     text = (PACKAGE / "driver" / "c" / "hdp_registers.h").read_text()
     macros = [line.split()[1].partition("(")[0] for line in text.splitlines() if line.startswith("#define")]
-    assert len(macros) == len(set(macros)) and len(macros) == len(facts) - 2 + len(("H", "GET", "PUT"))
+    assert len(macros) == len(set(macros)) and len(macros) == len(facts) - 2 - len(enumerators) + len(
+        ("H", "GET", "PUT")
+    )
     checks = "\n".join(
         f"    if ({macro} != {int(value)}u) return {index + 1};" for index, (macro, value) in enumerate(facts)
     )

@@ -15,11 +15,12 @@ from hdp_hw.driver.memory_layout import JobLayout, pack_job
 from hdp_hw.simulation import MemoryTiming, SimulatedBus
 from hdp_hw.simulation.simulated_bus import SILENT
 from hdp_hw.spec.configs import CONFIGS
+from hdp_hw.spec.formats import ADDRESSES
 from hdp_hw.spec.params import HdpParams
 from hdp_hw.spec.register_map import BY_NAME
 from hdp_hw.spec.settings import field_limits
 from tb.lib import c_driver
-from tb.lib.c_driver import FLAGS, READ, REGIONS, SOURCES, WRITE, CDriver, Device, device_of, job_of
+from tb.lib.c_driver import FLAGS, READ, SOURCES, WRITE, CDriver, Device, device_of, job_of
 from tb.lib.fake_device import FakeCoprocessor
 from tb.lib.simulation import ROOT
 from tb.model.test_bus_backend import LAYER, TINY, K, Q, V, read
@@ -94,7 +95,7 @@ def test_layout_and_bytes(library, params):
         layout, device, of_job = JobLayout.of(job, params), device_of(params), job_of(job)
         found = library.hdp_layout_of(ctypes.byref(device), ctypes.byref(of_job))
         assert found.size == layout.size
-        for name, region in zip(REGIONS, found.regions, strict=True):
+        for name, region in zip(ADDRESSES, found.regions, strict=True):
             assert tuple(getattr(region, field) for field, _ in region._fields_) == tuple(
                 vars(layout.regions[name]).values()
             ), name
