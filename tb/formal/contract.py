@@ -6,6 +6,11 @@ from amaranth.hdl import Assert, Assume, Cover, Value
 from amaranth.lib.wiring import In
 
 from hdp_hw.rtl.common.pipeline import delay
+from hdp_hw.spec.params import HdpParams
+
+#: What the proofs are of: small cores, whose states a solver can go through.
+PARAMS = HdpParams(tile=2, lanes=4, digit_width=4, max_head_dim=16, max_seq_len=16)
+FEW_BLOCKS = HdpParams(tile=4, lanes=4, digit_width=4, max_head_dim=16, max_seq_len=16)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from hdp_hw.rtl.shell.hdp_top import HdpTop
 from hdp_hw.spec.configs import CONFIGS
 from hdp_hw.spec.settings import HeadSettings
 from hdp_hw.study.bench import core
-from tb.lib import docs
+from tb.lib import doc_pictures, docs
 from tb.lib.simulation import verilator_lint
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,7 +49,7 @@ def test_schedule():
 
 def test_example(tmp_path):
     """It is clean under lint and gives what its text says, in the cycles that the model predicts, as in its picture."""
-    trace = docs.run_example(tmp_path)
+    trace = doc_pictures.run_example(tmp_path)
     beats = [values for values in trace if values["o_valid"]]
     assert [values["o_data"] for values in beats] == [60 * 257] * 8 and beats[-1]["o_last"]
     settings, params = HeadSettings(1, 2, 16, mult=1), CONFIGS["tiny"]
@@ -61,7 +61,7 @@ def test_example(tmp_path):
         for name in ("i_settings", "o_status")
     )
     assert [end - begin] == core_cycles([HeadPlan.of(settings, result, params)], params).done
-    assert (docs.DOCS / "images" / "handshake.svg").read_text() == docs.draw_handshake(trace), STALE
+    assert (docs.DOCS / "images" / "handshake.svg").read_text() == doc_pictures.draw_handshake(trace), STALE
     both = tmp_path / "both.v"
     both.write_text((tmp_path / "example.v").read_text() + (tmp_path / "hdp_core.v").read_text())
     verilator_lint(both)
