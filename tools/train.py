@@ -183,8 +183,8 @@ def texts_of(rng, phrases, limit):
 
 def sentiment(folder, data, steps):
     """BERT-Tiny's shape on SST-2."""
-    _, texts, labels = read_table(data)
-    texts = [text for (text,) in texts]
+    table = read_table(Path(data))
+    texts, labels = [text for (text,) in table.texts], table.labels
     tokenizer, limit = word_pieces(texts), BERT["max_position_embeddings"]
     phrases = {0: [], 1: []}
     for text, label in zip(texts, labels):

@@ -7,8 +7,8 @@ from hdp_hw.study.models import Encoder, Model
 from hdp_hw.study.tasks import TaskError, compare, load_task
 from hdp_hw.study.tasks.classification import Classification
 from hdp_hw.study.tasks.fidelity import Fidelity
+from hdp_hw.study.tasks.regression import Regression
 from hdp_hw.study.tasks.similarity import Similarity
-from hdp_hw.study.tasks.table import read_table
 from tb.model.test_models import CONFIG, VIT, random_tensors
 
 
@@ -16,13 +16,14 @@ def model(config=CONFIG, n_labels=0):
     encoder = Encoder(config, random_tensors(config, n_labels))
 
     def lengths(text, limit):
-        return [len(word) for word in text.split()][:limit]
+        words = text.split() if isinstance(text, str) else f"{text[0]} | {text[1]}".split()
+        return [len(word) for word in words][:limit]
 
-    return Model("tiny", encoder, lengths, list, ("no", "yes")[:n_labels])
+    return Model("tiny", encoder, lengths, list, ("no", "yes", "maybe")[:n_labels])
 
 
 def written(folder, name, text):
-    (folder / name).write_text(text)
+    (folder / name).write_text(text, encoding="utf-8")
     return folder / name
 
 
@@ -45,49 +46,74 @@ def test_files(tmp_path, name, text, kind, labels, first):
     assert load_task(path, task.model, max_tokens=1).inputs[0] == first[:1]
 
 
-@pytest.mark.parametrize(
-    ("name", "text", "message"),
-    [
-        ("a.json", "", "a file of examples ends in .tsv, .csv, .txt or .npz"),
-        ("a.tsv", "\n", "holds no examples"),
-        ("a.tsv", "sentence\tlabel\n", "holds no examples"),
-        ("a.tsv", "sentence\tlabel\nno good\tat\t\n", "a.tsv, line 2: 3 columns, not 2 as in its first line"),
-        ("a.tsv", "good\t1\n \t0\n", "line 2: the text in column 1 is empty"),
-        ("a.tsv", "good\t1\nbad\t2\n", r"line 2: the label '2' is not legal; legal: 0 to 1, or one of no, yes"),
-        ("a.tsv", "good\t1\nbad\t-1\n", "line 2: the label '-1' is not legal"),
-        ("a.tsv", "sentence1\tsentence2\tscore\na\tb\tc\n", "line 2: the label 'c' is not a number"),
-        ("a.csv", "a,b\nc,d\n", "2 texts and no label a line is no known task"),
-    ],
-)
-def test_bad_files(tmp_path, name, text, message):
-    with pytest.raises(TaskError, match=message):
-        load_task(written(tmp_path, name, text), model(n_labels=2))
-
-
-def test_line_numbers_count_empty_lines(tmp_path):
-    lines, _, _ = read_table(written(tmp_path, "a.tsv", "sentence\tlabel\n\na\t1\n\nb\t0\n"))
-    assert lines == [3, 5]
-
-
-def test_not_utf8(tmp_path):
-    (tmp_path / "a.tsv").write_bytes(b"caf\xe9\t1\n")
-    with pytest.raises(TaskError, match=r"a\.tsv is not UTF-8"):
-        load_task(tmp_path / "a.tsv", model())
-
-
 def test_images(tmp_path):
     vision = Model("tiny", Encoder(VIT, random_tensors(VIT, 3)), lambda image, limit: image, list, ("a", "b", "c"))
     images = np.random.default_rng(1).normal(size=(5, 3, 6, 6))
     np.savez(tmp_path / "a.npz", images=images, labels=[0, 1, 2, 0, 1])
     task = load_task(tmp_path / "a.npz", vision, limit=4)
     assert len(task.inputs) == 4 and task.predict(vision.run(task.inputs)).shape == (4,)
-    with pytest.raises(TaskError, match="takes texts, not images"):
-        load_task(tmp_path / "a.npz", model())
-    with pytest.raises(TaskError, match=r"tiny takes images, from a \.npz file"):
-        load_task(written(tmp_path, "a.txt", "a"), vision)
-    np.savez(tmp_path / "b.npz", images=images)
-    with pytest.raises(TaskError, match="the arrays labels are missing"):
-        load_task(tmp_path / "b.npz", vision)
+    about = "a: 4 of 5 examples, drawn with seed 0; the file: 5 images with a class (2 a, 2 b, 1 c); accuracy"
+    assert task.describe() == about
+    assert load_task(tmp_path / "a.npz", vision).labels.tolist() == [0, 1, 2, 0, 1]
+
+
+# -- what was understood ----------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("n_labels", "text", "kind", "labels", "about"),
+    [
+        (2, "text,class\na b,1\nc,No\nd,1.0\n", Classification, [1, 0, 1], "3 texts with a class (1 no, 2 yes)"),
+        (3, "premise,hypothesis,label\na b,c,maybe\nb,c,0\n", Classification, [2, 0],
+         "2 pairs of texts with a class (1 no, 0 yes, 1 maybe)"),
+        (1, "sentence1,sentence2,score\na b,c,0.5\nb,c,3\n", Regression, [0.5, 3],
+         "2 pairs of texts with a score (0.5 to 3)"),
+        (1, "text,stars\na b,5\nb,3\n", Regression, [5, 3], "2 texts with a score (3 to 5)"),
+        (0, "sentence1,sentence2,score\na b,c,0.5\nb,c,3\n", Similarity, [0.5, 3],
+         "2 pairs of texts with a score (0.5 to 3)"),
+        (0, "text,label\na b,ham\nb,spam\nc,ham\nd,spam\n", Classification, [0, 1, 0, 1],
+         "4 texts with a class (2 ham, 2 spam)"),
+        (0, "text,stars\na b,1\nb,5\nc,5\nd,1\n", Classification, [0, 1, 1, 0], "4 texts with a class (2 1, 2 5)"),
+        (0, "id,text\n3,a b\n4,c\n", Fidelity, [0, 0], "2 texts without labels"),
+        (3, "sentence1,sentence2\na b,c\nd,e\n", Fidelity, [0, 0], "2 pairs of texts without labels"),
+    ],
+)  # fmt: skip
+def test_what_was_understood(tmp_path, n_labels, text, kind, labels, about):
+    task = load_task(written(tmp_path, "a.csv", text), model(n_labels=n_labels))
+    assert type(task) is kind and task.labels.tolist() == labels
+    assert task.describe().startswith(f"a: {about}; text") and task.describe().endswith(f"; {kind.metric_name}")
+    fitted = task.fit(task.model.run(task.inputs))
+    assert compare(fitted, fitted.dense).loss == 0
+
+
+def test_a_classifier_reads_a_pair_as_one_input(tmp_path):
+    path = written(tmp_path, "a.csv", "premise,hypothesis,label\naa b,ccc,0\nb,ccc,2\naa b,ccc,1\n")
+    task = load_task(path, model(n_labels=3))
+    assert task.inputs == [[2, 1, 1, 3], [1, 1, 3]] and task.uses.tolist() == [[0], [1], [0]]
+    outputs = np.array([[1.0, 3, 2], [0, 0, 4]])
+    assert task.predict(outputs).tolist() == [1, 2, 1] and task.metric(task.predict(outputs), task.labels) == 2 / 3
+
+
+def test_regression_predicts_by_the_only_output(tmp_path):
+    path = written(tmp_path, "a.csv", "sentence1,sentence2,score\naa b,ccc,0\nb,ccc,2\nb,c,1\n")
+    task = load_task(path, model(n_labels=1))
+    outputs = np.array([[0.5], [-2.0], [0.1]])
+    assert task.predict(outputs).tolist() == [0.5, -2, 0.1] and task.metric(task.predict(outputs), task.labels) == -1
+
+
+def test_cut_texts_and_samples_are_said(tmp_path):
+    path = written(tmp_path, "a.tsv", "text\tlabel\na b c\t1\na b\t0\nd\t1\n")
+    task = load_task(path, model(n_labels=2), max_tokens=2, limit=2, seed=1)
+    assert task.describe() == (
+        "a: 2 of 3 examples, drawn with seed 1; the file: 3 texts with a class (1 no, 2 yes); text in 'text', label in "
+        "'label'; tabs between columns; 1 of 2 inputs cut to 2 tokens; accuracy"
+    )
+    assert load_task(path, model(n_labels=2)).describe().endswith("; none cut to 9 tokens; accuracy")
+
+
+def test_classes_of_stars_are_named_by_their_number(tmp_path):
+    stars = Model("s", model(n_labels=3).encoder, lambda text, limit: [1], list, ("1 star", "2 stars", "3 stars"))
+    assert load_task(written(tmp_path, "a.csv", "text,stars\na,1\nb,3\n"), stars).labels.tolist() == [0, 2]
+    with pytest.raises(TaskError, match=r"line 2: the label '0' in 'stars' is not legal; legal: 1 star, 2 stars, 3 st"):
+        load_task(written(tmp_path, "a.csv", "text,stars\na,0\nb,3\n"), stars)
 
 
 def test_passages_without_a_file():
@@ -97,7 +123,7 @@ def test_passages_without_a_file():
 # -- splits and comparisons -------------------------------------------------------------------------------------------
 def test_split_halves_the_examples(tmp_path):
     lines = [f"{'a' * (i % 9 + 1)} b\t{'c' * (i % 7 + 1)}\t{i}\n" for i in range(101)]
-    task = load_task(written(tmp_path, "a.tsv", "".join(lines)), model())
+    task = load_task(written(tmp_path, "a.tsv", "".join(["text1\ttext2\tscore\n", *lines])), model())
     first, second = task.split()
     assert sorted([*first.labels, *second.labels]) == list(range(101)) and len(first.labels) == 50
     for half in (first, second):
@@ -109,7 +135,7 @@ def test_split_halves_the_examples(tmp_path):
 
 def test_splits_and_samples_are_random_seeded_and_in_order(tmp_path):
     lines = [f"{'a' * (i % 9 + 1)} b\t{'c' * (i % 7 + 1)}\t{i}\n" for i in range(100)]
-    path = written(tmp_path, "a.tsv", "".join(lines))
+    path = written(tmp_path, "a.tsv", "".join(["text1\ttext2\tscore\n", *lines]))
     task = load_task(path, model())
     parts = task.split((0.5, 0.2, 0.3), seed=1)
     assert [len(part.labels) for part in parts] == [50, 20, 30]

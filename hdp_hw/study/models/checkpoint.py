@@ -65,5 +65,5 @@ def _load(directory: Path, name: str) -> Model:
     if encoder.layout.images:
         ends = image_reader(directory, encoder.image_shape, encoder.patch_size)
     else:
-        ends = text_reader(directory, encoder.n_tokens)
+        ends = text_reader(directory, encoder.n_tokens, encoder.n_types)
     return Model(name, encoder, *ends, encoder.labels)

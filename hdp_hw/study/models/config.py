@@ -16,7 +16,7 @@ PLAIN: dict[str, tuple[Any, ...]] = {
     "is_decoder": (None, False),
     "is_encoder_decoder": (None, False),
     "add_cross_attention": (None, False),
-    "problem_type": (None, "single_label_classification"),
+    "problem_type": (None, "single_label_classification", "regression"),
     "classifier_pooling": (None, "cls"),
     "pruned_heads": (None, {}, []),
     "qkv_bias": (None, True),

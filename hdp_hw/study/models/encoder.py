@@ -44,7 +44,7 @@ class Encoder:
         self.activation = ACTIVATIONS[sizes["activation"]]
         self.patch_size, edge = sizes.get("patch_size", 0), sizes.get("image_size", 0)
         self.image_shape = sizes.get("channels", 0), edge, edge
-        self.n_tokens = sizes.get("vocabulary", 0)
+        self.n_tokens, self.n_types = sizes.get("vocabulary", 0), max(1, len(self.tensors.get("types.weight", ())))
         self.max_seq_len = self.tensors["positions.weight"].shape[-2] - self.first_position
 
     @property
@@ -58,6 +58,8 @@ class Encoder:
 
     def __call__(self, inputs: Any, attention: Attention | None = None) -> np.ndarray:
         """Hidden states [..., seq_len, hidden_size] of token ids [..., seq_len] or images [..., channels, edge, edge].
+
+        A token of type t, as in the second text of a pair, is t * n_tokens above its id.
 
         attention : ``f(layer, q, k, v) -> context``, all [..., n_heads, seq_len, head_dim]; :func:`softmax_attention`
             unless given. Layers call it in order.
@@ -79,9 +81,10 @@ class Encoder:
         n = tokens.shape[-1]
         if not 1 <= n <= self.max_seq_len:
             raise ModelError(f"{n} tokens; legal: 1 to {self.max_seq_len}")
-        x = self.tensors["words.weight"][tokens] + self.tensors["positions.weight"][self.first_position :][:n]
+        types, words = np.divmod(tokens, self.n_tokens)
+        x = self.tensors["words.weight"][words] + self.tensors["positions.weight"][self.first_position :][:n]
         if "types.weight" in self.tensors:
-            x = x + self.tensors["types.weight"][0]
+            x = x + self.tensors["types.weight"][types]
         return self._normalise("norm", x)
 
     def _embed_images(self, images: np.ndarray) -> np.ndarray:

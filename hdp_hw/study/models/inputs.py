@@ -22,10 +22,11 @@ _BERT_OPTIONS = {
 _OLD = ("vocab.txt", "vocab.json", "sentencepiece.bpe.model", "spiece.model")  #: tokenizers that are not read
 
 
-def text_reader(directory: Path, vocabulary: int) -> Ends:
+def text_reader(directory: Path, vocabulary: int, n_types: int = 1) -> Ends:
     """``f(text, max_tokens) -> token ids``, with the special tokens at both ends, and names of token ids.
 
-    vocabulary : tokens that the encoder knows. Raises ModelError.
+    A pair of texts, ``(first, second)``, makes one input. Where the encoder has types of tokens, those of the second
+    text are ``vocabulary`` above their ids. vocabulary : tokens that the encoder knows. Raises ModelError.
     """
     try:
         from tokenizers import Tokenizer
@@ -40,14 +41,19 @@ def text_reader(directory: Path, vocabulary: int) -> Ends:
     side = _options(directory, json.loads(text))
     lower = lower_case(directory)
     tokenizer.no_padding()
-    n_special = tokenizer.num_special_tokens_to_add(False)
 
-    def tokenize(text: str, max_tokens: int) -> list[int]:
+    def tokenize(text: str | tuple[str, str], max_tokens: int) -> list[int]:
+        is_pair = not isinstance(text, str)
+        n_special = tokenizer.num_special_tokens_to_add(is_pair)
+        if is_pair and not n_special and n_types == 1:
+            raise ModelError(f"{path} does not say how two texts make one input; the model takes one text")
         if max_tokens <= n_special:
             raise ModelError(f"{max_tokens} tokens a text; legal: above the {n_special} special tokens of {path}")
         tokenizer.enable_truncation(max_tokens, direction=side)
         try:
-            tokens = tokenizer.encode(text.lower() if lower else text).ids
+            texts = [text] if isinstance(text, str) else text
+            encoding = tokenizer.encode(*(each.lower() if lower else each for each in texts))
+            tokens = encoding.ids
         except Exception as error:  # of no narrower type
             raise ModelError(f"{path} does not take the text {_short(text)} ({error})") from None
         if not tokens:
@@ -58,9 +64,9 @@ def text_reader(directory: Path, vocabulary: int) -> Ends:
                 f"{path}: the token {name!r} of the text {_short(text)} is number {highest}; the model knows those "
                 f"below vocab_size = {vocabulary}"
             )
-        return tokens
+        return [token + min(kind, n_types - 1) * vocabulary for token, kind in zip(tokens, encoding.type_ids)]
 
-    return tokenize, lambda tokens: [tokenizer.id_to_token(token) for token in tokens]
+    return tokenize, lambda tokens: [tokenizer.id_to_token(token % vocabulary) for token in tokens]
 
 
 def image_reader(directory: Path, shape: tuple[int, int, int], patch_size: int) -> Ends:
@@ -129,6 +135,7 @@ def _options(directory: Path, tokenizer: dict[str, Any]) -> str:
     return side.lower()
 
 
-def _short(text: str) -> str:
+def _short(text: str | tuple[str, str]) -> str:
     """A text for a message, in one line."""
+    text = text if isinstance(text, str) else " | ".join(text)
     return repr(text if len(text) <= 40 else f"{text[:37]}...")

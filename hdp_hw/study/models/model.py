@@ -18,9 +18,10 @@ BATCH = 1024  #: tokens of a batch, so that what a layer computes stays near the
 class Model:
     """An encoder with what comes before and after it.
 
-    prepare : ``f(example, max_tokens) -> input of the encoder``: token ids of a text, or an image.
+    prepare : ``f(example, max_tokens) -> input of the encoder``: token ids of a text or of a pair of them, or an image.
     names : ``f(input) -> [str]``, of its positions.
-    labels : names of the classes; without a classifier there are none, and an output is an embedding.
+    labels : names of the classes, one for a regression; without a classifier there are none, and an output is an
+    embedding.
     """
 
     name: str

@@ -116,8 +116,9 @@ def _n_labels(config: dict[str, Any], tensors: Mapping[str, np.ndarray], layout:
             raise ModelError(f"tensors do not fit config.json: {name} is missing, which architectures asks for")
         return 0
     n_labels = len(tensors[name]) if tensors[name].ndim else 0
-    if n_labels < 2:
-        raise ModelError(f"{name} has {n_labels} label; legal: at least 2, since regression is not supported")
+    kind = config.get("problem_type")
+    if not n_labels or kind == ("regression" if n_labels > 1 else "single_label_classification"):
+        raise ModelError(f"{name} has {n_labels} outputs, which problem_type = {kind!r} does not fit")
     return n_labels
 
 

@@ -1,77 +1,77 @@
-"""Files of examples: which columns hold the texts and which the label."""
+"""Files of examples: their texts and labels, with what was understood."""
 
-import csv
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from hdp_hw.spec.failure import Failure
+from hdp_hw.study.tasks.columns import Columns, columns_of
+from hdp_hw.study.tasks.rows import Rows, TaskError, read_rows
 
-TEXTS = ("sentence", "text", "review", "sentence1", "sentence2", "text1", "text2")  #: headings of texts
-LABELS = ("label", "score", "similarity", "sentiment")  #: headings of labels
-
-
-class TaskError(Failure, ValueError):
-    """A file of examples that cannot be used; the message names the file, and the line where there is one."""
+NO_CONSENSUS = "-"  #: a label of SNLI and MultiNLI on which people did not agree
 
 
-def read_table(path):
-    """``(lines, texts, labels)`` of a .tsv, .csv or .txt file: the number of its line, the texts and the label of each.
-
-    A first row whose cells are known headings says which columns count. Without, the last column is the label if all of
-    it are numbers, and the others are texts. ``labels`` is None without one. Raises TaskError.
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Examples of a file. texts : the texts of each; labels : as they are written, None without; left_out : examples
+    without consensus.
     """
-    rows = _rows(Path(path))
-    heading = [cell.strip().lower() for cell in rows[0][1]]
-    texts = [column for column, name in enumerate(heading) if name in TEXTS]
-    label = next((column for column, name in enumerate(heading) if name in LABELS), None)
-    if texts:
-        rows = rows[1:]
-    else:
-        n = len(heading)
-        label = n - 1 if n > 1 and all(_is_number(row[-1]) for _, row in rows) else None
-        texts = [column for column in range(n) if column != label]
-    if not rows:
-        raise TaskError(f"{path} holds no examples")
-    for line, row in rows:
-        if len(row) != len(heading):
-            raise TaskError(f"{path}, line {line}: {len(row)} columns, not {len(heading)} as in its first line")
-        for column in texts:
-            if not row[column].strip():
-                raise TaskError(f"{path}, line {line}: the text in column {column + 1} is empty")
-    labels = None if label is None else [row[label].strip() for _, row in rows]
-    return [line for line, _ in rows], [[row[column] for column in texts] for _, row in rows], labels
+
+    rows: Rows
+    columns: Columns
+    texts: list[tuple[str, ...]]
+    labels: list[str] | None
+    left_out: int = 0
+
+    @property
+    def decimal_comma(self) -> bool:
+        """Whether 3,5 is a number."""
+        return not self.rows.how.startswith("commas")
+
+    @property
+    def label_name(self) -> str:
+        """The name of the column of labels."""
+        assert self.columns.label is not None
+        return self.columns.names[self.columns.label]
+
+    def __str__(self) -> str:
+        without = f"; {self.left_out} without consensus left out" if self.left_out else ""
+        heading = "" if self.columns.heading or self.rows.heading else ", no heading"
+        return f"{self.columns}; {self.rows.how}{heading}{without}"
 
 
-def numbers(path, lines, labels):
-    """The labels as floats. Raises TaskError."""
-    for line, label in zip(lines, labels):
-        if not _is_number(label):
-            raise TaskError(f"{path}, line {line}: the label {label!r} is not a number")
-    return [float(label) for label in labels]
+def read_table(path: Path, request: str | None = None, is_label: Callable[[str], bool] = lambda cell: False) -> Table:
+    """The Table of a file; the other arguments are those of :func:`columns_of`. Raises TaskError, OSError."""
+    rows = read_rows(path)
+    columns = columns_of(rows, request, is_label)
+    if columns.heading:
+        rows = replace(rows, cells=rows.cells[1:], lines=rows.lines[1:])
+    texts, labels, kept = [], [], []
+    for index in range(len(rows.cells)):
+        label = None if columns.label is None else _cell(rows, index, columns, columns.label)
+        if label == NO_CONSENSUS:
+            continue
+        kept.append(index)
+        texts.append(tuple(_cell(rows, index, columns, column) for column in columns.texts))
+        labels.append(label)
+    if not kept:
+        raise TaskError(f"{path} holds no examples" + (" with a consensus" if rows.cells else ", only a heading"))
+    left_out = len(rows.cells) - len(kept)
+    rows = replace(rows, cells=[rows.cells[index] for index in kept], lines=[rows.lines[index] for index in kept])
+    return Table(rows, columns, texts, None if columns.label is None else labels, left_out)
 
 
-def _rows(path):
-    """``[(number of the line, cells)]`` without empty ones; all of a line of .txt is one cell."""
-    kinds = {".tsv": {"delimiter": "\t", "quoting": csv.QUOTE_NONE}, ".csv": {}, ".txt": None}
-    if path.suffix not in kinds:
-        raise TaskError(f"{path}: a file of examples ends in {', '.join(kinds)} or .npz")
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            if kinds[path.suffix] is None:
-                rows = [(number, [line.strip()]) for number, line in enumerate(file, 1)]
-            else:
-                reader = csv.reader(file, **kinds[path.suffix])
-                rows = [(reader.line_num, row) for row in reader]
-    except UnicodeDecodeError as error:
-        raise TaskError(f"{path} is not UTF-8: {error}") from None
-    rows = [(line, row) for line, row in rows if any(cell.strip() for cell in row)]
-    if not rows:
-        raise TaskError(f"{path} holds no examples")
-    return rows
-
-
-def _is_number(cell):
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
+def _cell(rows: Rows, index: int, columns: Columns, column: int) -> str:
+    """A cell as a text, which is not empty. Raises TaskError."""
+    value: Any = rows.cells[index][column]
+    role, name = ("label" if column == columns.label else "text"), columns.names[column]
+    if isinstance(value, list | dict):
+        raise rows.error(
+            index, f"the {role} in {name} is a {'list' if isinstance(value, list) else 'object'}, no {role}"
+        )
+    text = "" if value is None else str(value)
+    if role == "label":
+        text = text.strip()
+    if not text.strip():
+        raise rows.error(index, f"the {role} in {name} is empty")
+    return text

@@ -16,7 +16,7 @@ class Task:
 
     inputs : list of what :meth:`hdp_hw.study.models.Model.run` takes; labels : the truth [n_examples];
     uses : [n_examples, k], the inputs that make up each example; metric_name : how people call the metric, of 0 to 1;
-    dense : by :meth:`fit`, outputs of the model without pruning.
+    dense : by :meth:`fit`, outputs of the model without pruning; about : what was read from the file, for people.
     """
 
     name: str
@@ -25,7 +25,12 @@ class Task:
     labels: np.ndarray
     uses: np.ndarray
     dense: np.ndarray | None = None
+    about: str = ""
     metric_name = ""
+
+    def describe(self):
+        """What the file was taken for, in a line: examples, labels, columns, delimiter, cut texts, metric."""
+        return f"{self.name}: {self.about}"
 
     @property
     def fits_on_all(self):
