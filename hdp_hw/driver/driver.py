@@ -2,21 +2,23 @@
 
 from dataclasses import dataclass, replace
 from importlib import import_module
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from hdp_hw.driver.backend import LayerJob
-from hdp_hw.driver.layer import as_scale
-from hdp_hw.golden.bits.digits import quantize
-from hdp_hw.golden.bits.shell.job import kv_head
-from hdp_hw.spec.params import ParameterError, ceil_div
+from hdp_hw.driver.backend import Backend, LayerJob, LayerRun
+from hdp_hw.driver.layer import LayerSettings, as_scale
+from hdp_hw.driver.monitor import Monitor
+from hdp_hw.driver.operands import integers_in_range, kv_heads, operand_arrays, quantise
+from hdp_hw.spec.params import HdpParams, ParameterError, ceil_div
 from hdp_hw.spec.settings import Rule, Verdict
 
 #: Back ends by name, imported when they are asked for: a simulation takes Amaranth and Verilator.
 BACKENDS = {"emulator": "hdp_hw.driver.emulator.Emulator", "simulation": "hdp_hw.simulation.simulated_bus.Simulation"}
 MODES = ("integer", "cross", "full", "context")
 CAUSES = ("load", "write", "other")
-MAX_HEADS = (1 << 16) - 1
 MAX_TIMEOUT = (1 << 32) - 1
 
 
@@ -34,20 +36,20 @@ class Statistics:
 
     layer: str
     rule: Rule
-    verdicts: tuple
-    kept: tuple
-    visited: tuple
-    theta_heads: tuple
+    verdicts: tuple[Verdict, ...]
+    kept: tuple[int, ...]
+    visited: tuple[int, ...]
+    theta_heads: tuple[int, ...]
     cycles: int
-    busy: dict
-    stalls: dict
+    busy: dict[str, int]
+    stalls: dict[str, int]
     bytes_read: int
     bytes_written: int
     bytes_unmasked: int
-    saturations: dict
+    saturations: dict[str, int]
 
     @classmethod
-    def of(cls, layer, run, saturations):
+    def of(cls, layer: LayerSettings, run: LayerRun, saturations: dict[str, int]) -> "Statistics":
         """Of a LayerRun."""
         counters = run.counters
         columns = {"verdicts": "verdict", "kept": "n_kept", "visited": "n_visited", "theta_heads": "theta_head"}
@@ -63,26 +65,26 @@ class Statistics:
         )
 
     @property
-    def kept_share(self):
+    def kept_share(self) -> float:
         """Share of the blocks that were computed."""
         return sum(self.kept) / sum(self.visited)
 
     @property
-    def kept_shares(self):
+    def kept_shares(self) -> tuple[float, ...]:
         """The same of each head."""
         return tuple(kept / visited for kept, visited in zip(self.kept, self.visited))
 
     @property
-    def pruned_heads(self):
+    def pruned_heads(self) -> int:
         """How many heads were pruned."""
         return self.verdicts.count(Verdict.PRUNED)
 
     @property
-    def fallbacks(self):
+    def fallbacks(self) -> int:
         """How many heads kept less than ``min_keep`` and ran dense."""
         return self.verdicts.count(Verdict.FALLBACK)
 
-    def __str__(self):
+    def __str__(self) -> str:
         return (
             f"{self.rule.name.lower()}: {self.kept_share:.1%} of {sum(self.visited)} blocks computed, "
             f"{self.pruned_heads} of {len(self.verdicts)} heads pruned, {self.fallbacks} fell back; "
@@ -109,15 +111,22 @@ class HdpDriver:
         There is no such back end, or configuration.
     """
 
-    def __init__(self, backend="emulator", monitor=None, config="edge"):
-        if isinstance(backend, str):
-            if backend not in BACKENDS:
-                raise ParameterError("backend", backend, f"{', '.join(BACKENDS)} or a Backend")
+    def __init__(
+        self,
+        backend: Backend | str = "emulator",
+        monitor: Monitor | None = None,
+        config: str | Path | HdpParams = "edge",
+    ) -> None:
+        if isinstance(backend, str) and backend in BACKENDS:
             module, _, name = BACKENDS[backend].rpartition(".")
             backend = getattr(import_module(module), name)(config)
+        if isinstance(backend, str) or not hasattr(backend, "run") or not hasattr(backend, "params"):
+            raise ParameterError("backend", backend, f"{', '.join(BACKENDS)} or a Backend")
+        if monitor is not None and not isinstance(monitor, Monitor):
+            raise ParameterError("monitor", monitor, "a Monitor, or None")
         self.backend, self.monitor = backend, monitor
 
-    def attend(self, q, k, v, layer):
+    def attend(self, q: ArrayLike, k: ArrayLike, v: ArrayLike, layer: LayerSettings) -> tuple[NDArray[Any], Statistics]:
         """``(output, Statistics)`` of one attention layer.
 
         Parameters
@@ -136,6 +145,8 @@ class HdpDriver:
         HdpError
             The co-processor failed; the message says what helps.
         """
+        if not isinstance(layer, LayerSettings):
+            raise ParameterError("layer", layer, "LayerSettings")
         params = self.backend.params
         chosen = self.monitor.choose(layer) if self.monitor else layer
         job, saturations = prepare(q, k, v, chosen, params)
@@ -143,18 +154,25 @@ class HdpDriver:
         statistics = Statistics.of(chosen, run, saturations)
         if self.monitor:
             self.monitor.observe(layer, statistics)
-        q = np.asarray(q)
-        if not np.issubdtype(q.dtype, np.floating):
+        kind = np.asarray(q).dtype
+        if kind.kind in "iu":
             return run.output, statistics
-        shared = [kv_head(head, len(q), len(k)) for head in range(len(q))]
-        unit = as_scale(layer.v_absmax)[shared if isinstance(layer.v_absmax, tuple) else ...] / params.digit_max
-        return (run.output * unit).astype(q.dtype), statistics
+        unit = as_scale(layer.v_absmax)
+        if unit.ndim:
+            unit = unit[kv_heads(len(job.q), len(job.k))]
+        with np.errstate(over="ignore"):
+            output = (run.output * (unit / params.digit_max)).astype(kind)
+        if not np.isfinite(output).all():
+            legal = f"a scale in which {kind.name}, q's type, holds the output; or operands of a wider type"
+            raise ParameterError("v_absmax", layer.v_absmax, legal)
+        return output, statistics
 
 
-def prepare(q, k, v, layer, params):
+def prepare(
+    q: ArrayLike, k: ArrayLike, v: ArrayLike, layer: LayerSettings, params: HdpParams
+) -> tuple[LayerJob, dict[str, int]]:
     """``(LayerJob, {operand: saturations})`` of what :meth:`HdpDriver.attend` takes. Raises ParameterError."""
-    operands = {name: np.asarray(x) for name, x in (("q", q), ("k", k), ("v", v))}
-    real = _check(operands)
+    operands = operand_arrays(q, k, v)
     (n_heads, n_q, d), (n_kv_heads, n_k, _) = operands["q"].shape, operands["k"].shape
     settings = layer.head_settings(n_heads, n_kv_heads, n_q, n_k, d, params)
     integers = {}
@@ -162,7 +180,8 @@ def prepare(q, k, v, layer, params):
         absmax = getattr(layer, f"{name}_absmax")
         if isinstance(absmax, tuple) and len(absmax) != len(x):
             raise ParameterError(f"{name}_absmax", f"{len(absmax)} values", f"one, or one for each of {len(x)} heads")
-        integers[name] = quantize(x, as_scale(absmax), params) if real else _in_range(name, x, params)
+        real = x.dtype.kind == "f"
+        integers[name] = quantise(x, as_scale(absmax), params) if real else integers_in_range(name, x, params)
     saturations = {name: int((np.abs(x) >= params.digit_max).sum()) for name, x in integers.items()}
     job = LayerJob(**integers, settings=settings, timeout_cycles=layer.timeout_cycles or 0)
     if layer.timeout_cycles is None:
@@ -170,45 +189,9 @@ def prepare(q, k, v, layer, params):
     return job, saturations
 
 
-def ample_cycles(job, params):
+def ample_cycles(job: LayerJob, params: HdpParams) -> int:
     """Clock cycles that the job takes only if something is wrong: many times the dense rule's on a slow memory."""
     (n_heads, n_q, d), n_k = job.q.shape, job.k.shape[1]
     array = 8 * params.integer_cycles(d) * ceil_div(n_q, params.tile) * ceil_div(n_k, params.tile)
     memory = 256 * 3 * (n_q + n_k)  # of each row of Q and K in both planes, of V and O
     return min(100_000 + 4 * n_heads * (array + memory), MAX_TIMEOUT)
-
-
-def _check(operands):
-    """Whether the operands are real-valued. Raises ParameterError unless types and shapes fit together."""
-    kinds = {name: x.dtype.kind for name, x in operands.items()}
-    if set(kinds.values()) != {"f"} and not set(kinds.values()) <= {"i", "u"}:
-        found = ", ".join(f"{name} {x.dtype}" for name, x in operands.items())
-        raise ParameterError("dtype", found, "all three of float types, or all three of integer types")
-    for name, x in operands.items():
-        if x.ndim != 3 or 0 in x.shape:
-            raise ParameterError(
-                f"{name}.shape", x.shape, f"[{'n_heads, n_q' if name == 'q' else 'n_kv_heads, n_k'}, d], none of them 0"
-            )
-    q, k, v = operands.values()
-    if k.shape[2] != q.shape[2]:
-        raise ParameterError("k.shape", k.shape, f"a last axis of {q.shape[2]}, as q has")
-    if len(k) > len(q):
-        raise ParameterError("k.shape", k.shape, f"at most {len(q)} heads, as q has")
-    if v.shape != k.shape:
-        raise ParameterError("v.shape", v.shape, f"{k.shape}, as k has")
-    if len(q) > MAX_HEADS:
-        raise ParameterError("q.shape", q.shape, f"at most {MAX_HEADS} heads")
-    real = q.dtype.kind == "f"
-    for name, x in operands.items():
-        if real and not np.isfinite(x).all():
-            raise ParameterError(name, float(x[~np.isfinite(x)][0]), "finite numbers")
-    return real
-
-
-def _in_range(name, x, params):
-    """int64 of an integer operand. Raises ParameterError when 2w bits do not hold it."""
-    limit = 1 << (params.operand_width - 1)
-    low, high = int(x.min()), int(x.max())
-    if low < -limit or high >= limit:
-        raise ParameterError(name, low if low < -limit else high, f"{-limit} to {limit - 1}")
-    return x.astype(np.int64)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from hdp_hw.golden.bits.shell.job import kv_head
-from hdp_hw.golden.calibration import head_settings
+from hdp_hw.driver.head_settings import head_settings
+from hdp_hw.driver.operands import kv_heads
 from hdp_hw.spec.output_file import write
 from hdp_hw.spec.params import ParameterError
 from hdp_hw.spec.settings import Rule
@@ -147,8 +147,8 @@ class LayerSettings:
         raw = {name: _each(f"raw.{name}", value, n_heads) for name, value in self.raw.items()}
         shared = {name: getattr(self, name) for name in ("causal", "compensate", "mean_output")}
         heads = []
-        for head in range(n_heads):
-            absmax = scales[0][head], scales[1][kv_head(head, n_heads, n_kv_heads)]
+        for head, of_keys in enumerate(kv_heads(n_heads, n_kv_heads)):
+            absmax = scales[0][head], scales[1][of_keys]
             threshold = self._threshold(values["threshold"][head], n_k)
             of_head = {name: values[name][head] for name in ("tau_head", "min_keep")}
             settings = head_settings(n_q, n_k, head_dim, *absmax, params, self.rule, threshold, **shared, **of_head)

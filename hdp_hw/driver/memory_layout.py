@@ -10,7 +10,7 @@ import numpy as np
 
 from hdp_hw.driver.backend import HeadRecord
 from hdp_hw.driver.errors import HdpError
-from hdp_hw.golden.bits.digits import split
+from hdp_hw.driver.operands import digits_of
 from hdp_hw.spec.formats import (
     ADDRESSES,
     ENTRY_BYTES,
@@ -80,7 +80,7 @@ def pack_job(job, params):
     """``{region: uint8 [bytes]}`` of what the co-processor reads, and of records that are not yet written."""
     d, packed = job.q.shape[-1], {}
     for name, matrix in (("q", job.q), ("k", job.k)):
-        for part, plane in zip(("integer", "fraction"), split(matrix, params.digit_width)):
+        for part, plane in zip(("integer", "fraction"), digits_of(matrix, params)):
             packed[f"{name}_{part}"] = pack_rows(plane, params.digit_width, row_bytes(f"{name}_{part}", d, params))
     packed["value"] = pack_rows(job.v, params.operand_width, row_bytes("value", d, params))
     packed["table"] = np.array([table_entry(settings) for settings in job.settings], "<u4").view(np.uint8)
