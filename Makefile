@@ -1,28 +1,61 @@
 # Thin lines over Python: what each does is in the file it calls.
 PYTHON ?= python3
-CONFIG ?= tiny
-BOARD ?= ulx3s
 PYTEST_ARGS ?=
-PARAMETERS := TILE LANES DIGIT_WIDTH MAX_HEAD_DIM MAX_SEQ_LEN DSP_LANES
-OVERRIDES = $(foreach name,$(PARAMETERS),$(if $($(name)),$(name)=$($(name))))
-SETUP = $(PYTHON) tools/setup.py
+# These, and the parameters of a core, count on make's command line alone: the environment changes nothing that is built.
+CONFIG = tiny
+BOARD = ulx3s
+MODEL = minilm
+DATA =
+DEVICE =
+TARGET = ecp5-85
+WORKLOAD = minilm
+BENCH_ARGS =
+FAULTS_ARGS =
+PROFILE_ARGS =
+SYNTH_ARGS =
+EXPLORE_ARGS =
+
+# Parameters are the fields of HdpParams, in upper case; a word that the shell reads as it stands is between quotes.
+PARAMETERS := $(shell sed -n 's/^    \([a-z_]*\): int = .*/\1/p' hdp_hw/spec/params.py | tr a-z A-Z)
+GIVEN := $(strip $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name))))
+quote = '$(subst ','\'',$(1))'
+CORE = $(call quote,$(CONFIG)) $(OVERRIDES)
+CORES = $(if $(filter CONFIG,$(GIVEN)),$(call quote,$(CONFIG))) $(OVERRIDES)
+OVERRIDES = $(foreach name,$(filter $(GIVEN),$(PARAMETERS)),$(call quote,$(name)=$($(name))))
+
+# Variables that a target takes; others are refused.
+TESTS := PYTEST_ARGS HDP_SEED WAVES OBJCACHE
+takes-verilog := CONFIG $(PARAMETERS)
+takes-test := $(TESTS)
+takes-test-slow := $(TESTS)
+takes-formal := $(TESTS)
+takes-bench := CONFIG BENCH_ARGS $(PARAMETERS)
+takes-bench-layer := $(takes-bench)
+takes-faults := CONFIG FAULTS_ARGS $(PARAMETERS)
+takes-profile := MODEL DATA CONFIG PROFILE_ARGS $(PARAMETERS)
+takes-synth := CONFIG DEVICE SYNTH_ARGS $(PARAMETERS)
+takes-tiles := DEVICE SYNTH_ARGS
+takes-explore := TARGET WORKLOAD EXPLORE_ARGS
+takes-board := BOARD CONFIG $(PARAMETERS)
+TAKES = PYTHON $(foreach goal,$(MAKECMDGOALS),$(takes-$(goal)))
+SETUP = $(PYTHON) tools/setup.py --given $(call quote,$(GIVEN)) --takes $(call quote,$(TAKES))
 RUN = .venv/bin/python -m
 
 .PHONY: help verilog configs test test-slow formal registers lint bench bench-layer profile faults synth tiles explore board clean
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
-	@echo "Parameters: CONFIG=tiny|edge|server|FILE.toml $(PARAMETERS:%=%=...)"
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
+	@echo "CONFIG is tiny, edge, server or FILE.toml; its parameters: $(PARAMETERS:%=%=...)"
 
 verilog: ## build/<name>/: hdp_core.v, hdp_top.v, driver in C and manifest of CONFIG
 	@$(SETUP)
-	@$(RUN) hdp_hw generate $(CONFIG) $(OVERRIDES)
+	@$(RUN) hdp_hw generate $(CORE)
 
 configs: ## the named configurations, and what every parameter means
 	@$(SETUP)
 	@$(RUN) hdp_hw configs
 
-test: ## the regression: benches under both simulators, and the tests without one (about ten minutes)
+test: ## the regression: benches under both simulators, and the tests without one (10 to 20 minutes on two processors)
 	@$(SETUP) --simulators
 	@$(RUN) pytest -n auto $(PYTEST_ARGS)
 
@@ -45,35 +78,35 @@ lint: ## ruff: rules and format
 
 bench: ## cycles of tiny and edge, or CONFIG, on captured and synthetic heads under every rule (BENCH_ARGS=--quick)
 	@$(SETUP) --simulators
-	@$(RUN) hdp_hw bench core $(if $(filter file,$(origin CONFIG)),,$(CONFIG)) $(OVERRIDES) $(BENCH_ARGS)
+	@$(RUN) hdp_hw bench core $(CORES) $(BENCH_ARGS)
 
 bench-layer: ## cycles of layers on the co-processor of edge, or CONFIG, by rule, cores and bus width (BENCH_ARGS=--quick)
 	@$(SETUP) --simulators
-	@$(RUN) hdp_hw bench layer $(if $(filter file,$(origin CONFIG)),,$(CONFIG)) $(OVERRIDES) $(BENCH_ARGS)
+	@$(RUN) hdp_hw bench layer $(CORES) $(BENCH_ARGS)
 
 faults: ## all that can go wrong, done to the simulated co-processor of CONFIG (FAULTS_ARGS="--tries 30")
 	@$(SETUP) --simulators
-	@$(RUN) hdp_hw faults $(CONFIG) $(OVERRIDES) $(FAULTS_ARGS)
+	@$(RUN) hdp_hw faults $(CORE) $(FAULTS_ARGS)
 
-profile: ## does pruning pay for MODEL=minilm with DATA=FILE? (PROFILE_ARGS=...)
+profile: ## does pruning pay for MODEL=minilm with DATA=FILE, on CONFIG? (PROFILE_ARGS="--examples 200")
 	@$(SETUP) models
-	@$(RUN) hdp_hw profile $(or $(MODEL),minilm) $(if $(DATA),--data $(DATA)) $(PROFILE_ARGS)
+	@$(RUN) hdp_hw profile $(call quote,$(MODEL)) $(CORES) $(if $(DATA),--data $(call quote,$(DATA))) $(PROFILE_ARGS)
 
 synth: ## resources and clock frequency of CONFIG on DEVICE (SYNTH_ARGS="--seeds 1 2 3")
 	@$(SETUP) synth
-	@$(RUN) hdp_hw synth $(CONFIG) $(OVERRIDES) $(if $(DEVICE),--device $(DEVICE)) $(SYNTH_ARGS)
+	@$(RUN) hdp_hw synth $(CORE) $(if $(DEVICE),--device $(call quote,$(DEVICE))) $(SYNTH_ARGS)
 
-tiles: ## arrays of eight sizes on an ECP5, for the table of docs/synthesis.md (SYNTH_ARGS=...)
+tiles: ## arrays of eight sizes on an ECP5, for the table of docs/synthesis.md (DEVICE, SYNTH_ARGS)
 	@$(SETUP) synth
-	@$(RUN) hdp_hw tiles $(SYNTH_ARGS)
+	@$(RUN) hdp_hw tiles $(if $(DEVICE),--device $(call quote,$(DEVICE))) $(SYNTH_ARGS)
 
-explore: ## which co-processors are worth building on TARGET=ecp5-85 for WORKLOAD=minilm (EXPLORE_ARGS=...)
+explore: ## which co-processors are worth building on TARGET=ecp5-85 for WORKLOAD=minilm (EXPLORE_ARGS="--fill 0.7")
 	@$(SETUP) models
-	@$(RUN) hdp_hw explore --target $(or $(TARGET),ecp5-85) --workload $(or $(WORKLOAD),minilm) $(EXPLORE_ARGS)
+	@$(RUN) hdp_hw explore --target $(call quote,$(TARGET)) --workload $(call quote,$(WORKLOAD)) $(EXPLORE_ARGS)
 
-board: ## the demonstration's bitstream for BOARD=ulx3s, or what Vivado takes for BOARD=arty_a7
+board: ## the demonstration's bitstream for BOARD=ulx3s, or what Vivado takes for BOARD=arty_a7, with a core of CONFIG
 	@$(SETUP) synth
-	@$(RUN) hdp_hw board $(BOARD) $(if $(filter ulx3s,$(BOARD)),--build)
+	@$(RUN) hdp_hw board $(call quote,$(BOARD)) $(CORE) $(if $(filter ulx3s,$(BOARD)),--build)
 
 clean: ## remove what was built; .venv stays
 	rm -rf build

@@ -8,6 +8,7 @@ Does nothing, quickly, when all is there already.
 """
 
 import argparse
+import difflib
 import hashlib
 import os
 import shutil
@@ -26,7 +27,10 @@ def main():
     parser = argparse.ArgumentParser(prog="tools/setup.py", description=__doc__.partition("\n")[0])
     parser.add_argument("locks", nargs="*", metavar="LOCK", help="further lock files: synth, formal, models")
     parser.add_argument("--simulators", action="store_true", help="see to what a simulation needs too")
+    parser.add_argument("--given", default="", metavar="NAMES", help="variables on make's command line")
+    parser.add_argument("--takes", default="", metavar="NAMES", help="variables that the target takes")
     arguments = parser.parse_args()
+    refuse_unknown(arguments.given.split(), arguments.takes.split())
     if sys.version_info < (3, 11):  # noqa: UP036 - any Python may start this file
         sys.exit(f"setup: Python 3.11 or newer is needed, this is {PYTHON_VERSION}; try make PYTHON=python3.11")
     packages = missing_for_venv() if not PIP.exists() else []
@@ -39,6 +43,15 @@ def main():
         system_install([f"libpython{PYTHON_VERSION}"])
         if not has_libpython():
             sys.exit(f"setup: cocotb needs the shared library of Python {PYTHON_VERSION}, which is not to be found")
+
+
+def refuse_unknown(given, takes):
+    """Exit with what is legal if make was given a variable that its target would ignore."""
+    for name in given:
+        if name not in takes:
+            near = difflib.get_close_matches(name.upper(), takes, 1)
+            hint = f"do you mean {near[0]}? " if near else ""
+            sys.exit(f"make: {name} is no variable of this target; {hint}legal: {', '.join(takes)}")
 
 
 def missing_for_venv():

@@ -16,6 +16,7 @@ from cocotb_tools.runner import Icarus, Verilator
 
 from hdp_hw.rtl.verilog import LINT_WAIVERS, ports_of, to_verilog
 from hdp_hw.simulation import verilator
+from tb.lib.plain_path import plain
 
 SIMULATORS = ("icarus", "verilator")
 ROOT = Path(__file__).resolve().parents[2]
@@ -179,13 +180,15 @@ class _Verilator(Verilator):
 
     def _set_env_build(self):
         super()._set_env_build()
-        self.env |= verilator.environment()
+        self.env |= {name: plain(text) for name, text in verilator.environment().items()}
 
     def _build_command(self):
-        verilate, make = super()._build_command()
+        verilate, make = ([plain(word) for word in command] for command in super()._build_command())
         verilate.remove("--public-flat-rw")
-        objects = sorted(map(str, self._runtime.glob("*.o")))  # copied after verilation: make compares ages
-        return [verilate, *([["cp", *objects, str(self.build_dir)]] if objects else []), make]
+        folder = plain(str(self.build_dir))
+        objects = sorted(plain(str(path)) for path in self._runtime.glob("*.o"))
+        copied = [["cp", *objects, folder]] if objects else []  # after verilation: make compares ages
+        return [verilate, *copied, [*make, f"CURDIR={folder}"]]  # its own would be the one behind the link
 
 
 def verilator_lint(path):
