@@ -26,4 +26,5 @@ def run(arguments: argparse.Namespace) -> int:
     print(found.promise())
     print(found.outcome())
     print(arguments.output)
+    print(place.task.describe())
     return 0

@@ -42,4 +42,5 @@ def run(arguments: argparse.Namespace) -> int:
         print(path.with_suffix(".html"))
     except MissingPackage as error:
         progress(f"no page: {error}")
+    print(place.task.describe())
     return 0

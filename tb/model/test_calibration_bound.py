@@ -122,11 +122,11 @@ def test_examples_that_repeat_stay_together():
 
 def test_examples_are_known_again():
     """In another file, in another order, cut to another length; labels do not matter."""
-    texts = [[token, *range(60)] for token in range(20)]
+    texts = [[token, *range(90)] for token in range(20)]
     task = replace(classes(np.arange(20) % 2), inputs=texts)
-    other = replace(task, inputs=[x[:40] for x in reversed(texts)])
+    other = replace(task, inputs=[x[:70] for x in reversed(texts)])
     assert digests(other) == digests(task)[::-1]
-    assert unseen(other, digests(task)[:15]).inputs == [x[:40] for x in reversed(texts)][:5]
+    assert unseen(other, digests(task)[:15]).inputs == [x[:70] for x in reversed(texts)][:5]
     assert unseen(other, digests(task)[:19]) is None
 
 

@@ -127,7 +127,8 @@ def open_workplace(
         raise ParameterError("max_seq_len", params.max_seq_len, f"at least the {longest} positions of an input")
     if len(set(digests(task))) < LEAST:
         raise ParameterError("data", f"{len(task.labels)} examples", f"at least {LEAST} different ones")
-    say(f"{task.name}: {len(task.labels)} examples on {label}; {len(task.inputs)} inputs without pruning")
+    say(task.describe())
+    say(f"{task.model.name} on {label}: {len(task.inputs)} inputs without pruning")
     return Workplace(task.fit(model.run(task.inputs, jobs=jobs)), label, params, seed)
 
 

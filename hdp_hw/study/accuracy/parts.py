@@ -12,7 +12,7 @@ from hdp_hw.study.tasks import Task
 LEAST = 4  #: examples that can be calibrated on
 ENOUGH = 90  #: examples of which a third is held back
 SEARCH = 100  #: examples to find settings with, at most
-POSITIONS = 32  #: by which examples are told apart, so that a text is the same one when it is cut
+POSITIONS = 64  #: by which examples are told apart, so that a text is the same one when it is cut
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,12 +44,13 @@ def split(task: Task, seed: int = 0) -> Parts:
     otherwise a third is for the search. The others validate. Examples that repeat stay together.
     Raises ParameterError.
     """
-    names, group = np.unique(digests(task), return_inverse=True)
-    n = len(names)
+    names = digests(task)
+    groups = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    n = len(groups)
     if n < LEAST:
         raise ParameterError("data", f"{n} different examples", f"at least {LEAST}, a third of them for the search")
     held_back, search = (n // 3, min(n // 6, SEARCH)) if n >= ENOUGH else (0, n // 3)
-    place = np.random.default_rng(seed).permutation(n)[group]
+    place = np.random.default_rng(seed).permutation(n)[[groups[name] for name in names]]
     found = [place < search, (place >= search) & (place < n - held_back), place >= n - held_back]
     parts = [task.subset(np.flatnonzero(part)) for part in found[: 3 if held_back else 2]]
     return Parts(*parts, *([] if held_back else [None]))
