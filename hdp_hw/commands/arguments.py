@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 PROCESSORS = os.cpu_count() or 1
 RULES = ("mass", "margin", "row_threshold")  #: that a calibration may choose from
 MODEL = "a folder of Hugging Face, an installed package, or minilm"
-DATA = "examples: .tsv, .csv, .txt or .npz (default: built-in ones)"
+DATA = "examples: .csv, .tsv, .txt, .jsonl or .npz (default: built-in ones)"
 
 
 class UsageError(Exception):
@@ -151,8 +151,17 @@ def add_model(parser: argparse.ArgumentParser, holder: str) -> None:
     """A model and its examples; holder : of the tokens, to which texts are cut."""
     parser.add_argument("model", metavar="MODEL", help=MODEL)
     parser.add_argument("--data", metavar="FILE", help=DATA)
+    add_columns(parser)
     text = f"cut texts (default: what the {holder} holds)"
     parser.add_argument("--max-tokens", metavar="N", type=integer(1), help=text)
+
+
+def add_columns(parser: argparse.ArgumentParser) -> None:
+    """Which columns of a file of examples are read."""
+    text = (
+        "text=NAME,label=NAME, or numbers from 1 without a heading; text twice for pairs (default: by their headings)"
+    )
+    parser.add_argument("--columns", metavar="ROLE=NAME,...", help=text)
 
 
 def share(text: str) -> float:
@@ -211,7 +220,7 @@ def workplace_of(arguments: argparse.Namespace) -> "Workplace":
     config, overrides = words_of(arguments)
     sizes = arguments.max_tokens, arguments.examples
     chosen = arguments.model, arguments.data, config, overrides
-    return open_workplace(*chosen, *sizes, arguments.threads, progress, arguments.seed)
+    return open_workplace(*chosen, *sizes, arguments.threads, progress, arguments.seed, arguments.columns)
 
 
 def search_of(arguments: argparse.Namespace) -> tuple[Any, ...]:
@@ -245,7 +254,8 @@ def add_workload(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workload", metavar="NAME|FILE", default="minilm", help=text)
     parser.add_argument("--model", metavar="MODEL", help="that the settings file was made for")
     parser.add_argument("--data", metavar="FILE", help="examples for the model (default: built-in ones)")
-    text = "examples to compute (default: 1)"
+    add_columns(parser)
+    text = "random examples to compute (default: 1)"
     parser.add_argument("--examples", metavar="N", type=integer(1), default=1, help=text)
     add_hidden(parser, "--inputs", "examples", integer(1))
 
@@ -254,7 +264,7 @@ def workload_of(arguments: argparse.Namespace) -> "Workload":
     """The workload that the command line asks for."""
     from hdp_hw.study.explore.workload import Workload
 
-    return Workload(arguments.workload, arguments.model, arguments.data, arguments.examples)
+    return Workload(arguments.workload, arguments.model, arguments.data, arguments.examples, arguments.columns)
 
 
 def typed() -> str:

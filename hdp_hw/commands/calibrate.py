@@ -20,6 +20,7 @@ def run(arguments: argparse.Namespace) -> int:
     from hdp_hw.study.accuracy.calibrate import calibrate
 
     place = workplace_of(arguments)
+    print(place.task.describe(), flush=True)
     found = calibrate(place, *search_of(arguments))
     save_layers(arguments.output, found.layers(), {"command": typed(), **found.about()})
     print(f"validation: {found.accepted}")

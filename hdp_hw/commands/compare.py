@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     tokens = min(arguments.max_tokens or params.max_seq_len, params.max_seq_len)
     sizes = tokens, arguments.examples, arguments.timed
-    job = Job(arguments.model, arguments.data, *sizes, params, arguments.settings)
+    job = Job(arguments.model, arguments.data, *sizes, params, arguments.settings, arguments.columns)
     options = arguments.only, arguments.processes, arguments.scheduler
     compare(job, arguments.output, *options, typed())
     return 0

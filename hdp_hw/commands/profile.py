@@ -25,6 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
     from hdp_hw.study.accuracy.profile import profile, write_json
 
     place = workplace_of(arguments)
+    print(place.task.describe(), flush=True)
     if arguments.settings:
         layers = layers_of(arguments.settings, place.task.model.encoder.n_layers)
         task, outcome = unseen_of(arguments.settings, place.task)

@@ -209,6 +209,11 @@ def test_calibrate_writes_settings_that_the_driver_takes(tmp_path, capsys):
     options = ["--max-loss", "20%", "--sample", 4, "--steps", 3, "--threads", 1]
     assert run("calibrate", model, "--data", pairs, *options, "-o", output) == 0
     printed = capsys.readouterr()
+    lines = printed.out.splitlines()
+    about = (
+        "pairs: 40 pairs of texts with a score (0.02 to 0.99); texts in column 1 and column 2, label in column 3; tabs"
+    )
+    assert lines[0] == lines[-1] and lines[0].startswith(about)
     assert "With 95% confidence, the loss over examples like those of pairs is at most" in printed.out
     assert "not measured; 40 examples are too few to hold any back (90 are enough)" in printed.out
     assert "examples: 13 to search with, 27 to validate, 0 held back" in printed.err and "step 1 of 3" in printed.err
@@ -227,6 +232,7 @@ def test_calibrate_writes_settings_that_the_driver_takes(tmp_path, capsys):
     assert run("profile", model, "--data", pairs, *options, "--timed", 2) == 0
     facts = json.loads((folder / "model-pairs.json").read_text())
     printed = capsys.readouterr().out
+    assert printed.splitlines()[0] == printed.splitlines()[-1] == lines[0] == facts["examples"]
     assert facts["verdict"] in printed and facts["verdict"].split("&")[0] in (folder / "model-pairs.html").read_text()
     assert facts["n"] == 40 and "saw these 40 examples: on others, more may be lost" in facts["said"][0]
     assert np.shape(facts["kept"]) == np.shape(facts["pruned"]) == (2, 2)

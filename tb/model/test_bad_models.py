@@ -91,8 +91,7 @@ def test_illegal_settings_of_images(change, message):
         ("is_decoder", "no", "False"),
         ("is_encoder_decoder", True, "False"),
         ("add_cross_attention", True, "False"),
-        ("problem_type", "multi_label_classification", "'single_label_classification'"),
-        ("problem_type", "regression", "'single_label_classification'"),
+        ("problem_type", "multi_label_classification", "'single_label_classification' or 'regression'"),
         ("classifier_pooling", "mean", "'cls'"),
         ("pruned_heads", {"0": [1]}, "{} or []"),
         ("use_task_id", True, "False"),
@@ -162,10 +161,10 @@ def test_names_of_labels_that_are_numbers():
     assert Encoder(CONFIG | {"id2label": {"0": 7, "1": 8}}, random_tensors(n_labels=2)).labels == ("7", "8")
 
 
-def test_regression():
-    assert refusal(CONFIG, n_labels=1) == (
-        "classifier.weight has 1 label; legal: at least 2, since regression is not supported"
-    )
+def test_outputs_that_do_not_fit_the_problem():
+    for n_labels, kind in ((2, "regression"), (1, "single_label_classification")):
+        message = f"classifier.weight has {n_labels} outputs, which problem_type = {kind!r} does not fit"
+        assert refusal(CONFIG | {"problem_type": kind}, n_labels=n_labels) == message
 
 
 def test_a_classifier_that_is_not_there():

@@ -139,7 +139,7 @@ def test_files(folder, made):
         assert [row["curve"] for row in csv.DictReader(file)] == [row["curve"] for row in rows]
     page = html.unescape((folder / "one" / "pairs.html").read_text())
     assert "the command" in page and all(sentence in page for sentence in findings(records))
-    assert said[0] == f"pairs: 8 examples; {N_POINTS} of {N_POINTS} points to evaluate" and said[-1].endswith(
+    assert said[1] == f"pairs: 8 examples; {N_POINTS} of {N_POINTS} points to evaluate" and said[-2].endswith(
         "pairs.html, .json, .csv"
     )
 
@@ -170,7 +170,7 @@ def test_a_second_run_evaluates_nothing(folder, made, monkeypatch):
     monkeypatch.setattr("hdp_hw.study.sweep.executor", None)
     said = []
     records = compare(job_of(folder), folder / "one", ONLY, say=said.append)
-    assert said[0].endswith(f" 0 of {N_POINTS} points to evaluate")
+    assert said[1].endswith(f" 0 of {N_POINTS} points to evaluate")
     assert [record.row for record in records] == [record.row for record in made[0]]
 
 
@@ -181,7 +181,7 @@ def test_a_killed_run_goes_on_where_it_was(folder, made, tmp_path):
     file.write_text("".join(lines[:10]) + lines[10][:50])
     said = []
     records = compare(job_of(folder), tmp_path, ONLY, jobs=2, say=said.append)
-    assert said[0].endswith(f" {N_POINTS - 10} of {N_POINTS} points to evaluate")
+    assert said[1].endswith(f" {N_POINTS - 10} of {N_POINTS} points to evaluate")
     rows = [{**record.row, "seconds": 0} for record in records]
     assert rows == [{**record.row, "seconds": 0} for record in made[0]]
     assert len(file.read_text().splitlines()) == N_POINTS + 1
@@ -269,7 +269,10 @@ def test_command_line(folder, made, capsys):
     ]
     arguments += ["--max-tokens", "20", "--only", *ONLY, "-o", str(folder / "one"), "--processes", "1"]
     assert main(arguments) == 0
-    assert f" 0 of {N_POINTS} points to evaluate" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert f" 0 of {N_POINTS} points to evaluate" in printed
+    first, *_, last = printed.splitlines()
+    assert first == last and first.startswith("pairs: 24 pairs of texts with a score (")
 
 
 @pytest.mark.parametrize(

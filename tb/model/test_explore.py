@@ -306,7 +306,13 @@ def test_workload_of_a_settings_file(tmp_path):
     layer = replace(Workload("minilm").layers[0].settings, q_absmax=3.0, k_absmax=3.0, v_absmax=3.0)
     save_layers(tmp_path / "settings.json", {"0": layer, "1": layer.dense()})
     workload = Workload(str(tmp_path / "settings.json"), model, str(data), 2)
-    assert [len(layer.q[0]) for layer in workload.layers] == [3, 3, 7, 7]
+    assert [len(layer.q[0]) for layer in workload.layers] == [7, 7, 3, 3]
+    assert str(workload).endswith(
+        "texts: 2 texts without labels; text in column 1, no label; a text a line, no heading; "
+        "none cut to 24 tokens; fidelity"
+    )
+    one = replace(workload, n_inputs=1)
+    assert "1 of 2 examples, drawn with seed 0" in str(one) and len(one.layers) == 2
     assert [layer.settings.rule for layer in workload.layers] == [Rule.MASS, Rule.DENSE] * 2
     params = HdpParams(**limits(workload.layers))
     assert evaluate(Job(workload, 1), params)["cycles"] > 0

@@ -77,6 +77,7 @@ class Calibration:
         return {
             "model": task.model.name,
             "data": task.name,
+            "examples": task.describe(),
             "metric": task.metric_name,
             "parameters": vars_of(self.place.params),
             "max_loss": self.max_loss,
@@ -112,16 +113,18 @@ def open_workplace(
     jobs: int = 1,
     say: Say = print,
     seed: int = 0,
+    columns: str | None = None,
 ) -> Workplace:
     """Workplace of a model and a file of examples by their names.
 
     config : by default the first named configuration that takes the model's heads. Texts are cut to ``max_tokens`` and
-    to what the core takes; ``limit`` : so many, at random. Raises ModelError, TaskError, ParameterError.
+    to what the core takes; ``limit`` : so many, at random; ``columns`` : as :func:`load_task` has
+    them. Raises ModelError, TaskError, ParameterError.
     """
     model = load_model(model)
     fitting = [name for name, params in CONFIGS.items() if params.max_head_dim >= model.encoder.head_dim]
     label, params = load_config(config or (fitting or list(CONFIGS))[0], overrides)
-    task = load_task(data, model, min(max_tokens or params.max_seq_len, params.max_seq_len), limit, seed)
+    task = load_task(data, model, min(max_tokens or params.max_seq_len, params.max_seq_len), limit, seed, columns)
     longest = max(map(model.encoder.seq_len, task.inputs))
     if longest > params.max_seq_len:
         raise ParameterError("max_seq_len", params.max_seq_len, f"at least the {longest} positions of an input")

@@ -22,7 +22,7 @@ def page(result: Profile, place: Workplace, command: str) -> str:
         f"{comparison.label_flips} of them change their label.",
         *result.said,
     ]
-    settings = {"model": task.model.name, "data": task.name, "core": place.label, **vars_of(place.params)}
+    settings = {"model": task.model.name, "data": task.describe(), "core": place.label, **vars_of(place.params)}
     sections = [_layers(result), _heads(result), *_masks(result, place), _thresholds(result)]
     return render(f"Does pruning pay? {task.model.name} on {task.name}", lead, sections, settings, command)
 

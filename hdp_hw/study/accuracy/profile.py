@@ -61,6 +61,7 @@ class Profile:
         return {
             "verdict": self.verdict(),
             "pays": self.pays,
+            "examples": self.task.describe(),
             **self.trial.facts(),
             "said": list(self.said),
             "max_loss": self.max_loss,

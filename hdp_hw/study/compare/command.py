@@ -28,6 +28,7 @@ def compare(job, folder, only=(), jobs=1, scheduler=None, command="", say=print)
     name, n = prepared.task.name, len(prepared.task.labels)
     if n < 2:
         raise SweepError(f"{n} examples to measure; a standard error takes at least 2, and the file twice as many")
+    say(prepared.task.describe())
     cache = Results(folder / f"{name}.jsonl", digest(job))
     missing = [point for point in swept if cache.get(point) is None]
     say(f"{name}: {n} examples; {len(missing)} of {len(swept)} points to evaluate")
@@ -45,6 +46,7 @@ def compare(job, folder, only=(), jobs=1, scheduler=None, command="", say=print)
     for sentence in findings(records):
         say(sentence)
     say(f"{folder / name}.html, .json, .csv")
+    say(prepared.task.describe())
     if failures:
         raise SweepError(f"{len(failures)} points failed, the first with: {failures[0]}")
     return records

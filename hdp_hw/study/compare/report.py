@@ -223,11 +223,12 @@ def _settings(job, prepared):
     return {
         "model": job.model,
         "data": job.data,
+        "examples": prepared.task.describe(),
         "examples measured": len(prepared.task.labels),
         "tokens at most": job.max_tokens,
         "inputs whose cycles are predicted": min(job.timed_inputs, len(prepared.task.inputs)),
         "array": config,
-        "calibration": f"at most {CALIBRATION_INPUTS} inputs of the examples that are not measured",
+        "calibration": f"at most {CALIBRATION_INPUTS} random inputs of the examples that are not measured",
         "scales of Q, K, V by layer": scales,
         "settings of HDP calibrated": f"{job.settings}: {prepared.unseen}" if job.settings else "none",
     }

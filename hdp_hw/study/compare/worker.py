@@ -15,9 +15,9 @@ from hdp_hw.study.capture import calibrate, record
 from hdp_hw.study.compare.calibrated import CalibratedHdp
 from hdp_hw.study.models import load_model
 from hdp_hw.study.peers import METHODS
-from hdp_hw.study.tasks import Task, load_task
+from hdp_hw.study.tasks import Task, draw, load_task
 
-CALIBRATION_INPUTS = 64  #: at most, for scales and head thresholds
+CALIBRATION_INPUTS = 64  #: random ones, at most, for scales and head thresholds
 SEED = 0  #: of the choice of examples
 
 
@@ -27,7 +27,7 @@ class Job:
 
     data : the file, None for examples that are built in; max_tokens : texts are cut to these; examples : that are
     measured, at most; timed_inputs : inputs whose clock cycles are predicted; params : of the array; settings : a
-    settings file of HDP for this model, if any.
+    settings file of HDP for this model, if any; columns : of the file, as :func:`load_task` has them.
     """
 
     model: str
@@ -37,6 +37,7 @@ class Job:
     timed_inputs: int
     params: HdpParams
     settings: str | None = None
+    columns: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,15 +64,15 @@ def prepare(job):
     Raises ModelError, TaskError, FileError, OSError.
     """
     model = load_model(job.model)
-    task = load_task(job.data, model, job.max_tokens)
+    task = load_task(job.data, model, job.max_tokens, columns=job.columns)
     if task.fits_on_all:
         task = task.fit(model.run(task.inputs))
     calibration, measured, sentence = _parts(task, job.settings)
-    order = np.random.default_rng(SEED).permutation(len(measured.labels))
-    task = measured.subset(np.sort(order[: job.examples]))
+    task = measured.sample(job.examples, SEED)
     if not task.fits_on_all:
         task = task.fit(model.run(task.inputs))
-    records = [record(model.encoder, each) for each in calibration.inputs[:CALIBRATION_INPUTS]]
+    chosen = draw(len(calibration.inputs), CALIBRATION_INPUTS, SEED)
+    records = [record(model.encoder, calibration.inputs[index]) for index in chosen]
     scales = calibrate(records)
     return Prepared(task, sentence, task.predict(task.dense), scales, importances(records, scales, job.params))
 

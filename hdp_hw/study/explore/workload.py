@@ -14,7 +14,6 @@ from hdp_hw.golden.reference import attention, relative_error
 from hdp_hw.golden.stimulus import captured_heads, wide_heads
 from hdp_hw.spec.params import HEAD_DIM_RANGE, SEQ_LEN_RANGE, ParameterError, ceil_div
 from hdp_hw.study.accuracy.calibrate import layers_of
-from hdp_hw.study.accuracy.cost import spread
 from hdp_hw.study.capture import record
 from hdp_hw.study.models import load_model
 from hdp_hw.study.tasks import load_task
@@ -38,14 +37,16 @@ PRUNING = dict(rule="mass", threshold=1.0, relative=True, compensate=True)  #: o
 class Workload:
     """How layers are found: the name of a built-in workload, or a settings file of hdp-hw calibrate.
 
-    Of a settings file, ``model`` is the model it was made for; its layers attend over ``n_inputs`` of the examples of
-    ``data`` (default: built-in ones), without pruning in the layers before.
+    Of a settings file, ``model`` is the model it was made for; its layers attend over ``n_inputs`` random examples of
+    ``data`` (default: built-in ones), whose ``columns`` are as :func:`load_task` has them, without pruning in the
+    layers before.
     """
 
     name: str = "minilm"
     model: str | None = None
     data: str | None = None
     n_inputs: int = 1
+    columns: str | None = None
 
     @property
     def layers(self):
@@ -58,7 +59,11 @@ class Workload:
         return [Path(name) for name in (self.name, self.data) if name and name not in BUILT_IN]
 
     def __str__(self):
-        return BUILT_IN[self.name][0] if self.name in BUILT_IN else f"{self.model} under {self.name}"
+        return (
+            BUILT_IN[self.name][0]
+            if self.name in BUILT_IN
+            else f"{self.model} under {self.name}, {_task(self).describe()}"
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,14 +113,19 @@ def _layers(workload):
         raise ParameterError("workload", workload.name, f"{', '.join(BUILT_IN)} or a settings file of hdp-hw calibrate")
     if not workload.model:
         raise ParameterError("model", None, "the model that the settings file was made for")
-    model = load_model(workload.model)
-    settings = layers_of(workload.name, model.encoder.n_layers)
-    inputs = spread(load_task(workload.data, model).inputs, workload.n_inputs)
+    task = _task(workload)
+    encoder = task.model.encoder
+    settings = layers_of(workload.name, encoder.n_layers)
     return [
         Layer(*operands, of_layer)
-        for example in inputs
-        for operands, of_layer in zip(record(model.encoder, example), settings)
+        for example in task.inputs
+        for operands, of_layer in zip(record(encoder, example), settings)
     ]
+
+
+@cache
+def _task(workload):
+    return load_task(workload.data, load_model(workload.model), limit=workload.n_inputs, columns=workload.columns)
 
 
 def limits(layers):

@@ -2,6 +2,6 @@
 
 from hdp_hw.study.tasks.load import load_task
 from hdp_hw.study.tasks.rows import TaskError
-from hdp_hw.study.tasks.task import SEED, Comparison, Task, compare
+from hdp_hw.study.tasks.task import SEED, Comparison, Task, compare, draw
 
-__all__ = ["SEED", "Comparison", "Task", "TaskError", "compare", "load_task"]
+__all__ = ["SEED", "Comparison", "Task", "TaskError", "compare", "draw", "load_task"]
