@@ -56,16 +56,23 @@ def simulate(component, test_module, simulator, *, name, top=None, plusenv=None,
     BenchFailed
         Lists the cocotb tests that failed, or says that none ran.
     """
-    ports, top = ports_of(component), top or name
+    top = top or name
+    inputs = [port for port, direction, _ in ports_of(component) if direction == "input"]
+    environment = {"HDP_INPUTS": ",".join(inputs), **(plusenv or {})}
+    text, ports = to_verilog(component, top), [port for port, *_ in ports_of(component)]
+    simulate_verilog(text, ports, test_module, simulator, name=name, top=top, plusenv=environment, testcase=testcase)
+
+
+def simulate_verilog(text, ports, test_module, simulator, *, name, top, plusenv=None, testcase=None):
+    """:func:`simulate` for Verilog ``text`` from elsewhere; ``ports`` are the names of what cocotb may touch."""
     folder = BUILD / f"{name}-{simulator}"
     folder.mkdir(parents=True, exist_ok=True)
     seed = os.environ.get("HDP_SEED", DEFAULT_SEED)
-    inputs = ",".join(port for port, direction, _ in ports if direction == "input")
     results, ended = folder / "results.xml", "normally"
     with open(folder / "lock", "w") as lock:  # two sessions may run the same test
         fcntl.flock(lock, fcntl.LOCK_EX)
         runner = {"icarus": _Icarus, "verilator": _Verilator}[simulator](ports)
-        _build(runner, to_verilog(component, top), top, folder)
+        _build(runner, text, top, folder)
         try:
             runner.test(
                 test_module,
@@ -73,7 +80,7 @@ def simulate(component, test_module, simulator, *, name, top=None, plusenv=None,
                 hdl_toplevel_lang="verilog",
                 testcase=testcase,
                 seed=seed,
-                extra_env={"HDP_INPUTS": inputs, **(plusenv or {})},
+                extra_env=plusenv or {},
                 build_dir=folder,
                 test_dir=folder,
                 results_xml=str(results),
@@ -159,7 +166,7 @@ class _Verilator(Verilator):
     def control_files(self, name, folder):
         """The control file that makes the ports of the top visible."""
         path = folder / "public.vlt"
-        lines = [f'public_flat_rw -module "{name}" -var "{port}"' for port, _, _ in self._ports]
+        lines = [f'public_flat_rw -module "{name}" -var "{port}"' for port in self._ports]
         path.write_text("\n".join(["`verilator_config", *lines, ""]))
         return [path]
 

@@ -1,16 +1,17 @@
 """FuseSoC core file (CAPI2) of one configuration."""
 
+import json
 import re
+import unicodedata
 
 import hdp_hw
-from hdp_hw.rtl.verilog import LINT_WAIVERS
 
 CORE = """\
 CAPI=2:
-# Checked with FuseSoC 2.4.7: core show, run --target=sim under Icarus 11, run --setup of the other targets
-# (tb/model/test_packaging.py).
+# Checked with FuseSoC 2.4.7: core show, run of sim (with --tool=verilator, too) and lint under Icarus 11, Verilator
+# 5.006 and 5.048; run --setup of the other targets (tb/model/test_packaging.py).
 name: hdp-hw:hdp:{name}:{version}
-description: HDP-HW attention co-processor, configuration {label}
+description: {description}
 license: BSD-2-Clause
 
 filesets:
@@ -46,11 +47,11 @@ targets:
     toplevel: hdp_core
   lint:
     <<: *default
-    description: the co-processor under Verilator's -Wall, with the waivers that Amaranth's Verilog needs
+    description: the co-processor under Verilator's -Wall, but for matters of style, which include initial values
     flow: lint
     flow_options:
       tool: verilator
-      verilator_options: [-Wall, {waivers}]
+      verilator_options: [-Wall, -Wno-WIDTH, -Wno-CASEINCOMPLETE, -Wno-style]
   sim:
     description: the self-test of hdp_top_tb.v
     filesets: [top, self_test]
@@ -59,14 +60,18 @@ targets:
     flow_options:
       tool: icarus
       iverilog_options: [-g2005]
+      mode: binary
+      verilator_options: [--timing, -Wno-lint, -Wno-TIMESCALEMOD]
 """
 
 
 def core_file(label):
-    """Text of the core file."""
-    return CORE.format(
-        name=re.sub(r"\W", "_", label),
-        label=label,
-        version=hdp_hw.__version__,
-        waivers=", ".join(f"-Wno-{name}" for name in LINT_WAIVERS),
-    )
+    """Text of the core file. Its name has ASCII letters and digits alone, or FuseSoC ignores it."""
+    description = f"HDP-HW attention co-processor, configuration {label}"
+    return CORE.format(name=core_name(label), description=json.dumps(description), version=hdp_hw.__version__)
+
+
+def core_name(label):
+    """``label`` without accents, and with an underscore for whatever else is neither a letter nor a digit."""
+    ascii_label = unicodedata.normalize("NFKD", label).encode("ascii", "ignore").decode()
+    return re.sub(r"\W", "_", ascii_label) or "core"

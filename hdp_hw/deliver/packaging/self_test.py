@@ -16,8 +16,11 @@ N_Q, N_K, HEAD_DIM = 4, 8, 16  #: what every core takes
 JOB_ID = 1
 BENCH = """\
 // Self-test of hdp_top ({label}): one job of two heads, of which the second is pruned. It ends with PASSED or with what
-// was wrong. Icarus takes it with -g2005 (not -g2012), Verilator with --binary --timing -Wno-TIMESCALEMOD:
-//     iverilog -g2005 -s hdp_top_tb -o hdp_top_tb.vvp hdp_top.v hdp_top_tb.v && vvp hdp_top_tb.vvp
+// was wrong. Under Icarus, and under Verilator 5.006 or later:
+//   $ iverilog -g2005 -s hdp_top_tb -o hdp_top_tb.vvp hdp_top.v hdp_top_tb.v && vvp hdp_top_tb.vvp
+//   $ verilator --binary --timing -Wno-lint --top-module hdp_top_tb hdp_top_tb.v hdp_top.v && obj_dir/Vhdp_top_tb
+// Whatever the bench, Icarus takes hdp_top.v with -g2005 alone: under -g2012 some signals start as X and stay so,
+// and no interrupt comes. The runner of cocotb passes -g2012 unless build_args=["-g2005"] says otherwise.
 `timescale 1ns / 1ps
 module hdp_top_tb;
     reg aclk = 0, aresetn = 0;
