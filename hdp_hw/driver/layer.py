@@ -1,22 +1,24 @@
 """Settings of attention layers in real units, and the file that keeps them."""
 
 import json
-import tomllib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from hdp_hw.driver.head_settings import head_settings
+from hdp_hw.driver.layer_checks import SCALE_RANGE, SCALES, check_bounds, check_layer, check_tau_head
 from hdp_hw.driver.operands import kv_heads
+from hdp_hw.spec.failure import FileError
 from hdp_hw.spec.output_file import write
-from hdp_hw.spec.params import ParameterError
-from hdp_hw.spec.settings import Rule
+from hdp_hw.spec.params import HdpParams, ParameterError
+from hdp_hw.spec.settings import HeadSettings, Rule
+from hdp_hw.spec.text_file import read_json, read_toml
 
 FORMAT = 1  #: of the settings file
 PER_HEAD = ("threshold", "tau_head", "min_keep")  #: a number, or one for each query head
-SCALES = ("q_absmax", "k_absmax", "v_absmax")  #: a number, or one for each head of the matrix
-RAW = ("rho", "margin", "log_mass", "kappa", "kappa_shift", "mult", "shift", "tau_head", "min_keep")
 THRESHOLD_FIELD = {Rule.ROW_THRESHOLD: "rho", Rule.MARGIN: "margin", Rule.MASS: "log_mass"}
 
 
@@ -36,16 +38,17 @@ class Bounds:
         Largest number of heads that kept less than ``min_keep``.
     """
 
-    kept_share: tuple = (0.0, 1.0)
-    head_shares: tuple = ()
-    pruned_heads: tuple = (0, 65535)
+    kept_share: tuple[float, ...] = (0.0, 1.0)
+    head_shares: tuple[tuple[float, ...], ...] = ()
+    pruned_heads: tuple[int, ...] = (0, 65535)
     fallbacks: int = 0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _freeze(self)
+        check_bounds(self)
 
     @classmethod
-    def of(cls, statistics, slack=0.05):
+    def of(cls, statistics: Iterable[Any], slack: float = 0.05) -> "Bounds":
         """Bounds of a layer's runs, of each its :class:`hdp_hw.driver.driver.Statistics`; ``slack`` widens shares."""
 
         def share(values):
@@ -67,11 +70,12 @@ class LayerSettings:
     Parameters
     ----------
     q_absmax, k_absmax, v_absmax : float or tuple
-        Magnitude that becomes the largest integer: of all heads, or one for each head of the matrix.
+        Magnitude that becomes the largest integer, 1e-30 to 1e30: of all heads, or one for each head of the matrix.
     rule : Rule or str
         Block rule: ``row_threshold``, ``margin``, ``mass`` or ``dense``.
     threshold : float or tuple
-        Of the rule: rho, -1 to 1; nats; or probability p, 0 to 1. Of all heads, or one for each query head.
+        Of the rule: rho, -0.996 to 0.996; nats from 0; or probability p, above 0 to 1. Of all heads, or one for each
+        query head.
     relative : bool
         The mass rule's threshold is in units of 1 / n_k.
     causal : bool
@@ -100,47 +104,44 @@ class LayerSettings:
         Names the field, its value and what would be legal.
     """
 
-    q_absmax: float
-    k_absmax: float
-    v_absmax: float
+    q_absmax: float | tuple[float, ...]
+    k_absmax: float | tuple[float, ...]
+    v_absmax: float | tuple[float, ...]
     rule: Rule = Rule.DENSE
-    threshold: float | None = None
+    threshold: float | tuple[float, ...] | None = None
     relative: bool = False
     causal: bool = False
     compensate: bool = False
     mean_output: bool = False
-    tau_head: float = 0.0
-    min_keep: float = 0.0
-    raw: dict = field(default_factory=dict)
+    tau_head: float | tuple[float, ...] = 0.0
+    min_keep: float | tuple[float, ...] = 0.0
+    raw: dict[str, Any] = field(default_factory=dict)
     timeout_cycles: int | None = None
     bounds: Bounds | None = None
     name: str = ""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _freeze(self)
         names = [rule.name.lower() for rule in Rule]
-        if self.rule not in [*names, *Rule]:
+        if isinstance(self.rule, bool) or self.rule not in [*names, *Rule]:
             raise ParameterError("rule", self.rule, ", ".join(names))
         object.__setattr__(self, "rule", Rule[self.rule.upper()] if isinstance(self.rule, str) else Rule(self.rule))
-        for name in SCALES:
-            if not np.all(np.isfinite(value := getattr(self, name))) or np.min(value) <= 0:
-                raise ParameterError(name, value, "positive numbers")
-        for name in self.raw:
-            if name not in RAW:
-                raise ParameterError(f"raw.{name}", self.raw[name], f"one of the fields {', '.join(RAW)}")
-        if self.timeout_cycles is not None and not 0 <= self.timeout_cycles < 1 << 32:
-            raise ParameterError("timeout_cycles", self.timeout_cycles, f"0 to {(1 << 32) - 1}")
+        check_layer(self)
+        if not isinstance(self.bounds, Bounds | None):
+            raise ParameterError("bounds", self.bounds, "Bounds, or None")
 
     @classmethod
-    def fit(cls, q, k, v, **more):
+    def fit(cls, q: Any, k: Any, v: Any, **more: Any) -> "LayerSettings":
         """Settings whose scales are the largest magnitudes of these tensors; ``more`` are further fields."""
-        return cls(*(float(np.abs(np.asarray(x, np.float64)).max()) or 1.0 for x in (q, k, v)), **more)
+        return cls(*map(_largest, "qkv", (q, k, v)), **more)
 
-    def dense(self):
+    def dense(self) -> "LayerSettings":
         """The layer without pruning: the fail-safe."""
         return replace(self, rule=Rule.DENSE)
 
-    def head_settings(self, n_heads, n_kv_heads, n_q, n_k, head_dim, params):
+    def head_settings(
+        self, n_heads: int, n_kv_heads: int, n_q: int, n_k: int, head_dim: int, params: HdpParams
+    ) -> tuple[HeadSettings, ...]:
         """Tuple of the HeadSettings of each query head. Raises ParameterError."""
         scales = [_each("q_absmax", self.q_absmax, n_heads), _each("k_absmax", self.k_absmax, n_kv_heads)]
         values = {name: _each(name, getattr(self, name), n_heads) for name in PER_HEAD}
@@ -151,11 +152,12 @@ class LayerSettings:
             absmax = scales[0][head], scales[1][of_keys]
             threshold = self._threshold(values["threshold"][head], n_k)
             of_head = {name: values[name][head] for name in ("tau_head", "min_keep")}
+            check_tau_head(of_head["tau_head"], params)
             settings = head_settings(n_q, n_k, head_dim, *absmax, params, self.rule, threshold, **shared, **of_head)
             heads.append(replace(settings, **{name: each[head] for name, each in raw.items()}).validate(params))
         return tuple(heads)
 
-    def _threshold(self, threshold, n_k):
+    def _threshold(self, threshold: float | None, n_k: int) -> float:
         """Of one head, as head_settings takes it."""
         if self.rule == Rule.DENSE:
             return 0.0
@@ -168,13 +170,11 @@ class LayerSettings:
             return 1.0 if self.rule == Rule.MASS else 0.0
         if self.rule != Rule.MASS:
             return threshold
-        if threshold <= 0:
-            raise ParameterError("threshold", threshold, "above 0 for rule mass")
         return min(1.0, threshold / n_k if self.relative else threshold)
 
 
 # -- the settings file ------------------------------------------------------------------------------------------------
-def save_layers(path, layers, about=None):
+def save_layers(path: str | Path, layers: Mapping[str, LayerSettings], about: Mapping[str, Any] | None = None) -> None:
     """Write ``{name: LayerSettings}`` to a .json or .toml file; what has its default value is left out.
 
     about : where they come from, a dictionary for people to read.
@@ -182,29 +182,34 @@ def save_layers(path, layers, about=None):
     content = {"format": FORMAT, **({"about": about} if about else {})}
     content["layers"] = {name: _table(layer) for name, layer in layers.items()}
     kind = _kind(path)
-    write(path, json.dumps(content, indent=1) + "\n" if kind == ".json" else "\n".join(_toml(content)) + "\n")
+    text = json.dumps(content, indent=1) if kind == ".json" else "\n".join(_toml(content))
+    write(path, text + "\n")
 
 
-def load_layers(path):
-    """``{name: LayerSettings}`` of a .json or .toml file. Raises ParameterError, OSError."""
-    text, kind = Path(path).read_text(), _kind(path)
+def load_layers(path: str | Path) -> dict[str, LayerSettings]:
+    """``{name: LayerSettings}`` of a .json or .toml file. Raises ParameterError, FileError, OSError."""
+    content = read_json(path) if _kind(path) == ".json" else read_toml(path)
     try:
-        content = json.loads(text) if kind == ".json" else tomllib.loads(text)
-    except ValueError as error:
-        raise ParameterError("path", str(path), f"a sound {kind} file ({error})") from None
-    if content.get("format") != FORMAT:
-        raise ParameterError("format", content.get("format"), FORMAT)
-    return {name: _layer(name, table) for name, table in content.get("layers", {}).items()}
+        if isinstance(content.get("format"), bool) or content.get("format") != FORMAT:
+            raise ParameterError("format", content.get("format"), FORMAT)
+        for key in content:
+            if key not in ("format", "about", "layers"):
+                raise ParameterError(key, content[key], "one of format, about, layers")
+        if not isinstance(layers := content.get("layers"), dict):
+            raise ParameterError("layers", layers, "a table of layers by their names")
+        return {name: _layer(name, table) for name, table in layers.items()}
+    except ParameterError as error:
+        raise FileError(f"{path}: {error}") from None
 
 
-def _kind(path):
+def _kind(path: str | Path) -> str:
     kind = Path(path).suffix
     if kind not in (".json", ".toml"):
         raise ParameterError("path", str(path), "a name that ends in .json or .toml")
     return kind
 
 
-def _table(settings):
+def _table(settings: Any) -> dict[str, Any]:
     """The fields of a dataclass as JSON has them."""
     table = {}
     for entry in fields(settings):
@@ -217,9 +222,14 @@ def _table(settings):
     return table
 
 
-def _layer(name, table):
+def _layer(name: str, table: Any) -> LayerSettings:
     """LayerSettings of a table of the file."""
-    for kind, values, where in ((LayerSettings, table, ""), (Bounds, table.get("bounds", {}), "bounds.")):
+    if not isinstance(table, dict):
+        raise ParameterError(f"layers.{name}", table, "a table of settings")
+    bounds = table.get("bounds", {})
+    if not isinstance(bounds, dict):
+        raise ParameterError(f"layers.{name}.bounds", bounds, "a table")
+    for kind, values, where in ((LayerSettings, table, ""), (Bounds, bounds, "bounds.")):
         known = [entry.name for entry in fields(kind) if entry.name != "name"]
         for key in values:
             if key not in known:
@@ -227,29 +237,48 @@ def _layer(name, table):
     for scale in SCALES:
         if scale not in table:
             raise ParameterError(f"layers.{name}.{scale}", None, "a positive number, or one for each head")
-    bounds = Bounds(**table["bounds"]) if "bounds" in table else None
-    return LayerSettings(**{**table, "bounds": bounds, "name": name})
+    try:
+        return LayerSettings(**{**table, "bounds": Bounds(**bounds) if "bounds" in table else None, "name": name})
+    except ParameterError as error:
+        raise ParameterError(f"layers.{name}.{error.name}", error.value, error.legal) from None
 
 
-def _toml(table, path=()):
+def _toml(table: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[str]:
     """Lines of TOML: values before tables."""
     tables = {key: value for key, value in table.items() if isinstance(value, dict)}
     for key, value in table.items():
-        if key not in tables:
-            yield f"{key} = {json.dumps(value)}"
+        if key not in tables and value is not None:
+            yield f"{_quoted(key)} = {_quoted(value)}"
     for key, value in tables.items():
-        heading = (*path, json.dumps(key))
+        heading = (*path, _quoted(key))
         yield from ["", f"[{'.'.join(heading)}]", *_toml(value, heading)]
 
 
+def _quoted(value: Any) -> str:
+    """A value as TOML has it: as JSON does, but no surrogates and no DEL."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
 # -- values -----------------------------------------------------------------------------------------------------------
-def _freeze(settings):
+def _largest(name: str, tensor: Any) -> float:
+    """The largest magnitude of a tensor as a scale; 1 for one of zeros."""
+    try:
+        magnitudes = np.abs(np.asarray(tensor, np.float64))
+    except (TypeError, ValueError):
+        raise ParameterError(name, type(tensor).__name__, "an array of numbers") from None
+    if not magnitudes.size:
+        raise ParameterError(name, f"an array of shape {magnitudes.shape}", "an array with numbers")
+    largest = float(magnitudes.max())
+    return max(largest, SCALE_RANGE[0]) if largest else 1.0
+
+
+def _freeze(settings: Any) -> None:
     """Sequences to tuples, numpy's numbers to Python's."""
     for entry in fields(settings):
         object.__setattr__(settings, entry.name, _frozen(getattr(settings, entry.name)))
 
 
-def _frozen(value):
+def _frozen(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _frozen(each) for key, each in value.items()}
     if isinstance(value, np.ndarray | np.generic):
@@ -257,13 +286,13 @@ def _frozen(value):
     return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value
 
 
-def as_scale(absmax):
+def as_scale(absmax: Any) -> np.ndarray:
     """float64 array that multiplies a matrix [..., heads, n, d]: a number, or [heads, 1, 1]."""
     scale = np.asarray(absmax, np.float64)
     return scale.reshape(-1, 1, 1) if scale.ndim else scale
 
 
-def _each(name, value, n_heads):
+def _each(name: str, value: Any, n_heads: int) -> tuple[Any, ...]:
     """``n_heads`` values."""
     values = value if isinstance(value, tuple) else (value,) * n_heads
     if len(values) != n_heads:
