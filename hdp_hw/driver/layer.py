@@ -195,6 +195,8 @@ def load_layers(path: str | Path) -> dict[str, LayerSettings]:
         for key in content:
             if key not in ("format", "about", "layers"):
                 raise ParameterError(key, content[key], "one of format, about, layers")
+        if not isinstance(content.get("about", {}), dict):
+            raise ParameterError("about", content["about"], "a table")
         if not isinstance(layers := content.get("layers"), dict):
             raise ParameterError("layers", layers, "a table of layers by their names")
         return {name: _layer(name, table) for name, table in layers.items()}

@@ -366,7 +366,8 @@ def test_commands_say_it_in_one_line(folder, tmp_path, monkeypatch, capsys, comm
     monkeypatch.chdir(tmp_path)
     change(folder)
     code = main([command, str(folder), "--data", str(write_pairs(tmp_path / "pairs.tsv")), *COMMANDS[command]])
-    (line,) = capsys.readouterr().err.splitlines()
+    *progress, line = capsys.readouterr().err.splitlines()
+    assert not any(each.startswith(("hdp-hw", "Traceback")) for each in progress)
     assert code in (1, 2) and line.startswith("hdp-hw") and said in line
 
 
@@ -376,5 +377,6 @@ def test_explore_says_it_in_one_line(folder, tmp_path, monkeypatch, capsys):
     layer = {"q_absmax": 1.0, "k_absmax": 1.0, "v_absmax": 1.0}
     write(tmp_path, settings__json={"format": 1, "layers": {"0": layer, "1": layer}})
     assert main(["explore", "--workload", "settings.json", "--model", str(folder)]) == 1
-    (line,) = capsys.readouterr().err.splitlines()
+    *progress, line = capsys.readouterr().err.splitlines()
+    assert not any(each.startswith(("hdp-hw", "Traceback")) for each in progress)
     assert line.startswith("hdp-hw explore: ") and "is a Git LFS pointer" in line

@@ -93,9 +93,9 @@ def test_what_a_settings_file_was_calibrated_on_is_not_measured(folder, tmp_path
     """As long as it did not see all, and says what it saw."""
     half, job = prepare(job_of(folder)), job_of(folder, examples=100)
     names = digests(half.task)
-    file = tmp_path / "settings.json"
+    file, layers = tmp_path / "settings.json", dict.fromkeys("01", LayerSettings(1.0, 1.0, 1.0))
     for seen, sentence in ((names, "saw none of the"), ([], "does not say which examples")):
-        file.write_text(json.dumps({"format": 1, "about": {"seen": " ".join(seen)}, "layers": {}}))
+        save_layers(file, layers, {"seen": " ".join(seen)})
         prepared = prepare(replace(job, settings=str(file)))
         assert sentence in prepared.unseen
         assert set(digests(prepared.task)) & set(names) == (set() if seen else set(names))
@@ -224,21 +224,22 @@ def test_a_settings_file_is_a_point(folder, tmp_path):
     """With the scales and thresholds of a point of the sweep, layer by layer and head by head, it is that point."""
     prepared, file = prepare(job_of(folder)), tmp_path / "settings.json"
     layers = {
-        f"layer {index}": LayerSettings(
+        str(index): LayerSettings(
             float(q), (float(k),) * 2, float(v), rule="mass", threshold=(1.0, 1.0), relative=True, compensate=True
         )
         for index, (q, k, v) in enumerate(prepared.scales)
     }
-    save_layers(file, layers)
+    save_layers(file, dict(reversed(layers.items())))  # by name, not by place
     job = job_of(folder, settings=str(file))
     same = evaluate(job, Point.of("HDP mass, compensated", "hdp", rule="mass", threshold=1.0, compensate=True))
     (calibrated,) = compare(job, tmp_path, ["calibrated"], say=lambda text: None)
     assert calibrated.curve == "HDP calibrated" and calibrated.parameters == {"settings": str(file)}
     assert calibrated.work.to_lists() == same["work"]
     assert calibrated.metric == prepared.task.metric(same["predictions"], prepared.task.labels)
-    save_layers(file, {"layer 0": layers["layer 0"]})
-    with pytest.raises(SweepError, match="a file of all layers; it has 1"):
-        compare(job, tmp_path, ["calibrated"], say=lambda text: None)
+    for others, message in (({"0"}, "a file with the layers 1 too"), ({"0", "1", "2"}, "without the layers 2")):
+        save_layers(tmp_path / "other.json", {name: layers.get(name, layers["0"]) for name in sorted(others)})
+        with pytest.raises(ParameterError, match=message):
+            compare(job_of(folder, settings=str(tmp_path / "other.json")), tmp_path, say=lambda text: None)
 
 
 class Dying:

@@ -222,6 +222,7 @@ A = '{"q_absmax": 1, "k_absmax": 1, "v_absmax": 1'
         ("toml", "format = 1", ": parameter layers = None is not legal; legal: a table of layers by their names"),
         ("toml", "format = 1\nlayers = []", ": parameter layers = [] is not legal; legal: a table of layers"),
         ("toml", "format = 1\nlayer = 2\n[layers]", ": parameter layer = 2 is not legal; legal: one of format, about,"),
+        ("toml", "format = 1\nabout = 2\n[layers]", ": parameter about = 2 is not legal; legal: a table"),
         ("toml", "format = 1\n[layers]\na = 3", ": parameter layers.a = 3 is not legal; legal: a table of settings"),
         (
             "toml",

@@ -58,3 +58,20 @@ def test_outputs_equal_those_of_transformers(kind, config, activation, dtype, sh
         logits = theirs(torch.tensor(given)).logits.numpy()
     assert logits.std() > 0.01 and own.labels == ("LABEL_0", "LABEL_1", "LABEL_2")
     np.testing.assert_allclose(own.classify(own(given)[..., 0, :]), logits, atol=2e-5)
+
+
+@pytest.mark.parametrize("n_labels", [1, 3])
+def test_pairs_and_regression(n_labels, tmp_path):
+    """The second text of a pair has a type of its own; one output is a regression."""
+    transformers = pytest.importorskip("transformers", reason="transformers is not installed")
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    config = transformers.AutoConfig.for_model(**CONFIG | {"type_vocab_size": 2, "num_labels": n_labels})
+    theirs = transformers.AutoModelForSequenceClassification.from_config(config).eval()
+    theirs.save_pretrained(tmp_path)
+    own = Encoder(read_json(tmp_path / "config.json"), *read_weights(tmp_path))
+    tokens, types = [3, 1, 4, 1, 5], [0, 0, 0, 1, 1]
+    with torch.no_grad():
+        logits = theirs(torch.tensor([tokens]), token_type_ids=torch.tensor([types])).logits.numpy()[0]
+    given = [token + CONFIG["vocab_size"] * kind for token, kind in zip(tokens, types)]
+    assert len(logits) == n_labels
+    np.testing.assert_allclose(own.classify(own(given)[0]), logits, atol=1e-6)

@@ -175,7 +175,8 @@ def unseen_of(settings: str | Path, task: Task) -> tuple[Task, str]:
     """
     settings, n = Path(settings), len(task.labels)
     content = read_toml(settings) if settings.suffix == ".toml" else read_json(settings)
-    seen = str(content.get("about", {}).get("seen", "")).split()
+    about = content.get("about")
+    seen = str(about.get("seen", "")).split() if isinstance(about, dict) else []
     others = unseen(task, seen)
     if not seen:
         return task, f"{settings} does not say which examples it was calibrated on; these {n} may be among them."
@@ -189,4 +190,6 @@ def layers_of(path: str | Path, n_layers: int) -> list[LayerSettings]:
     layers = load_layers(path)
     if missing := [str(index) for index in range(n_layers) if str(index) not in layers]:
         raise ParameterError("settings", str(path), f"a file with the layers {', '.join(missing)} too")
+    if more := [name for name in layers if name not in map(str, range(n_layers))]:
+        raise ParameterError("settings", str(path), f"a file of this model, without the layers {', '.join(more)}")
     return [layers[str(index)] for index in range(n_layers)]

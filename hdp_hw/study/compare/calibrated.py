@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hdp_hw.driver.layer import load_layers
-from hdp_hw.spec.params import HdpParams, ParameterError
+from hdp_hw.driver.layer import LayerSettings
+from hdp_hw.spec.params import HdpParams
 from hdp_hw.study.peers.hdp import GoldenCore
 
 
@@ -17,19 +17,14 @@ class CalibratedHdp(GoldenCore):
     ----------
     params : HdpParams
         The array.
-    settings : str
-        The file: its layers in order are the model's.
+    layers : list of LayerSettings
+        Of each layer.
     """
 
     params: HdpParams
-    settings: str
-
-    def __post_init__(self):
-        self.layers = list(load_layers(self.settings).values())
+    layers: list[LayerSettings]
 
     def of_layer(self, layer, n_heads, n, d):
-        if layer >= len(self.layers):
-            raise ParameterError("settings", self.settings, f"a file of all layers; it has {len(self.layers)}")
         chosen = self.layers[layer]
         scales = [np.reshape(absmax, (-1, 1, 1)) for absmax in (chosen.q_absmax, chosen.k_absmax, chosen.v_absmax)]
         return scales, chosen.head_settings(n_heads, n_heads, n, n, d, self.params)

@@ -9,7 +9,7 @@ import numpy as np
 from hdp_hw.golden.bits.array.tile_array import integer_scores
 from hdp_hw.golden.bits.digits import quantize
 from hdp_hw.spec.params import HdpParams
-from hdp_hw.study.accuracy.calibrate import unseen_of
+from hdp_hw.study.accuracy.calibrate import layers_of, unseen_of
 from hdp_hw.study.accuracy.parts import digests, unseen
 from hdp_hw.study.capture import calibrate, record
 from hdp_hw.study.compare.calibrated import CalibratedHdp
@@ -64,6 +64,8 @@ def prepare(job):
     Raises ModelError, TaskError, FileError, OSError.
     """
     model = load_model(job.model)
+    if job.settings:
+        layers_of(job.settings, model.encoder.n_layers)  # which says what is wrong with the file before all else
     task = load_task(job.data, model, job.max_tokens, columns=job.columns)
     if task.fits_on_all:
         task = task.fit(model.run(task.inputs))
@@ -102,7 +104,7 @@ def method_of(point, prepared, params):
     """The Method of a Point."""
     parameters = dict(point.parameters)
     if "settings" in parameters:
-        return CalibratedHdp(params, **parameters)
+        return CalibratedHdp(params, layers_of(parameters["settings"], prepared.task.model.encoder.n_layers))
     if point.method == "hdp":
         share = parameters.pop("heads", 0)
         parameters |= {
