@@ -6,28 +6,45 @@ Cycles in which nothing changes are skipped, so the effort goes with what happen
 
 import heapq
 from collections import deque
+from collections.abc import Callable
 from itertools import count
+from typing import Any, Generic, Protocol, TypeVar
+
+Item = TypeVar("Item")
+
+
+class Block(Protocol):
+    """What looks at the state in each cycle in which one changed."""
+
+    def look(self) -> None: ...
 
 
 class Clock:
     """Time, and what will happen. ``blocks`` have a ``look()``, called in each cycle in which a state changed."""
 
-    def __init__(self):
-        self.now, self.blocks = 0, []
-        self._next, self._later, self._order = [], [], count()
+    def __init__(self) -> None:
+        self.now = 0
+        self.blocks: list[Block] = []
+        self._next: list[Callable[[], object]] = []
+        self._later: list[tuple[int, int, Callable[[], object]]] = []
+        self._order = count()
 
-    def at(self, delay, action):
+    def at(self, delay: int, action: Callable[[], object]) -> None:
         """Call ``action`` ``delay`` cycles from now, 1 at least, before any block looks at the state."""
         if delay == 1:
             self._next.append(action)
         else:
             heapq.heappush(self._later, (self.now + delay, next(self._order), action))
 
-    def set(self, block, **state):
+    def wake(self, delay: int) -> None:
+        """Let the blocks look ``delay`` cycles from now, though no state changes then."""
+        self.at(delay, _nothing)
+
+    def set(self, block: object, **state: Any) -> None:
         """Change attributes of a block in the next cycle."""
         self._next.append(lambda: block.__dict__.update(state))
 
-    def run(self):
+    def run(self) -> None:
         """Until nothing happens any more."""
         while True:
             for block in self.blocks:
@@ -42,38 +59,42 @@ class Clock:
                 action()
 
 
-class Queue:
+def _nothing() -> None:
+    pass
+
+
+class Queue(Generic[Item]):
     """A FIFO of ``depth`` items. ``level`` of them are inside."""
 
     latency = 1  #: from an item's coming to when it can be read
 
-    def __init__(self, clock, depth):
-        self.clock, self.depth = clock, depth
-        self.level, self.readable = 0, deque()
+    def __init__(self, clock: Clock, depth: int) -> None:
+        self.clock, self.depth, self.level = clock, depth, 0
+        self.readable: deque[Item] = deque()
 
     @property
-    def full(self):
+    def full(self) -> bool:
         """Takes no item in this cycle."""
         return self.level == self.depth
 
     @property
-    def head(self):
+    def head(self) -> Item | None:
         """The item that can be read in this cycle, or None."""
         return self.readable[0] if self.readable else None
 
-    def push(self, item):
+    def push(self, item: Item) -> None:
         """An item comes in this cycle."""
 
-        def arrive():
+        def arrive() -> None:
             self.level += 1
 
         self.clock.at(1, arrive)
         self.clock.at(self.latency, lambda: self.readable.append(item))
 
-    def pop(self):
+    def pop(self) -> Item:
         """The item that is read in this cycle."""
 
-        def leave():
+        def leave() -> None:
             self.level -= 1
             self.readable.popleft()
 
@@ -81,12 +102,12 @@ class Queue:
         return self.readable[0]
 
 
-class BufferedQueue(Queue):
+class BufferedQueue(Queue[Item]):
     """A FIFO in a block RAM, the last of whose ``depth`` items is in a register behind it."""
 
     latency = 2
 
     @property
-    def full(self):
+    def full(self) -> bool:
         """Takes no item in this cycle."""
         return self.level - bool(self.readable) == self.depth - 1

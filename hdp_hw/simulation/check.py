@@ -7,7 +7,8 @@ import numpy as np
 from hdp_hw.driver.errors import Mismatch
 from hdp_hw.golden.bits.core.attention_core import HeadResult, attend
 from hdp_hw.golden.bits.core.plane_loader import plane_error
-from hdp_hw.golden.cycles.core.cycle_model import HeadPlan, core_cycles
+from hdp_hw.golden.cycles.core.attention_core import core_cycles
+from hdp_hw.golden.cycles.core.plan import HeadPlan
 from hdp_hw.spec.params import ParameterError, ceil_div
 from hdp_hw.spec.settings import HeadError, Verdict
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from hdp_hw.golden.bits.core.attention_core import attend
 from hdp_hw.golden.calibration import threshold_for_share
-from hdp_hw.golden.cycles.clock import Clock
-from hdp_hw.golden.cycles.core.cycle_model import CoreSchedule, FreeStreams, HeadPlan
+from hdp_hw.golden.cycles.core.attention_core import run
+from hdp_hw.golden.cycles.core.plan import HeadPlan
 from hdp_hw.golden.stimulus import captured_heads, wide_heads
 from hdp_hw.spec.configs import CONFIGS, load_config
 from hdp_hw.spec.output_file import write
@@ -32,43 +32,10 @@ ARRAY = ("predict", "score", "context")
 DRAWN = {"config": "edge", "n": 128, "passage": "lighthouse", "share": 0.25}
 
 
-class _Recorder(CoreSchedule):
-    """The schedule, which takes down what softmax, drain and loaders do as the array's operations are."""
-
-    def __init__(self, *around):
-        super().__init__(*around)
-        self.work = []  # (kind, head, row, begin, end), end exclusive
-
-    def _load(self, plane):
-        waiting = not self.loading[plane]
-        super()._load(plane)
-        if waiting and self.loading[plane]:
-            head = self.to_load[plane][0]
-            self.work.append((plane, head.index, None, self.now + 1, self.now + 1 + head.plan.beats[plane]))
-
-    def _softmax_row(self):
-        row, free = self.softmax.head, self.softmax_free
-        super()._softmax_row()
-        if self.softmax_free != free:
-            self.work.append(("softmax", row.head.index, row.row, self.now + 1, self.softmax_free + 1))
-
-    def _drain_row(self):
-        row, draining = self.drain.head, self.draining
-        super()._drain_row()
-        if self.draining not in (None, draining):
-            behind = 1 + self.latencies.drain
-            work = ("drain", row.head.index, row.row, self.now + behind, self.drain_free + behind)
-            self.work.append(work)
-
-
 def timeline(plans, params):
     """``(CoreCycles, work)`` of heads; work : ``(kind, head, row, begin, end)`` of every block, kinds as in LANES."""
-    clock = Clock()
-    recorder = _Recorder(clock, params, FreeStreams(plans))
-    clock.blocks = [recorder]
-    clock.run()
-    cycles = recorder.cycles()
-    return cycles, sorted(recorder.work + cycles.operations, key=lambda item: item[3])
+    core = run(plans, params)
+    return core.cycles(), core.work
 
 
 def plans_of(heads, rule, kept_share, params):

@@ -10,7 +10,8 @@ from cocotb.triggers import RisingEdge
 
 from hdp_hw.golden.bits.core.attention_core import attend
 from hdp_hw.golden.bits.core.plane_loader import integer_and_fraction, value
-from hdp_hw.golden.cycles.core.cycle_model import HeadPlan, core_cycles
+from hdp_hw.golden.cycles.core.attention_core import core_cycles
+from hdp_hw.golden.cycles.core.plan import HeadPlan
 from hdp_hw.spec.params import ArrayMode
 from hdp_hw.spec.settings import HeadError, Verdict
 from tb.lib.lockstep import pack, read

@@ -15,7 +15,8 @@ from hdp_hw import __main__
 from hdp_hw.deliver.synth import published
 from hdp_hw.deliver.synth.flow import part_of
 from hdp_hw.golden.bits.core.attention_core import attend
-from hdp_hw.golden.cycles.core.cycle_model import HeadPlan, core_cycles
+from hdp_hw.golden.cycles.core.attention_core import core_cycles
+from hdp_hw.golden.cycles.core.plan import HeadPlan
 from hdp_hw.rtl.core.attention_core import AttentionCore
 from hdp_hw.rtl.shell.hdp_top import HdpTop
 from hdp_hw.spec.configs import CONFIGS

@@ -16,7 +16,8 @@ from hdp_hw.golden.bits.core.attention_core import attend
 from hdp_hw.golden.bits.digits import quantize
 from hdp_hw.golden.bits.shell.job import kv_head
 from hdp_hw.golden.calibration import head_settings
-from hdp_hw.golden.cycles.core.cycle_model import HeadPlan, core_cycles
+from hdp_hw.golden.cycles.core.attention_core import core_cycles
+from hdp_hw.golden.cycles.core.plan import HeadPlan
 from hdp_hw.golden.reference import attention, relative_error
 from hdp_hw.golden.stimulus import captured_heads
 from hdp_hw.spec.configs import CONFIGS

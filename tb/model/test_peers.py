@@ -9,7 +9,7 @@ import pytest
 from hdp_hw.golden.bits.core.attention_core import attend
 from hdp_hw.golden.bits.digits import quantize
 from hdp_hw.golden.bits.shell.job import traffic
-from hdp_hw.golden.cycles.core.cycle_model import HeadPlan, ideal_cycles
+from hdp_hw.golden.cycles.core.plan import HeadPlan, ideal_cycles
 from hdp_hw.spec.configs import CONFIGS
 from hdp_hw.spec.params import ParameterError
 from hdp_hw.study.models import softmax_attention

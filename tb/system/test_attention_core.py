@@ -11,7 +11,8 @@ from cocotb.triggers import RisingEdge
 from hdp_hw.golden.bits.core.attention_core import attend
 from hdp_hw.golden.bits.core.plane_loader import integer_and_fraction, plane_error, value
 from hdp_hw.golden.calibration import head_settings, threshold_for_share
-from hdp_hw.golden.cycles.core.cycle_model import HeadPlan, core_cycles
+from hdp_hw.golden.cycles.core.attention_core import core_cycles
+from hdp_hw.golden.cycles.core.plan import HeadPlan
 from hdp_hw.golden.stimulus import captured_heads, corner_operands, random_head, wide_heads
 from hdp_hw.rtl.core.attention_core import AttentionCore
 from hdp_hw.spec.configs import load_config

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 
 from hdp_hw.golden.bits.shell.write_traffic import Output
-from hdp_hw.golden.cycles.core.cycle_model import CoreSchedule, FreeStreams, HeadPlan
+from hdp_hw.golden.cycles.core.attention_core import AttentionCore
+from hdp_hw.golden.cycles.core.plan import HeadPlan
+from hdp_hw.golden.cycles.core.streams import FreeStreams
 from hdp_hw.golden.cycles.shell.head_loader import HeadLoader
 from hdp_hw.golden.cycles.shell.row_writer import RowWriter
 
@@ -23,13 +25,13 @@ class LaneHead:
 
 
 class CoreLane(FreeStreams):
-    """Clock cycles of heads from memory to memory: what is around a CoreSchedule."""
+    """Clock cycles of heads from memory to memory: what is around an AttentionCore."""
 
     stalls = True
 
     def __init__(self, clock, params):
         self.clock = clock
-        self.core, self.writer = CoreSchedule(clock, params, self), RowWriter(clock, params, self)
+        self.core, self.writer = AttentionCore(clock, params, self), RowWriter(clock, params, self)
         self.loader = HeadLoader(clock, params, self.core)
         self.heads, self.state = [], "record"  # of the oldest head: "record", "written" or "result"
         self.settings, self.settings_taken = self.loader.settings, self.loader.settings_taken
@@ -67,7 +69,7 @@ class CoreLane(FreeStreams):
         self.clock.at(1, leave)
 
     # -- from the core to loader and writer ---------------------------------------------------------------------------
-    def plane_begins(self, core, plane, plan):
+    def plane_begins(self, loader, plan):
         """The readers see it by themselves."""
 
     def verdict(self, plan):
@@ -76,7 +78,7 @@ class CoreLane(FreeStreams):
 
     def beat_taken(self):
         """To the writer, but not while a status waits."""
-        return not self.core.status and self.writer.beat_taken()
+        return not self.core.table.status and self.writer.beat_taken()
 
     def status_taken(self, plan):
         """With the head's record."""
@@ -88,7 +90,7 @@ class CoreLane(FreeStreams):
     @property
     def record_offered(self):
         """To the writer."""
-        return self.state == "record" and self.core.status is not None
+        return self.state == "record" and self.core.table.status is not None
 
     @property
     def record(self):

@@ -11,7 +11,7 @@ FOLLOWING = (("q_fraction", "fraction"), ("value", "value"), ("k_fraction", "fra
 
 
 class HeadLoader:
-    """Clock cycles of heads (LaneHead) to the settings and planes that go to a CoreSchedule."""
+    """Clock cycles of heads (LaneHead) to the settings and planes that go to an AttentionCore."""
 
     def __init__(self, clock, params, core):
         self.clock = clock
@@ -19,7 +19,7 @@ class HeadLoader:
         self.followers, self.verdicts = Queue(clock, HEADS_AHEAD), Queue(clock, HEADS_AHEAD)
         self.generators = {plane: SegmentGenerator(clock, params) for plane in ("fraction", "value")}
         sources = {"integer": self} | self.generators
-        self.readers = [PlaneReader(clock, params, core, plane, source) for plane, source in sources.items()]
+        self.readers = [PlaneReader(clock, params, core.loaders[plane], source) for plane, source in sources.items()]
         self.follower, self.planes = None, ()  # whose other planes are asked for, and which are still to be
 
     def look(self):

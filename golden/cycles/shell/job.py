@@ -6,7 +6,7 @@ from hdp_hw.golden.bits.shell.fetch import head_segments
 from hdp_hw.golden.bits.shell.job import kv_head
 from hdp_hw.golden.bits.shell.write_traffic import Output
 from hdp_hw.golden.cycles.clock import Clock
-from hdp_hw.golden.cycles.core.cycle_model import HeadPlan
+from hdp_hw.golden.cycles.core.plan import HeadPlan
 from hdp_hw.golden.cycles.shell.core_lane import CoreLane, LaneHead
 from hdp_hw.golden.cycles.shell.job_engine import JobEngine
 from hdp_hw.golden.cycles.shell.memory import Memory

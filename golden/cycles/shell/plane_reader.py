@@ -9,12 +9,12 @@ from hdp_hw.spec.depths import MAX_SEGMENTS
 class PlaneReader:
     """Clock cycles of segments to words of a plane.
 
-    core : CoreSchedule; plane : a name of its planes; source : has the ``segment`` on offer, or None, and
+    loader : PlaneLoader of the core; plane : its name; source : has the ``segment`` on offer, or None, and
     ``segment_taken()``.
     """
 
-    def __init__(self, clock, params, core, plane, source):
-        self.clock, self.params, self.core, self.plane, self.source = clock, params, core, plane, source
+    def __init__(self, clock, params, loader, source):
+        self.clock, self.params, self.loader, self.source = clock, params, loader, source
         self.reader = BurstReader(clock, params)
         self.narrow = params.word_width <= params.bus_width
         widths = params.bus_width, params.word_width
@@ -52,10 +52,10 @@ class PlaneReader:
 
     def _deliver(self):
         delivery, words_left, rows_left, part = self.delivery, self.words_left, self.rows_left, self.part
-        taken = self.valid and self.core.takes_beats[self.plane]
+        taken = self.valid and self.loader.takes_beats
         free, emits, takes = taken or not self.valid, False, False
         if taken and self.last:
-            self.core.plane_ends(self.plane)
+            self.loader.ends()
         if delivery and delivery.zero:
             emits = free
         elif delivery and self.reader.words:

@@ -62,7 +62,7 @@ class AttentionCore(wiring.Component):
 
     Timing
     ------
-    Predicted exactly by golden.cycles.core.cycle_model where no stream stalls. A head's planes may come in any
+    Predicted exactly by golden.cycles.core.attention_core where no stream stalls. A head's planes may come in any
     interleaving; each stream is ready as soon as its buffer is free.
 
     Numerics

@@ -53,7 +53,7 @@ class Sequencer(wiring.Component):
 
     Numerics
     --------
-    Golden twin ``golden.bits.core.sequencer``; all of the schedule: ``golden.cycles.core.cycle_model``.
+    Golden twin ``golden.bits.core.sequencer``; its schedule: ``golden.cycles.core.sequencer``.
     """
 
     latency = 2

@@ -65,7 +65,7 @@ class SurvivorList(wiring.Component):
 
     Numerics
     --------
-    Golden twin ``golden.bits.pruning.survivor_list`` (survivor_list, listed_after).
+    Golden twin ``golden.bits.pruning.survivor_list``; its schedule: ``golden.cycles.pruning.survivor_list``.
     """
 
     latency = 1

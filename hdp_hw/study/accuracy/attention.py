@@ -7,7 +7,7 @@ import numpy as np
 from hdp_hw.driver.layer import as_scale
 from hdp_hw.golden.bits.core.attention_core import attend_many
 from hdp_hw.golden.bits.digits import quantize
-from hdp_hw.golden.cycles.core.cycle_model import mode_cycles
+from hdp_hw.golden.cycles.core.plan import mode_cycles
 from hdp_hw.spec.settings import HeadSettings, Verdict
 from hdp_hw.study.models import softmax_attention
 

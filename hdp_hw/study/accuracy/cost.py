@@ -8,7 +8,7 @@ from hdp_hw.driver.backend import LayerJob
 from hdp_hw.driver.emulator import Emulator
 from hdp_hw.golden.bits.core.attention_core import attend_many
 from hdp_hw.golden.bits.shell.job import traffic
-from hdp_hw.golden.cycles.core.cycle_model import mode_cycles
+from hdp_hw.golden.cycles.core.plan import mode_cycles
 from hdp_hw.spec.settings import HeadSettings
 from hdp_hw.study.accuracy.attention import HdpAttention
 

@@ -13,7 +13,8 @@ from hdp_hw.deliver.synth.published import NOT_MEASURED, gops
 from hdp_hw.driver.errors import Mismatch, SimulatorMissing
 from hdp_hw.golden.bits.core.attention_core import attend
 from hdp_hw.golden.calibration import threshold_for_share
-from hdp_hw.golden.cycles.core.cycle_model import HeadPlan, core_cycles, ideal_cycles
+from hdp_hw.golden.cycles.core.attention_core import core_cycles
+from hdp_hw.golden.cycles.core.plan import HeadPlan, ideal_cycles
 from hdp_hw.golden.stimulus import captured_heads, random_head, wide_heads
 from hdp_hw.simulation.check import check, expect
 from hdp_hw.simulation.core_simulation import CoreSimulation, Job, beats_of

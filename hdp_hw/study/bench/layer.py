@@ -13,7 +13,7 @@ from hdp_hw.driver.emulator import Emulator
 from hdp_hw.driver.errors import Mismatch
 from hdp_hw.golden.bits.shell.job import attend_heads, traffic
 from hdp_hw.golden.calibration import threshold_for_share
-from hdp_hw.golden.cycles.core.cycle_model import HeadPlan, ideal_cycles
+from hdp_hw.golden.cycles.core.plan import HeadPlan, ideal_cycles
 from hdp_hw.golden.stimulus import captured_heads, random_head, wide_heads
 from hdp_hw.simulation.simulated_bus import MemoryTiming, Simulation
 from hdp_hw.spec.output_file import write

@@ -19,7 +19,7 @@ Counts are those of the golden models:
 import numpy as np
 
 from hdp_hw.golden.bits.shell.job import traffic
-from hdp_hw.golden.cycles.core.cycle_model import HeadPlan
+from hdp_hw.golden.cycles.core.plan import HeadPlan
 from hdp_hw.spec.params import ArrayMode
 from hdp_hw.study.peers.cost import EXPONENTIAL
 from hdp_hw.study.peers.hdp import work_of

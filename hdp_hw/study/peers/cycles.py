@@ -5,7 +5,8 @@ from functools import cache
 import numpy as np
 
 from hdp_hw.golden.bits.core.attention_core import HeadResult
-from hdp_hw.golden.cycles.core.cycle_model import HeadPlan, core_cycles
+from hdp_hw.golden.cycles.core.attention_core import core_cycles
+from hdp_hw.golden.cycles.core.plan import HeadPlan
 from hdp_hw.spec.params import ceil_div
 from hdp_hw.spec.settings import HeadSettings, Rule, Verdict
 

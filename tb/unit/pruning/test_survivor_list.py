@@ -1,10 +1,11 @@
-"""SurvivorList against golden.bits.pruning.survivor_list."""
+"""SurvivorList against golden.bits.pruning.survivor_list and, for its cycles, golden.cycles.pruning.survivor_list."""
 
 import cocotb
 import numpy as np
 
 from hdp_hw.golden.bits.pruning.geometry import existing_blocks
-from hdp_hw.golden.bits.pruning.survivor_list import listed_after, survivor_list
+from hdp_hw.golden.bits.pruning.survivor_list import survivor_list
+from hdp_hw.golden.cycles.pruning.survivor_list import listed_after, offered_after
 from hdp_hw.rtl.pruning.block_rows import BlockRows
 from hdp_hw.rtl.pruning.survivor_list import SurvivorList
 from hdp_hw.spec.settings import HeadSettings
@@ -61,12 +62,13 @@ class Schedule:
             while self.used(begin) + row.n_blocks > PARAMS.score_slots:
                 begin += 1
                 self.waited += 1
-            listed, offer = listed_after(row, not (everything or nothing), PARAMS)
+            walked = executed[row.row, : row.n_blocks], not (everything or nothing), PARAMS
+            listed = listed_after(*walked)
             for n, (after, column) in enumerate(zip(listed, row.columns, strict=True)):
                 slot = (row.base + n) % PARAMS.score_slots
                 survivor = {"o_slot": slot, "o_column": column}
                 self.expected["o_survivor_valid"][begin + after + SurvivorList.latency] = survivor
-            cycle = begin + offer
+            cycle = begin + offered_after(*walked)
             n_tiles = len(row.columns)
             offered = {"o_row": row.row, "o_base": row.base, "o_n_blocks": row.n_blocks, "o_n_tiles": n_tiles}
             self.expected["o_valid"][cycle] = offered = offered | {"o_last": row is rows[-1]}

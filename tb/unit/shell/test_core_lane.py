@@ -11,7 +11,7 @@ import pytest
 from cocotb.triggers import RisingEdge
 
 from hdp_hw.golden.bits.shell.job import traffic
-from hdp_hw.golden.cycles.core.cycle_model import HeadPlan
+from hdp_hw.golden.cycles.core.plan import HeadPlan
 from hdp_hw.golden.stimulus import random_head
 from hdp_hw.rtl.shell.axi import Response
 from hdp_hw.rtl.shell.core_lane import CoreLane

@@ -1,0 +1,95 @@
+"""When row operations take the array."""
+
+from hdp_hw.golden.cycles.clock import Clock, Queue
+from hdp_hw.golden.cycles.core.drain import Drain
+from hdp_hw.golden.cycles.core.jobs import Head, RowJob, Work
+from hdp_hw.golden.cycles.core.plan import HeadPlan
+from hdp_hw.golden.cycles.core.softmax_unit import SoftmaxUnit
+from hdp_hw.golden.cycles.pruning.predictor import Predictor
+from hdp_hw.golden.cycles.pruning.survivor_list import SurvivorList
+from hdp_hw.spec.params import HdpParams
+from hdp_hw.spec.timing import core_latencies
+
+
+def operation_cycles(kind: str, n_tiles: int, head_dim: int, full: bool, params: HdpParams) -> int:
+    """Clock cycles that an operation of ``n_tiles`` takes the array; ``kind``: "predict", "score" or "context"."""
+    if kind == "context" or (kind == "score" and full):
+        return n_tiles * params.slices(head_dim)
+    cross = params.cross_cycles(head_dim) if kind == "score" else 0
+    return n_tiles * (params.integer_cycles(head_dim) + cross)
+
+
+class Sequencer:
+    """Clock cycles of the array's operations: a prediction first, then a context, then scores.
+
+    score, context : queues whose rows it takes; those behind are softmax.rows and drain.rows.
+    """
+
+    latency = 2  #: from taking an operation to its first micro-operation
+
+    def __init__(
+        self,
+        clock: Clock,
+        params: HdpParams,
+        predictor: Predictor,
+        survivors: SurvivorList,
+        softmax: SoftmaxUnit,
+        drain: Drain,
+    ) -> None:
+        self.clock, self.params, self.latencies = clock, params, core_latencies(params)
+        self.predictor, self.survivors, self.softmax, self.drain = predictor, survivors, softmax, drain
+        self.score: Queue[RowJob] = survivors.listed
+        self.context: Queue[RowJob] = softmax.context
+        self.free = 0
+        self.operations: list[Work] = []
+
+    def look(self) -> None:
+        """See :class:`golden.cycles.clock.Clock`."""
+        # Rows without tiles pass, whatever the array does.
+        score, context = self.score.head, self.context.head if self.softmax.finished else None
+        if score and not score.n_tiles and not self.softmax.rows.full:
+            self.softmax.rows.push(self.score.pop())
+        if context and not context.n_tiles and not self.drain.rows.full:
+            self._pop_context()
+        if self.clock.now < self.free:
+            return
+        if self.predictor.has_room:
+            self._begin_predict()
+        elif context and context.n_tiles and not self.drain.rows.full and self.drain.stores:
+            self._begin_context()
+        elif score and score.n_tiles and not self.softmax.rows.full:
+            self._begin_score()
+
+    def _begin(self, kind: str, head: Head, row: int, n_tiles: int) -> int:
+        """An operation that is taken in this cycle; returns the clock cycles to its last micro-operation."""
+        plan: HeadPlan = head.plan
+        cycles = operation_cycles(kind, n_tiles, plan.settings.head_dim, plan.full, self.params)
+        begin = self.clock.now + self.latency
+        self.operations.append((kind, head.index, row, begin, begin + cycles))
+        self.free = self.clock.now + cycles
+        self.clock.wake(cycles)
+        return self.latency + cycles - 1
+
+    def _begin_predict(self) -> None:
+        head, row, n_tiles, last = self.predictor.take_row()
+        end = self._begin("predict", head, row, n_tiles)
+        self.predictor.row_comes(head, n_tiles, last, self.clock.now + end + self.latencies.score)
+
+    def _begin_score(self) -> None:
+        row = self.score.pop()
+        self.softmax.rows.push(row)
+        end = self._begin("score", row.head, row.row, row.n_tiles)
+        self.clock.at(end + self.latencies.score + self.latencies.row_max + 1, self.softmax.count_maxima)
+
+    def _begin_context(self) -> None:
+        row = self._pop_context()
+        end = self._begin("context", row.head, row.row, row.n_tiles)
+        self.clock.at(1, self.drain.take_store)
+        self.clock.at(end + 1, lambda: self.survivors.free(row.n_tiles))
+        self.clock.at(end + self.latencies.context + 1, self.drain.fill_store)
+
+    def _pop_context(self) -> RowJob:
+        row = self.context.pop()
+        self.drain.rows.push(row)
+        self.softmax.context_taken()
+        return row
