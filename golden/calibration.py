@@ -1,17 +1,25 @@
 """Real-valued scales and thresholds to the integers of HeadSettings."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from hdp_hw.golden.bits.array.tile_array import integer_scores
 from hdp_hw.golden.bits.pruning.block_rules import block_mask
 from hdp_hw.golden.bits.pruning.geometry import valid_elements, visited_blocks
+from hdp_hw.spec.params import HdpParams
 from hdp_hw.spec.settings import HeadSettings, Rule
 from hdp_hw.spec.tables import COARSE_FRACTION, logit_fraction
 
+if TYPE_CHECKING:
+    from hdp_hw.golden.stimulus import Head
 
-def mantissa_and_shift(factor, max_shift):
+
+def mantissa_and_shift(factor: float, max_shift: int) -> tuple[int, int]:
     """``(m, s)`` with m of 8 bits and m / 2^s ~ factor > 0, the largest such s up to ``max_shift``."""
     shift = max(0, min(max_shift, 7 - math.floor(math.log2(factor))))
     mantissa = round(factor * 2**shift)
@@ -20,7 +28,17 @@ def mantissa_and_shift(factor, max_shift):
     return mantissa, shift
 
 
-def head_settings(n_q, n_k, head_dim, q_absmax, k_absmax, params, rule=Rule.DENSE, threshold=0.0, **more):
+def head_settings(
+    n_q: int,
+    n_k: int,
+    head_dim: int,
+    q_absmax: float,
+    k_absmax: float,
+    params: HdpParams,
+    rule: Rule = Rule.DENSE,
+    threshold: float = 0.0,
+    **more: Any,
+) -> HeadSettings:
     """Settings for operands quantised with ``golden.bits.digits.quantize``.
 
     threshold : rho for row_threshold (-1 < rho < 1), nats for margin, p (0 < p <= 1) for mass; not used by dense.
@@ -53,7 +71,9 @@ _THRESHOLD = {
 }
 
 
-def threshold_for_share(heads, rule, kept_share, params, **more):
+def threshold_for_share(
+    heads: Sequence[Head], rule: Rule, kept_share: float, params: HdpParams, **more: Any
+) -> tuple[float, float]:
     """``(threshold, share)``: the rule's threshold with which ``heads`` keep about ``kept_share`` of their blocks.
 
     share : what they keep, all blocks of all heads together. It differs from ``kept_share`` where that lies below
@@ -68,7 +88,7 @@ def threshold_for_share(heads, rule, kept_share, params, **more):
         a[: head.n_q, : head.n_k] = integer_scores(q, k, params.digit_width)
         prepared.append((head, a, valid))
 
-    def share(strictness):
+    def share(strictness: float) -> float:
         kept = visited = 0
         for head, a, valid in prepared:
             settings = head.settings(params, rule, _THRESHOLD[rule](strictness), **more)

@@ -1,9 +1,11 @@
 """Float64 attention and error metrics."""
 
+from typing import Any
+
 import numpy as np
 
 
-def attention(q, k, v, causal=False, kept=None):
+def attention(q: Any, k: Any, v: Any, causal: bool = False, kept: np.ndarray | None = None) -> np.ndarray:
     """softmax(QK^T / sqrt(d)) V of one head in float64; ``kept`` (bool [n_q, n_k]) excludes elements."""
     q, k, v = (np.asarray(x, np.float64) for x in (q, k, v))
     s = q @ k.T / np.sqrt(q.shape[1])
@@ -17,11 +19,11 @@ def attention(q, k, v, causal=False, kept=None):
     return np.divide(e, total, out=np.zeros_like(e), where=total > 0) @ v
 
 
-def relative_error(output, reference):
+def relative_error(output: np.ndarray, reference: np.ndarray) -> float:
     """Frobenius norm of the difference over that of the reference."""
     return float(np.linalg.norm(output - reference) / np.linalg.norm(reference))
 
 
-def cosine(output, reference):
+def cosine(output: np.ndarray, reference: np.ndarray) -> float:
     """Cosine of the angle between two arrays taken as vectors."""
     return float(np.vdot(output, reference) / (np.linalg.norm(output) * np.linalg.norm(reference)))

@@ -1,16 +1,18 @@
 """Reciprocal of a positive integer by a table of linear segments."""
 
+from typing import Any
+
 import numpy as np
 
 from hdp_hw.spec.tables import RECIPROCAL_FRACTION, reciprocal_segment_bits, reciprocal_table
 
 
-def bit_length(x):
+def bit_length(x: Any) -> np.ndarray:
     """Bit length of non-negative integers below 2^53; 0 for 0."""
     return np.frexp(np.asarray(x, np.float64))[1].astype(np.int64)
 
 
-def reciprocal(x, width, digit_width):
+def reciprocal(x: Any, width: int, digit_width: int) -> tuple[np.ndarray, np.ndarray]:
     """``(r, s)`` of unsigned ``x`` (``width`` bits): x << s has its top bit set and r ~ 2^R / (that / 2^(width-1)).
 
     r is 0 where x is 0 (s is then ``width``).

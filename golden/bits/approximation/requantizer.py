@@ -1,11 +1,13 @@
 """Division of the context sums by the softmax denominator, rounded and saturated to an operand."""
 
+from typing import Any
+
 import numpy as np
 
 from hdp_hw.spec.tables import REQUANTIZE_FRACTION, reciprocal_bits
 
 
-def requantize(numerator, r, s, width, digit_width):
+def requantize(numerator: Any, r: np.ndarray, s: np.ndarray, width: int, digit_width: int) -> np.ndarray:
     """O = round(numerator / denominator), s2w, from the denominator's ``(r, s)`` (``width`` bits).
 
     The numerator is normalised by the same shift and cut to ``REQUANTIZE_FRACTION`` bits below the output's LSB.

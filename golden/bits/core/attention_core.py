@@ -1,6 +1,8 @@
 """Heads through the core, bit for bit."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +13,7 @@ from hdp_hw.golden.bits.core.softmax_unit import stand_in, weights
 from hdp_hw.golden.bits.pruning.block_rules import block_mask
 from hdp_hw.golden.bits.pruning.geometry import any_of_tiles, valid_elements, visited_blocks
 from hdp_hw.golden.bits.pruning.head_verdict import head_verdict
+from hdp_hw.spec.params import HdpParams
 from hdp_hw.spec.settings import HeadSettings, Rule, Verdict
 
 SHARED = ("n_q", "n_k", "head_dim", "rule", "causal", "compensate", "mean_output")  #: alike in heads that run at once
@@ -45,25 +48,31 @@ class HeadResults:
     n_visited: int
     n_kept: np.ndarray
 
-    def __getitem__(self, head):
-        arrays = (getattr(self, name)[head] for name in ("output", "mask", "executed"))
-        verdict, theta_head, n_kept = (getattr(self, name)[head].item() for name in ("verdict", "theta_head", "n_kept"))
-        return HeadResult(*arrays, Verdict(verdict), theta_head, self.n_visited, n_kept)
+    def __getitem__(self, head: Any) -> HeadResult:
+        output, mask, executed = (array[head] for array in (self.output, self.mask, self.executed))
+        verdict, theta_head, n_kept = (array[head].item() for array in (self.verdict, self.theta_head, self.n_kept))
+        return HeadResult(output, mask, executed, Verdict(verdict), theta_head, self.n_visited, n_kept)
 
 
-def attend(q, k, v, settings, params):
+def attend(q: np.ndarray, k: np.ndarray, v: np.ndarray, settings: HeadSettings, params: HdpParams) -> HeadResult:
     """HeadResult of one head: q [n_q, d], k and v [n_k, d], integers of 2w bits. Raises ParameterError."""
     return attend_many(q[None], k[None], v[None], [settings], params)[0]
 
 
-def attend_many(q, k, v, settings, params):
+def attend_many(
+    q: np.ndarray, k: np.ndarray, v: np.ndarray, settings: Sequence[HeadSettings], params: HdpParams
+) -> HeadResults:
     """HeadResults of q [..., n_heads, n_q, d], k and v [..., n_heads, n_k, d], integers of 2w bits.
 
     settings : HeadSettings of each head, alike in SHARED. Raises ParameterError.
     """
     for of_head in settings:
         of_head.validate(params)
-    settings = stacked(settings)
+    return _attend(q, k, v, stacked(settings), params)
+
+
+def _attend(q: np.ndarray, k: np.ndarray, v: np.ndarray, settings: HeadSettings, params: HdpParams) -> HeadResults:
+    """HeadResults of heads whose settings are :func:`stacked`."""
     for name, array, rows in (("q", q, settings.n_q), ("k", k, settings.n_k), ("v", v, settings.n_k)):
         if array.shape[-2:] != (rows, settings.head_dim):
             raise ValueError(f"{name} has shape {array.shape[-2:]}, settings say {(rows, settings.head_dim)}")
@@ -80,9 +89,9 @@ def attend_many(q, k, v, settings, params):
     )
 
 
-def stacked(settings):
+def stacked(settings: Sequence[HeadSettings]) -> HeadSettings:
     """HeadSettings of several heads in one: fields in which they differ are arrays [n_heads, 1, 1]."""
-    values = {}
+    values: dict[str, Any] = {}
     for name in (field.name for field in fields(HeadSettings)):
         column = [getattr(of_head, name) for of_head in settings]
         values[name] = column[0] if len(set(column)) == 1 else np.array(column, np.int32)[:, None, None]
@@ -91,7 +100,9 @@ def stacked(settings):
     return HeadSettings(**values)
 
 
-def _predict(q, k, valid, settings, params):
+def _predict(
+    q: np.ndarray, k: np.ndarray, valid: np.ndarray, settings: HeadSettings, params: HdpParams
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Masks, verdicts and head importances, both [..., 1, 1], and padded integer scores."""
     a = _pad(integer_scores(q, k, params.digit_width), valid.shape)
     mask = block_mask(a, valid, settings, params.tile)
@@ -101,7 +112,17 @@ def _predict(q, k, valid, settings, params):
     return mask, head_verdict(theta, int(valid.sum()), n_kept, n_visited, settings), theta, a
 
 
-def _execute(q, k, v, a, valid, executed, verdict, settings, params):
+def _execute(
+    q: np.ndarray,
+    k: np.ndarray,
+    v: np.ndarray,
+    a: np.ndarray,
+    valid: np.ndarray,
+    executed: np.ndarray,
+    verdict: Any,
+    settings: HeadSettings,
+    params: HdpParams,
+) -> np.ndarray:
     """Output [..., blocks_q * tile, d] from the executed blocks."""
     tile, w = params.tile, params.digit_width
     full = (verdict == Verdict.DENSE) | (verdict == Verdict.FALLBACK)
@@ -111,9 +132,9 @@ def _execute(q, k, v, a, valid, executed, verdict, settings, params):
     e_pruned = n_pruned = total = kept_sums = np.zeros((1, 1), np.int64)
     stands_in = np.where(verdict == Verdict.PRUNED, settings.mean_output, settings.compensate & ~full)
     if stands_in.any():
-        of_rows = (x.repeat(tile, -1)[..., None] for x in (executed.sum(-1), executed[..., -1]))
+        n_kept, last_kept = (x.repeat(tile, -1)[..., None] for x in (executed.sum(-1), executed[..., -1]))
         pruned_sum = np.where(kept, 0, a).sum(-1, keepdims=True, dtype=a.dtype)
-        mean, n_pruned = pruned_means(pruned_sum, *of_rows, settings.n_k, params)
+        mean, n_pruned = pruned_means(pruned_sum, n_kept, last_kept, settings.n_k, params)
         e_pruned = stand_in(row_max, mean, settings.mult, settings.shift, w) * stands_in
         total = value_total(v, w)[..., None, :]
         kept_keys = executed.repeat(tile, -1)[..., : settings.n_k]
@@ -122,7 +143,7 @@ def _execute(q, k, v, a, valid, executed, verdict, settings, params):
     return drain(sums, p.sum(-1, keepdims=True, dtype=p.dtype), e_pruned, n_pruned, total, kept_sums, params)
 
 
-def _pad(matrix, shape):
+def _pad(matrix: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Zeros behind the rows and columns of [..., rows, columns] up to ``shape``."""
     if matrix.shape[-2:] == shape:
         return matrix

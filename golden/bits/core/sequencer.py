@@ -1,9 +1,11 @@
 """The micro-operations of a row operation, one a clock cycle."""
 
+from typing import Any
+
 from hdp_hw.spec.params import ArrayMode
 
 
-def micro_ops(kind, n_tiles, cycles, full=False):
+def micro_ops(kind: str, n_tiles: int, cycles: dict[str, int], full: bool = False) -> list[dict[str, Any]]:
     """``[{field: value}]`` of a row of ``n_tiles`` tiles; ``kind`` is "predict", "score" or "context".
 
     cycles : ``{"integer", "cross", "slices"}``, clock cycles of a tile. ``tile`` is the tile's place in the row;

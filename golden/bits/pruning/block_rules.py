@@ -5,10 +5,10 @@ import numpy as np
 from hdp_hw.golden.bits.pruning.block_importance import block_importance
 from hdp_hw.golden.bits.pruning.coarse_exp import coarse_exp_table, coarse_log, coarse_logit
 from hdp_hw.golden.bits.pruning.geometry import any_of_tiles, tiles_of
-from hdp_hw.spec.settings import Rule
+from hdp_hw.spec.settings import HeadSettings, Rule
 
 
-def block_mask(a, valid, settings, tile):
+def block_mask(a: np.ndarray, valid: np.ndarray, settings: HeadSettings, tile: int) -> np.ndarray:
     """Boolean [..., blocks_q, blocks_k]: the blocks that the rule keeps; equality keeps.
 
     a : integer scores [..., blocks_q * tile, blocks_k * tile]; valid : their valid elements, of all heads the same;
@@ -30,7 +30,7 @@ def block_mask(a, valid, settings, tile):
     return any_of_tiles(keep & valid, tile)
 
 
-def _row_threshold(theta, exists, settings, tile):
+def _row_threshold(theta: np.ndarray, exists: np.ndarray, settings: HeadSettings, tile: int) -> np.ndarray:
     """256 * n_b * theta >= |rho| * n_b * extreme + (256 - |rho|) * sum(theta), the extreme being max or min."""
     n_b = exists.sum(-1, keepdims=True)
     total = np.where(exists, theta, 0).sum(-1, keepdims=True)

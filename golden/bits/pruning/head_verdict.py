@@ -1,11 +1,13 @@
 """The verdict on a head."""
 
+from typing import Any
+
 import numpy as np
 
-from hdp_hw.spec.settings import RELATIVE_ONE, Rule, Verdict
+from hdp_hw.spec.settings import RELATIVE_ONE, HeadSettings, Rule, Verdict
 
 
-def head_verdict(theta_head, n_valid, n_kept, n_visited, settings):
+def head_verdict(theta_head: Any, n_valid: int, n_kept: Any, n_visited: int, settings: HeadSettings) -> Any:
     """Verdicts from sums of |A|, numbers of valid elements, and of kept and visited blocks; arrays or integers."""
     if settings.rule == Rule.DENSE:
         return np.full_like(theta_head, Verdict.DENSE)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from hdp_hw.golden.bits.pruning.geometry import existing_blocks
+from hdp_hw.spec.params import HdpParams
+from hdp_hw.spec.settings import HeadSettings
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,7 +19,7 @@ class SurvivorRow:
     columns: np.ndarray
 
 
-def survivor_list(executed, settings, params, slot=0):
+def survivor_list(executed: np.ndarray, settings: HeadSettings, params: HdpParams, slot: int = 0) -> list[SurvivorRow]:
     """``[SurvivorRow]`` of boolean [blocks_q, blocks_k]; survivors take the slots of a ring in order, from ``slot``."""
     rows = []
     for row, n_blocks in enumerate(existing_blocks(settings, params.tile)):

@@ -1,16 +1,19 @@
 """Fetch upon mask: which rows of a head's planes are read."""
 
+from typing import Any
+
 import numpy as np
 
+from hdp_hw.golden.bits.core.attention_core import HeadResult
 from hdp_hw.golden.bits.shell.plane_reader import Segment
 from hdp_hw.spec.formats import SLICES_PER_WORD, stream_of
-from hdp_hw.spec.params import ceil_div
-from hdp_hw.spec.settings import Verdict
+from hdp_hw.spec.params import HdpParams, ceil_div
+from hdp_hw.spec.settings import HeadSettings, Verdict
 
 NOTHING, MASKED, ALL = range(3)
 
 
-def fetch_plan(verdict, settings):
+def fetch_plan(verdict: Any, settings: HeadSettings) -> dict[str, int]:
     """``{plane: how much of it is read}`` for a head with a verdict."""
     plan = {"q_integer": ALL, "k_integer": ALL}
     if verdict == Verdict.PRUNED:
@@ -21,7 +24,7 @@ def fetch_plan(verdict, settings):
     return plan | {"q_fraction": ALL, "k_fraction": MASKED, "value": ALL if settings.compensate else MASKED}
 
 
-def runs(how, n_rows, union, tile):
+def runs(how: int, n_rows: int, union: np.ndarray, tile: int) -> list[tuple[int, int, bool]]:
     """``[(first row, rows, read)]`` in order: one, or for MASKED one for each run of key blocks in bool ``union``."""
     if how != MASKED:
         return [(0, n_rows, how == ALL)]
@@ -30,9 +33,11 @@ def runs(how, n_rows, union, tile):
     return [(a * tile, min(b * tile, n_rows) - a * tile, bool(union[a])) for a, b in zip(starts, ends)]
 
 
-def head_segments(result, settings, places, params):
+def head_segments(
+    result: HeadResult, settings: HeadSettings, places: dict[str, tuple[int, int]], params: HdpParams
+) -> dict[str, list[Segment]]:
     """``{plane: [Segment]}`` of a head with the HeadResult ``result``; ``places``: ``{plane: (address, stride)}``."""
-    union = result.mask.any(0)[: ceil_div(settings.n_k, params.tile)]
+    union = np.asarray(result.mask.any(0))[: ceil_div(settings.n_k, params.tile)]
     slices, segments = params.slices(settings.head_dim), {}
     for plane, how in fetch_plan(result.verdict, settings).items():
         address, stride = places[plane]

@@ -1,24 +1,38 @@
 """One attention layer through the co-processor: its heads, and what they cost on the bus."""
 
-from hdp_hw.golden.bits.core.attention_core import attend_many
+from collections.abc import Sequence
+
+import numpy as np
+
+from hdp_hw.golden.bits.core.attention_core import HeadResult, attend_many
 from hdp_hw.golden.bits.shell.fetch import head_segments
 from hdp_hw.golden.bits.shell.read_traffic import bytes_read, bytes_skipped
 from hdp_hw.spec.formats import ENTRY_BYTES, PLANES, RECORD_BYTES
+from hdp_hw.spec.params import HdpParams
+from hdp_hw.spec.settings import HeadSettings
 
 
-def kv_head(head, n_heads, n_kv_heads):
+def kv_head(head: int, n_heads: int, n_kv_heads: int) -> int:
     """Number of the K and V that query head ``head`` reads."""
     return head * n_kv_heads // n_heads
 
 
-def attend_heads(q, k, v, settings, params):
+def attend_heads(
+    q: np.ndarray, k: np.ndarray, v: np.ndarray, settings: Sequence[HeadSettings], params: HdpParams
+) -> list[HeadResult]:
     """HeadResult of each query head: q [n_heads, n_q, d], k and v [n_kv_heads, n_k, d], HeadSettings of each head."""
     shared = [kv_head(head, len(q), len(k)) for head in range(len(q))]
     results = attend_many(q, k[shared], v[shared], settings, params)
     return [results[head] for head in range(len(q))]
 
 
-def traffic(results, settings, params, table=False, records=True):
+def traffic(
+    results: Sequence[HeadResult],
+    settings: Sequence[HeadSettings],
+    params: HdpParams,
+    table: bool = False,
+    records: bool = True,
+) -> dict[str, int]:
     """``{counter: bytes}`` of the heads with these HeadResults.
 
     table : scales and thresholds are read from a table; records : a record of each head is written.

@@ -1,10 +1,11 @@
 """What a reader delivers for segments, and which regions of memory it reads for that."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
-from hdp_hw.spec.params import ceil_div
+from hdp_hw.spec.params import HdpParams, ceil_div
 
 
 @dataclass(frozen=True)
@@ -20,12 +21,12 @@ class Segment:
     last: int = 0
 
 
-def row_beats(words, params):
+def row_beats(words: int, params: HdpParams) -> int:
     """Bus words that a row of ``words`` core words occupies."""
     return ceil_div(words * params.word_width, params.bus_width)
 
 
-def regions(segment, params):
+def regions(segment: Segment, params: HdpParams) -> list[tuple[int, int]]:
     """``[(address, bus words)]`` that are read for a segment: one for all rows if there is no gap between them."""
     beats = row_beats(segment.words, params)
     if segment.zero:
@@ -35,14 +36,17 @@ def regions(segment, params):
     return [(segment.address + row * segment.row_stride, beats) for row in range(segment.n_rows)]
 
 
-def words(read, segments, params):
+def words(
+    read: Callable[[int, int], bytes], segments: Iterable[Segment], params: HdpParams
+) -> list[tuple[int, int, int]]:
     """``[(data, key, last)]`` for segments; ``read(address, n_bytes)`` returns the memory's bytes."""
-    delivered, word_bytes = [], params.word_width // 8
+    delivered: list[tuple[int, int, int]] = []
+    word_bytes = params.word_width // 8
     for segment in segments:
         rows = np.zeros((segment.n_rows, segment.words * word_bytes), np.uint8)
         if not segment.zero:
-            for row, data in enumerate(rows):
-                data[:] = np.frombuffer(read(segment.address + row * segment.row_stride, data.size), np.uint8)
+            for row, place in enumerate(rows):
+                place[:] = np.frombuffer(read(segment.address + row * segment.row_stride, place.size), np.uint8)
         data = [int.from_bytes(word.tobytes(), "little") for word in rows.reshape(-1, word_bytes)]
         delivered += [(word, segment.key, int(segment.last and k == len(data) - 1)) for k, word in enumerate(data)]
     return delivered

@@ -1,7 +1,11 @@
 """The registers of hdp_top, clock cycle by clock cycle, as the register map describes them."""
 
+from collections.abc import Iterable
+
 from hdp_hw.spec.configs import vars_of
+from hdp_hw.spec.params import HdpParams
 from hdp_hw.spec.register_map import BY_NAME, REGISTERS
+from hdp_hw.spec.registers import Register
 
 FULL_STROBE = 0xF
 
@@ -13,25 +17,33 @@ class RegisterBank:
     asked in the cycle before: ``write_error``, ``read_error``, ``read_data`` as far as something was.
     """
 
-    def __init__(self, params):
+    def __init__(self, params: HdpParams) -> None:
         self.parameters = vars_of(params)
         self.registers = {register.address: register for register in REGISTERS}
         self.job_members = [name for register in REGISTERS if register.group == "job" for name in register.members]
-        self.irq, self.answer = 0, {}
+        self.irq = 0
+        self.answer: dict[str, int] = {}
         self._reset()
 
-    def _reset(self):
+    def _reset(self) -> None:
         writable = [(name, f) for register in REGISTERS for name, f in register.members.items() if "w" in f.access]
         self.stored = {name: field.reset for name, field in writable if not field.singlepulse}
         self.control = {field.name: 0 for _, field in writable if field.singlepulse}
-        self.high_words = {}
+        self.high_words: dict[str, int] = {}
 
     @property
-    def job(self):
+    def job(self) -> dict[str, int]:
         """``{name: value}`` of the job registers' fields."""
         return {name: self.stored[name] for name in self.job_members}
 
-    def clock(self, write=None, read=None, events=(), status=None, counters=None):
+    def clock(
+        self,
+        write: tuple[int, int, int] | None = None,
+        read: int | None = None,
+        events: Iterable[str] = (),
+        status: dict[str, int] | None = None,
+        counters: dict[str, int] | None = None,
+    ) -> None:
         """One clock cycle.
 
         write : (address, data, strobe); read : address; events : names of IRQ_STATUS fields; status : ``{name: value}``
@@ -52,11 +64,11 @@ class RegisterBank:
         if resets:
             self._reset()
 
-    def _word(self, name):
+    def _word(self, name: str) -> int:
         """A register that only holds what is stored."""
         return sum(self.stored[member] << field.low for member, field in BY_NAME[name].members.items())
 
-    def _read(self, register, status, counters):
+    def _read(self, register: Register, status: dict[str, int], counters: dict[str, int]) -> int:
         name = register.name.lower()
         if register.group == "parameters":
             return self.parameters[name]
@@ -76,7 +88,7 @@ class RegisterBank:
                 values[field] = self.stored[member]
         return sum(value << field.low for field, value in values.items())
 
-    def _write(self, address, data, strobe):
+    def _write(self, address: int, data: int, strobe: int) -> bool:
         """Whether the write is accepted."""
         register = self.registers.get(address)
         if register is None or strobe != FULL_STROBE or "w" not in register.access:

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from hdp_hw.golden.bits.shell.burst_reader import bursts
-from hdp_hw.spec.params import ceil_div
+from hdp_hw.spec.params import HdpParams, ceil_div
 
 
 @dataclass(frozen=True)
@@ -16,12 +18,12 @@ class Output:
     beats: int
 
 
-def row_words(beats, params):
+def row_words(beats: int, params: HdpParams) -> int:
     """Bus words that a row of ``beats`` core beats occupies; the last one may be partial."""
     return ceil_div(beats * params.out_lanes * params.operand_width, params.bus_width)
 
 
-def regions(output, params):
+def regions(output: Output, params: HdpParams) -> list[tuple[int, int]]:
     """``[(address, bus words)]`` of the rows: one for all of them if there is no gap between them."""
     words = row_words(output.beats, params)
     if output.row_stride == words * params.bus_bytes:
@@ -29,7 +31,9 @@ def regions(output, params):
     return [(output.address + row * output.row_stride, words) for row in range(output.n_rows)]
 
 
-def write_bursts(output, record, max_beats, params):
+def write_bursts(
+    output: Output | None, record: tuple[int, bytes] | None, max_beats: int, params: HdpParams
+) -> list[tuple[int, int]]:
     """``[(address, bus words)]`` of a head's bursts, in order.
 
     ``output`` is None for a head without rows; ``record`` is ``(address, bytes)`` or None.
@@ -40,7 +44,9 @@ def write_bursts(output, record, max_beats, params):
     return [burst for region in written for burst in bursts(*region, max_beats, params)]
 
 
-def contents(output, values, record, params):
+def contents(
+    output: Output | None, values: np.ndarray, record: tuple[int, bytes] | None, params: HdpParams
+) -> list[tuple[int, bytes]]:
     """``[(address, bytes)]`` that a head writes, in order: rows of ``values`` [n_rows, d] as integers, the record."""
     kind = f"<i{params.operand_width // 8}"
     written = []
@@ -52,7 +58,7 @@ def contents(output, values, record, params):
     return [*written, record] if record else written
 
 
-def bytes_written(output, record, params):
+def bytes_written(output: Output | None, record: tuple[int, bytes] | None, params: HdpParams) -> int:
     """Bytes that the strobes of a head's bursts cover."""
     rows = output.n_rows * output.beats * params.out_lanes * params.operand_width // 8 if output else 0
     return rows + (len(record[1]) if record else 0)

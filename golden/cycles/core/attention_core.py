@@ -61,8 +61,9 @@ class AttentionCore:
         self.loaders = {plane: PlaneLoader(clock, plane, streams) for plane in STREAMS}
         self.predictor = Predictor(clock, params, streams.verdict)
         self.survivors = SurvivorList(clock, params, listed)
-        takers = [block.heads.append for block in (*self.loaders.values(), self.predictor, self.survivors)]
-        self.table = HeadTable(clock, streams, takers, [loader.free for loader in self.loaders.values()])
+        loaders = self.loaders.values()
+        takers = [*(each.heads.append for each in loaders), self.predictor.heads.append, self.survivors.heads.append]
+        self.table = HeadTable(clock, streams, takers, [each.free for each in loaders])
         self.drain = Drain(clock, params, to_drain, streams, self.table)
         self.softmax = SoftmaxUnit(clock, params, to_softmax, to_context, self.drain)
         self.sequencer = Sequencer(clock, params, self.predictor, self.survivors, self.softmax, self.drain)
@@ -82,8 +83,8 @@ class AttentionCore:
     @property
     def work(self) -> list[Work]:
         """What each block has done, in the order in which it began."""
-        blocks = (*self.loaders.values(), self.softmax, self.drain)
-        return sorted([*(work for each in blocks for work in each.work), *self.sequencer.operations], key=_begin)
+        loading = [work for loader in self.loaders.values() for work in loader.work]
+        return sorted(loading + self.softmax.work + self.drain.work + self.sequencer.operations, key=_begin)
 
     def cycles(self) -> CoreCycles:
         """CoreCycles of what has happened."""

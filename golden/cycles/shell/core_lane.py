@@ -2,12 +2,16 @@
 
 from dataclasses import dataclass
 
+from hdp_hw.golden.bits.shell.plane_reader import Segment
 from hdp_hw.golden.bits.shell.write_traffic import Output
+from hdp_hw.golden.cycles.clock import Clock
 from hdp_hw.golden.cycles.core.attention_core import AttentionCore
 from hdp_hw.golden.cycles.core.plan import HeadPlan
+from hdp_hw.golden.cycles.core.plane_loader import PlaneLoader
 from hdp_hw.golden.cycles.core.streams import FreeStreams
 from hdp_hw.golden.cycles.shell.head_loader import HeadLoader
 from hdp_hw.golden.cycles.shell.row_writer import RowWriter
+from hdp_hw.spec.params import HdpParams
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,7 +23,7 @@ class LaneHead:
     """
 
     plan: HeadPlan
-    segments: dict
+    segments: dict[str, list[Segment]]
     output: Output
     record: int | None
 
@@ -29,14 +33,14 @@ class CoreLane(FreeStreams):
 
     stalls = True
 
-    def __init__(self, clock, params):
+    def __init__(self, clock: Clock, params: HdpParams) -> None:
         self.clock = clock
         self.core, self.writer = AttentionCore(clock, params, self), RowWriter(clock, params, self)
         self.loader = HeadLoader(clock, params, self.core)
-        self.heads, self.state = [], "record"  # of the oldest head: "record", "written" or "result"
-        self.settings, self.settings_taken = self.loader.settings, self.loader.settings_taken
+        self.heads: list[LaneHead] = []
+        self.state = "record"  # of the oldest head: "record", "written" or "result"
 
-    def look(self):
+    def look(self) -> None:
         """See :class:`golden.cycles.clock.Clock`."""
         self.writer.look()
         self.core.look()
@@ -44,43 +48,51 @@ class CoreLane(FreeStreams):
 
     # -- to and from the job engine -----------------------------------------------------------------------------------
     @property
-    def ready(self):
+    def ready(self) -> bool:
         """Takes a head in this cycle."""
         return self.loader.ready
 
-    def push(self, head):
+    def push(self, head: LaneHead) -> None:
         """A head comes in this cycle."""
         self.heads.append(head)
         self.loader.push(head)
         self.writer.outputs.push(head.output)
 
     @property
-    def has_result(self):
+    def has_result(self) -> bool:
         """A head has ended, and its result is offered."""
         return self.state == "result"
 
-    def pop_result(self):
+    def pop_result(self) -> None:
         """The result is taken."""
 
-        def leave():
+        def leave() -> None:
             self.heads.pop(0)
             self.state = "record"
 
         self.clock.at(1, leave)
 
     # -- from the core to loader and writer ---------------------------------------------------------------------------
-    def plane_begins(self, loader, plan):
+    def settings(self) -> HeadPlan | None:
+        """From the loader."""
+        return self.loader.settings()
+
+    def settings_taken(self) -> None:
+        """To the loader."""
+        self.loader.settings_taken()
+
+    def plane_begins(self, loader: PlaneLoader, plan: HeadPlan) -> None:
         """The readers see it by themselves."""
 
-    def verdict(self, plan):
+    def verdict(self, plan: HeadPlan) -> None:
         """To the loader."""
         self.loader.verdicts.push(plan.verdict)
 
-    def beat_taken(self):
+    def beat_taken(self) -> bool:
         """To the writer, but not while a status waits."""
         return not self.core.table.status and self.writer.beat_taken()
 
-    def status_taken(self, plan):
+    def status_taken(self, plan: HeadPlan) -> bool:
         """With the head's record."""
         taken = self.state == "record" and self.writer.record_taken
         if taken:
@@ -88,15 +100,15 @@ class CoreLane(FreeStreams):
         return taken
 
     @property
-    def record_offered(self):
+    def record_offered(self) -> bool:
         """To the writer."""
         return self.state == "record" and self.core.table.status is not None
 
     @property
-    def record(self):
+    def record(self) -> int | None:
         """Address of the oldest head's record, None if it is not written."""
         return self.heads[0].record
 
-    def head_written(self):
+    def head_written(self) -> None:
         """The responses of the oldest head have come."""
         self.clock.set(self, state="result")

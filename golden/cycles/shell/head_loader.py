@@ -1,10 +1,22 @@
 """When a head's operands are asked for."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from hdp_hw.golden.bits.shell.fetch import MASKED, fetch_plan
-from hdp_hw.golden.cycles.clock import Queue
+from hdp_hw.golden.bits.shell.plane_reader import Segment
+from hdp_hw.golden.cycles.clock import Clock, Queue
+from hdp_hw.golden.cycles.core.attention_core import AttentionCore
+from hdp_hw.golden.cycles.core.plan import HeadPlan
 from hdp_hw.golden.cycles.shell.plane_reader import PlaneReader
 from hdp_hw.golden.cycles.shell.segment_generator import SegmentGenerator
 from hdp_hw.spec.depths import HEADS_AHEAD
+from hdp_hw.spec.params import HdpParams
+from hdp_hw.spec.settings import Verdict
+
+if TYPE_CHECKING:
+    from hdp_hw.golden.cycles.shell.core_lane import LaneHead
 
 #: Of a head that has a verdict: matrices in the order in which they are asked for, and the reader that each goes to.
 FOLLOWING = (("q_fraction", "fraction"), ("value", "value"), ("k_fraction", "fraction"))
@@ -13,16 +25,19 @@ FOLLOWING = (("q_fraction", "fraction"), ("value", "value"), ("k_fraction", "fra
 class HeadLoader:
     """Clock cycles of heads (LaneHead) to the settings and planes that go to an AttentionCore."""
 
-    def __init__(self, clock, params, core):
+    def __init__(self, clock: Clock, params: HdpParams, core: AttentionCore) -> None:
         self.clock = clock
-        self.head, self.to_do = None, ()  # whose settings and I planes are offered: "settings", or a segment
-        self.followers, self.verdicts = Queue(clock, HEADS_AHEAD), Queue(clock, HEADS_AHEAD)
+        self.head: LaneHead  # whose settings and I planes are offered
+        self.to_do: tuple[Any, ...] = ()  # "settings", and segments
+        self.followers: Queue[LaneHead] = Queue(clock, HEADS_AHEAD)
+        self.verdicts: Queue[Verdict] = Queue(clock, HEADS_AHEAD)
         self.generators = {plane: SegmentGenerator(clock, params) for plane in ("fraction", "value")}
-        sources = {"integer": self} | self.generators
+        sources: dict[str, Any] = {"integer": self} | self.generators
         self.readers = [PlaneReader(clock, params, core.loaders[plane], source) for plane, source in sources.items()]
-        self.follower, self.planes = None, ()  # whose other planes are asked for, and which are still to be
+        self.follower: LaneHead  # whose other planes are asked for
+        self.planes: tuple[tuple[str, str], ...] = ()  # which are still to be
 
-    def look(self):
+    def look(self) -> None:
         """See :class:`golden.cycles.clock.Clock`."""
         for reader in self.readers:
             reader.look()
@@ -37,26 +52,26 @@ class HeadLoader:
             self.clock.set(self, follower=self.followers.pop(), planes=FOLLOWING)
 
     @property
-    def ready(self):
+    def ready(self) -> bool:
         """Takes a head in this cycle."""
         return not self.to_do and not self.followers.full
 
-    def push(self, head):
+    def push(self, head: LaneHead) -> None:
         """A head comes in this cycle."""
         self.followers.push(head)
         segments = head.segments["q_integer"] + head.segments["k_integer"]
         self.clock.set(self, head=head, to_do=("settings", *segments))
 
-    def settings(self):
+    def settings(self) -> HeadPlan | None:
         """The HeadPlan that is offered to the core in this cycle, or None."""
         return self.head.plan if self.to_do and self.to_do[0] == "settings" else None
 
-    def settings_taken(self):
+    def settings_taken(self) -> None:
         """In this cycle."""
         self.clock.set(self, to_do=self.to_do[1:])
 
     @property
-    def segment(self):
+    def segment(self) -> Segment | None:
         """Of an I plane, that is offered in this cycle, or None."""
         return None if not self.to_do or self.to_do[0] == "settings" else self.to_do[0]
 

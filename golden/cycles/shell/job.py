@@ -1,11 +1,14 @@
 """When an attention layer is through the co-processor."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hdp_hw.golden.bits.core.attention_core import HeadResult
 from hdp_hw.golden.bits.shell.fetch import head_segments
 from hdp_hw.golden.bits.shell.job import kv_head
 from hdp_hw.golden.bits.shell.write_traffic import Output
 from hdp_hw.golden.cycles.clock import Clock
+from hdp_hw.golden.cycles.core.attention_core import CoreCycles
 from hdp_hw.golden.cycles.core.plan import HeadPlan
 from hdp_hw.golden.cycles.shell.core_lane import CoreLane, LaneHead
 from hdp_hw.golden.cycles.shell.job_engine import JobEngine
@@ -13,7 +16,8 @@ from hdp_hw.golden.cycles.shell.memory import Memory
 from hdp_hw.golden.cycles.shell.read_arbiter import ReadArbiter
 from hdp_hw.golden.cycles.shell.write_arbiter import WriteArbiter
 from hdp_hw.spec.formats import PLANES, RECORD_BYTES, SHARED_PLANES
-from hdp_hw.spec.params import ArrayMode
+from hdp_hw.spec.params import ArrayMode, HdpParams
+from hdp_hw.spec.settings import HeadSettings
 
 START_LATENCY = 3  #: from the clock cycle in which the start bit is accepted to the one in which the engine has the job
 INTERRUPT_LATENCY = 2  #: from the job's end to irq
@@ -28,11 +32,20 @@ class JobCycles:
     """
 
     interrupt: int
-    counters: dict
-    cores: list
+    counters: dict[str, int]
+    cores: list[CoreCycles]
 
 
-def cycles(results, settings, places, params, latencies=(1, 1), n_kv_heads=None, table=False, records=True):
+def cycles(
+    results: Sequence[HeadResult],
+    settings: Sequence[HeadSettings],
+    places: dict[str, tuple[int, int, int]],
+    params: HdpParams,
+    latencies: tuple[int, int] = (1, 1),
+    n_kv_heads: int | None = None,
+    table: bool = False,
+    records: bool = True,
+) -> JobCycles:
     """JobCycles of a job, exact for an idle co-processor and a memory that never stalls: golden.cycles.shell.memory.
 
     results, settings : HeadResult and HeadSettings of each query head.
@@ -60,6 +73,7 @@ def cycles(results, settings, places, params, latencies=(1, 1), n_kv_heads=None,
     writes = WriteArbiter(clock, [lane.writer for lane in lanes], memory)
     clock.blocks = [engine, *lanes, reads, writes]
     clock.run()
+    assert engine.end is not None, "the job never ended"
     array = [plan.mode_cycles(params) for plan in plans]
     counters = {"cycles": engine.end + 1}
     counters |= {f"busy_{mode.name.lower()}": sum(of_head[mode] for of_head in array) for mode in ArrayMode}

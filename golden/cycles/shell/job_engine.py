@@ -1,7 +1,18 @@
 """When heads of a job are handed out, and when it ends."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from hdp_hw.golden.cycles.clock import Clock
 from hdp_hw.golden.cycles.shell.burst_reader import BurstReader
 from hdp_hw.spec.formats import ENTRY_BYTES, HEADS_INSIDE
+from hdp_hw.spec.params import HdpParams
+
+if TYPE_CHECKING:
+    from hdp_hw.golden.cycles.shell.core_lane import CoreLane, LaneHead
 
 
 class JobEngine:
@@ -10,48 +21,50 @@ class JobEngine:
     table : address of the table of scales and thresholds, or None. ``end`` : the cycle in which all have ended.
     """
 
-    def __init__(self, clock, params, lanes, heads, table):
+    def __init__(
+        self, clock: Clock, params: HdpParams, lanes: Sequence[CoreLane], heads: Sequence[LaneHead], table: int | None
+    ) -> None:
         self.clock, self.params, self.lanes, self.heads, self.entry = clock, params, lanes, heads, table
         self.reader = BurstReader(clock, params)
         self.state, self.n_words = "idle", 0
         self.inside, self.n_issued, self.n_ended = [0] * len(lanes), 0, 0
-        self.offered = None  # the lane that a head stays on offer to
-        self.end = None
+        self.offered: int | None = None  # the lane that a head stays on offer to
+        self.end: int | None = None
         clock.at(3, lambda: self._go("head"))  # taken, begun, found well aligned
 
-    def look(self):
+    def look(self) -> None:
         """See :class:`golden.cycles.clock.Clock`."""
         self.reader.look()
         getattr(self, f"_{self.state}")()
         for index, lane in enumerate(self.lanes):
             if lane.has_result:
                 lane.pop_result()
-                self.clock.at(1, lambda index=index: self._move(index, -1))
+                self.clock.at(1, partial(self._move, index, -1))
                 self.clock.at(2, self._ended)
                 break
 
-    def _go(self, state):
+    def _go(self, state: str) -> None:
         self.state = state
 
-    def _idle(self):
+    def _idle(self) -> None:
         pass
 
-    def _head(self):
+    def _head(self) -> None:
         if self.entry is None:
             self.clock.set(self, state="check")
         elif self.reader.ready:
             self.reader.push((self.entry, ENTRY_BYTES // self.params.bus_bytes))
             self.clock.set(self, state="words", n_words=ENTRY_BYTES // self.params.bus_bytes)
 
-    def _words(self):
+    def _words(self) -> None:
         if self.reader.words:
             self.reader.pop()
             self.clock.set(self, n_words=self.n_words - 1, state="words" if self.n_words > 1 else "check")
 
-    def _check(self):
+    def _check(self) -> None:
         self.clock.set(self, state="issue")
 
-    def _issue(self):
+    def _issue(self) -> None:
         index, self.offered = self.offered, None
         if index is None:
             index = self.inside.index(min(self.inside))
@@ -64,17 +77,17 @@ class JobEngine:
         self.clock.at(1, lambda: self._move(index, 1))
         self.clock.set(self, state="next", n_issued=self.n_issued + 1)
 
-    def _next(self):
+    def _next(self) -> None:
         entry = None if self.entry is None else self.entry + ENTRY_BYTES
         self.clock.set(self, entry=entry, state="wait" if self.n_issued == len(self.heads) else "head")
 
-    def _wait(self):
+    def _wait(self) -> None:
         if self.n_ended == len(self.heads):
             self.end = self.clock.now + 1
             self.clock.set(self, state="idle")
 
-    def _move(self, index, n):
+    def _move(self, index: int, n: int) -> None:
         self.inside[index] += n
 
-    def _ended(self):
+    def _ended(self) -> None:
         self.n_ended += 1

@@ -1,16 +1,22 @@
 """Whose burst is read next."""
 
+from collections.abc import Sequence
+
+from hdp_hw.golden.cycles.clock import Clock
+from hdp_hw.golden.cycles.shell.burst_reader import BurstReader
+from hdp_hw.golden.cycles.shell.memory import Memory
+
 
 class ReadArbiter:
     """Clock cycles of the bursts of several BurstReaders at one Memory that takes a burst in each cycle."""
 
     response_latency = 1
 
-    def __init__(self, clock, readers, memory):
+    def __init__(self, clock: Clock, readers: Sequence[BurstReader], memory: Memory) -> None:
         self.clock, self.readers, self.memory = clock, readers, memory
         self.turn = self.after = 0  # a bit a reader, as in the hardware
 
-    def look(self):
+    def look(self) -> None:
         """See :class:`golden.cycles.clock.Clock`."""
         asks = sum(1 << index for index, reader in enumerate(self.readers) if reader.requests.readable)
         if not asks and not self.turn:
@@ -25,7 +31,7 @@ class ReadArbiter:
         if (turn, after) != (self.turn, self.after):
             self.clock.set(self, turn=turn, after=after)
 
-    def _read(self, reader, beats):
+    def _read(self, reader: BurstReader, beats: int) -> None:
         """A burst is at the memory's port."""
         delay = self.memory.read(beats) + self.response_latency + reader.latency
         for beat in range(beats):

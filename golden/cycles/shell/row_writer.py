@@ -1,9 +1,17 @@
 """When a head's output is written."""
 
-from hdp_hw.golden.bits.shell.write_traffic import row_words
-from hdp_hw.golden.cycles.clock import BufferedQueue, Queue
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hdp_hw.golden.bits.shell.write_traffic import Output, row_words
+from hdp_hw.golden.cycles.clock import BufferedQueue, Clock, Queue
 from hdp_hw.spec.depths import HEADS_AHEAD, HELD_BURSTS, HELD_WORDS, MAX_BURST_BEATS, OPEN_BURSTS
 from hdp_hw.spec.formats import RECORD_BYTES
+from hdp_hw.spec.params import HdpParams
+
+if TYPE_CHECKING:
+    from hdp_hw.golden.cycles.shell.core_lane import CoreLane
 
 
 class RowWriter:
@@ -12,24 +20,26 @@ class RowWriter:
     lane : has ``record_offered``; ``record``, its address or None if it is not written; and ``head_written()``.
     """
 
-    def __init__(self, clock, params, lane):
+    def __init__(self, clock: Clock, params: HdpParams, lane: CoreLane) -> None:
         self.clock, self.params, self.lane = clock, params, lane
         beat_width = params.out_lanes * params.operand_width
         self.parts = max(1, beat_width // params.bus_width)  # bus words of a beat
         self.places = max(1, params.bus_width // beat_width)  # beats of a bus word
-        self.outputs = Queue(clock, HEADS_AHEAD)  # Output of each head
-        self.state, self.output, self.contiguous = "command", None, True
+        self.outputs: Queue[Output] = Queue(clock, HEADS_AHEAD)  # Output of each head
+        self.state, self.contiguous = "command", True
+        self.output: Output  # of the head in work
         self.beats_left = self.rows_left = self.place = self.index = 0
         # Words in the register, and whether a row, a run, a head ends with the last of them.
         self.words_left, self.ends, self.room = 0, (False,) * 3, True
         # The next word's address, that of the row after it, in bus words; words of the burst so far.
         self.address = self.next_row = self.count = 0
-        self.words = BufferedQueue(clock, HELD_WORDS)  # whether it is the last of a burst
-        self.requests = BufferedQueue(clock, HELD_BURSTS)  # words of each burst
-        self.open_bursts = BufferedQueue(clock, OPEN_BURSTS)  # (a burst, or none; a head ends)
+        self.words: BufferedQueue[bool] = BufferedQueue(clock, HELD_WORDS)  # whether it is the last of a burst
+        self.requests: BufferedQueue[int] = BufferedQueue(clock, HELD_BURSTS)  # words of each burst
+        # (a burst, or none; a head ends)
+        self.open_bursts: BufferedQueue[tuple[bool, bool]] = BufferedQueue(clock, OPEN_BURSTS)
         self.complete = 0  # bursts whose words are all held
 
-    def look(self):
+    def look(self) -> None:
         """See :class:`golden.cycles.clock.Clock`."""
         margin = self.parts + 2
         room = self.words.level <= HELD_WORDS - margin and self.requests.level <= HELD_BURSTS - margin
@@ -44,7 +54,7 @@ class RowWriter:
         if ended and not ended[0]:
             self._ended()
 
-    def beat_taken(self):
+    def beat_taken(self) -> bool:
         """Takes the output beat that is offered in this cycle, or not; says which. After :meth:`look`."""
         if self.state != "rows" or not self.room or self.words_left > 1:
             return False
@@ -62,36 +72,37 @@ class RowWriter:
         return True
 
     @property
-    def record_taken(self):
+    def record_taken(self) -> bool:
         """The record that is offered is taken in this cycle."""
         if self.lane.record is None:
             return self.state == "record" and not self.words_left and self.room
         return self.state == "write" and self.room and self.index == self._record_words - 1
 
     @property
-    def offers_word(self):
+    def offers_word(self) -> bool:
         """A word of a burst is offered in this cycle."""
         return bool(self.complete and self.words.readable)
 
-    def pop_word(self):
+    def pop_word(self) -> None:
         """The word is taken."""
         if self.words.pop():
             self.clock.at(1, lambda: self._complete(-1))
 
     @property
-    def takes_response(self):
+    def takes_response(self) -> bool:
         """A response can be taken in this cycle."""
-        return bool(self.open_bursts.readable) and self.open_bursts.head[0]
+        oldest = self.open_bursts.head
+        return oldest is not None and oldest[0]
 
-    def pop_response(self):
+    def pop_response(self) -> None:
         """A response is taken."""
         self._ended()
 
     @property
-    def _record_words(self):
+    def _record_words(self) -> int:
         return RECORD_BYTES // self.params.bus_bytes
 
-    def _between_rows(self):
+    def _between_rows(self) -> None:
         """The head's command, and its record."""
         if self.state == "command" and self.outputs.head:
             self.clock.set(self, output=self.outputs.pop(), state="start")
@@ -113,11 +124,11 @@ class RowWriter:
             ends = (False, last, last)
             self.clock.set(self, index=self.index + 1, words_left=1, ends=ends, state="command" if last else "write")
 
-    def _start(self, address, stride):
+    def _start(self, address: int, stride: int) -> None:
         address //= self.params.bus_bytes
         self.clock.set(self, address=address, next_row=address + stride)
 
-    def _build(self):
+    def _build(self) -> None:
         """A word from the register to its burst."""
         row_ends, run_ends, head_ends = self.ends if self.words_left == 1 else (False,) * 3
         ends = run_ends or self.address % MAX_BURST_BEATS == MAX_BURST_BEATS - 1
@@ -132,10 +143,10 @@ class RowWriter:
             following = {"address": self.next_row, "next_row": self.next_row + stride}
         self.clock.set(self, **following, words_left=self.words_left - 1, count=0 if ends else self.count + 1)
 
-    def _complete(self, n):
+    def _complete(self, n: int) -> None:
         self.complete += n
 
-    def _ended(self):
+    def _ended(self) -> None:
         """The oldest open burst, or a head without a record, has ended."""
         if self.open_bursts.pop()[1]:
             self.clock.at(1, self.lane.head_written)

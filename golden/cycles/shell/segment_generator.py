@@ -2,18 +2,21 @@
 
 from itertools import pairwise
 
-from hdp_hw.spec.params import ceil_div
+from hdp_hw.golden.bits.shell.plane_reader import Segment
+from hdp_hw.golden.cycles.clock import Clock
+from hdp_hw.spec.params import HdpParams, ceil_div
 
 
 class SegmentGenerator:
     """Clock cycles of a matrix to its segments."""
 
-    def __init__(self, clock, params):
+    def __init__(self, clock: Clock, params: HdpParams) -> None:
         self.clock, self.params = clock, params
         self.segment, self.ready = None, True  # on offer; takes a matrix in this cycle
-        self._following = []  # segments that are not yet on offer, and after how many cycles they are; the last first
+        # Segments that are not yet on offer, and after how many cycles they are; the last first.
+        self._following: list[tuple[Segment, int]] = []
 
-    def push(self, segments, masked):
+    def push(self, segments: list[Segment], masked: bool) -> None:
         """A matrix comes in this cycle; ``masked``: its segments are runs of key blocks that must be found."""
         waits = [1] * len(segments)
         if masked:
@@ -23,17 +26,17 @@ class SegmentGenerator:
         self.clock.set(self, ready=False)
         self._offer()
 
-    def segment_taken(self):
+    def segment_taken(self) -> None:
         """In this cycle."""
         self.clock.set(self, segment=None, ready=not self._following)
         if self._following:
             self._offer()
 
-    def _offer(self):
+    def _offer(self) -> None:
         segment, wait = self._following.pop()
         self.clock.at(wait, lambda: setattr(self, "segment", segment))
 
-    def _found(self, segments):
+    def _found(self, segments: list[Segment]) -> list[int]:
         """Cycles from looking at the first block to finding the end of each segment: 2 more for each further word."""
         found, block = [], 0
         for segment in segments:

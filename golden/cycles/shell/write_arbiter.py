@@ -1,6 +1,17 @@
 """Whose burst is written next."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from hdp_hw.golden.cycles.clock import Clock
+from hdp_hw.golden.cycles.shell.memory import Memory
 from hdp_hw.spec.depths import ARBITER_WORDS, MAX_BURST_BEATS, MAX_OUTSTANDING_WRITES
+
+if TYPE_CHECKING:
+    from hdp_hw.golden.cycles.shell.row_writer import RowWriter
 
 
 class WriteArbiter:
@@ -8,14 +19,17 @@ class WriteArbiter:
 
     latency = 2  #: from taking a word to the memory
 
-    def __init__(self, clock, writers, memory):
+    def __init__(self, clock: Clock, writers: Sequence[RowWriter], memory: Memory) -> None:
         self.clock, self.writers, self.memory = clock, writers, memory
         self.chosen = self.after = 0  # a bit a writer, as in the hardware
         self.room, self.words_due, self.outstanding = True, 0, 0
-        self.source, self.left, self.slot = None, 0, None  # whose words are taken, and how many; the next of these
-        self.held = self.passes = None  # whose response is in the first and in the second register
+        self.source: RowWriter | None = None  # whose words are taken
+        self.left = 0  # so many
+        self.slot: tuple[RowWriter, int] | None = None  # the next of these
+        self.held: RowWriter | None = None
+        self.passes: RowWriter | None = None  # whose response is in the first and in the second register
 
-    def look(self):
+    def look(self) -> None:
         """See :class:`golden.cycles.clock.Clock`."""
         room = self.words_due <= ARBITER_WORDS - MAX_BURST_BEATS and self.outstanding != MAX_OUTSTANDING_WRITES
         if room != self.room:
@@ -24,7 +38,7 @@ class WriteArbiter:
         self._requests()
         self._responses()
 
-    def _requests(self):
+    def _requests(self) -> None:
         offered = sum(1 << index for index, writer in enumerate(self.writers) if writer.requests.readable)
         if self.room and not self.slot and offered & self.chosen:
             writer = self.writers[self.chosen.bit_length() - 1]
@@ -35,21 +49,22 @@ class WriteArbiter:
             candidates = offered & self.after or offered
             self.clock.set(self, chosen=candidates & -candidates)
 
-    def _words(self):
-        given = self.source and self.source.offers_word
+    def _words(self) -> None:
+        writer = self.source
+        given = writer is not None and writer.offers_word
         last = given and self.left == 1
-        if given:
-            self.source.pop_word()
+        if writer and given:
+            writer.pop_word()
             self.clock.at(self.latency + 1, lambda: self._count(-1, 0))
-        if last:
-            self.clock.at(self.latency, lambda writer=self.source: self.memory.written(writer))
+        if writer and last:
+            self.clock.at(self.latency, partial(self.memory.written, writer))
         if last or (self.slot and not self.source):
             source, left = self.slot or (None, 0)
             self.clock.set(self, source=source, left=left, slot=None)
         elif given:
             self.clock.set(self, left=self.left - 1)
 
-    def _responses(self):
+    def _responses(self) -> None:
         if not self.held and self.memory.responds:
             self.clock.set(self, held=self.memory.pop_response())
         if not self.passes:
@@ -60,6 +75,6 @@ class WriteArbiter:
             self.clock.set(self, passes=None)
             self.clock.at(1, lambda: self._count(0, -1))
 
-    def _count(self, words, bursts):
+    def _count(self, words: int, bursts: int) -> None:
         self.words_due += words
         self.outstanding += bursts
