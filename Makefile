@@ -71,10 +71,11 @@ registers: ## the files that are made from hdp_hw/spec/registers.rdl
 	@$(SETUP)
 	@$(RUN) hdp_hw registers
 
-lint: ## ruff: rules and format
+lint: ## ruff: rules and format; mypy: types
 	@$(SETUP)
 	@$(RUN) ruff check .
 	@$(RUN) ruff format --check .
+	@$(RUN) mypy
 
 bench: ## cycles of tiny and edge, or CONFIG, on captured and synthetic heads under every rule (BENCH_ARGS=--quick)
 	@$(SETUP) --simulators

@@ -29,7 +29,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.settings:
         layers = layers_of(arguments.settings, place.task.model.encoder.n_layers)
         task, outcome = unseen_of(arguments.settings, place.task)
-        judged, said = judge(task, layers, place.params, arguments.threads, progress), (outcome,)
+        judged = judge(task, layers, place.params, arguments.threads, progress)
+        said: tuple[str, ...] = (outcome,)
     else:
         found = calibrate(place, *search_of(arguments))
         task, judged, said = found.parts.judging, found.judged or found.accepted, (found.promise(), found.outcome())
