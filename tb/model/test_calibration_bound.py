@@ -219,7 +219,7 @@ def test_held_back_loss_is_that_of_examples_that_nothing_saw(tmp_path, capsys):
     assert (
         main(["profile", str(tmp_path / "model"), "--data", str(pairs), "--settings", str(output), "-o", folder]) == 0
     )
-    assert "saw none of the 40 examples, of 120, that this is of" in capsys.readouterr().out
+    assert "saw 80 of the 120 examples; this is of the 40 others." in capsys.readouterr().out
     facts = json.loads((tmp_path / "profile" / "model-pairs.json").read_text())
     assert facts["loss"] == pytest.approx(comparison.loss) and facts["n"] == 40
 

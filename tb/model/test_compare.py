@@ -94,7 +94,7 @@ def test_what_a_settings_file_was_calibrated_on_is_not_measured(folder, tmp_path
     half, job = prepare(job_of(folder)), job_of(folder, examples=100)
     names = digests(half.task)
     file, layers = tmp_path / "settings.json", dict.fromkeys("01", LayerSettings(1.0, 1.0, 1.0))
-    for seen, sentence in ((names, "saw none of the"), ([], "does not say which examples")):
+    for seen, sentence in ((names, "; this is of the"), ([], "does not say which examples")):
         save_layers(file, layers, {"seen": " ".join(seen)})
         prepared = prepare(replace(job, settings=str(file)))
         assert sentence in prepared.unseen

@@ -48,18 +48,19 @@ class Calibration:
         n, bound = self.accepted.comparison.n, self.accepted.bound
         if not np.isfinite(bound):
             return (
-                f"{n} examples of validation are too few to bound the loss ({RANKED} are enough); the layers are dense."
+                f"{n} examples of validation are too few to bound the loss ({RANKED} are enough): all layers are dense."
             )
         of = f"With {100 * self.confidence:g}% confidence, the loss over examples like those of {self.place.task.name}"
-        what, allowed = f"{of} is at most {100 * bound:.2f} points", f"{100 * self.max_loss:g}"
+        allowed, measured = f"{100 * self.max_loss:g} points", f"{100 * bound:.2f}"
         if bound <= self.max_loss:
-            return f"{what} ({allowed} allowed)."
-        what = f"{what}, more than the {allowed} allowed: no pruning was accepted, the layers are dense."
-        enough = (
-            examples_for(self.max_loss, self.confidence) if self.max_loss and of_classes(self.parts.validation) else 0
-        )
-        if n < enough:
-            what += f" {n} examples of validation cannot show less; it takes {enough} where no label flips."
+            return (
+                f"{of} is at most the {allowed} that are allowed; its upper bound on the validation part is {measured}."
+            )
+        what = f"{of} is at most {measured} points, and {allowed} are allowed: no pruning is accepted, all are dense."
+        if self.max_loss and of_classes(self.parts.validation):
+            enough = examples_for(self.max_loss, self.confidence)
+            if n < enough:
+                what += f" {n} examples of validation cannot show less; it takes {enough} where no label flips."
         return what
 
     def outcome(self) -> str:
@@ -182,7 +183,10 @@ def unseen_of(settings: str | Path, task: Task) -> tuple[Task, str]:
         return task, f"{settings} does not say which examples it was calibrated on; these {n} may be among them."
     if others is None:
         return task, f"Calibration of {settings} saw these {n} examples: on others, more may be lost."
-    return others, f"Calibration of {settings} saw none of the {len(others.labels)} examples, of {n}, that this is of."
+    if len(others.labels) == n:
+        return task, f"Calibration of {settings} saw none of these {n} examples."
+    left = len(others.labels)
+    return others, f"Calibration of {settings} saw {n - left} of the {n} examples; this is of the {left} others."
 
 
 def layers_of(path: str | Path, n_layers: int) -> list[LayerSettings]:

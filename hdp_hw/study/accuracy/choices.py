@@ -1,15 +1,17 @@
 """What a layer may be set to, and what each choice costs: errors and cycles of a few inputs, head by head."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from hdp_hw.driver.layer import LayerSettings, as_scale
-from hdp_hw.golden.bits.core.attention_core import attend_many
+from hdp_hw.golden.bits.core.attention_core import HeadResults, attend_many
 from hdp_hw.golden.bits.digits import quantize
 from hdp_hw.golden.cycles.core.plan import mode_cycles
-from hdp_hw.spec.settings import Rule, Verdict
-from hdp_hw.study.models import softmax_attention
+from hdp_hw.spec.params import HdpParams
+from hdp_hw.spec.settings import HeadSettings, Rule, Verdict
+from hdp_hw.study.models import Model, softmax_attention
 
 #: Thresholds of each rule from loose to strict: multiples of 1 / n, nats, rho.
 THRESHOLDS = {
@@ -38,7 +40,7 @@ class Sample:
     rows: slice
 
     @classmethod
-    def record(cls, model, inputs):
+    def record(cls, model: Model, inputs: list) -> "list[Sample]":
         """A Sample of each layer."""
         encoder, records = model.encoder, []
 
@@ -56,7 +58,7 @@ class Sample:
             samples.append(cls(*map(list, zip(*of_layer)), weight, slice(0, 1 if only_first else None)))
         return samples
 
-    def errors(self, contexts):
+    def errors(self, contexts: Sequence[np.ndarray]) -> np.ndarray:
         """[n_inputs, n_heads]: squared error that each head's context leaves behind the output projection."""
         rows = []
         for index, context in enumerate(contexts):
@@ -67,7 +69,7 @@ class Sample:
             rows.append((projected**2).sum((-2, -1)))
         return np.array(rows)
 
-    def run(self, layer, params):
+    def run(self, layer: LayerSettings, params: HdpParams) -> tuple[list[np.ndarray], list[HeadResults], HeadSettings]:
         """``(contexts, [HeadResults], HeadSettings of the first head)`` under LayerSettings."""
         contexts, results = [], []
         scales = [as_scale(absmax) for absmax in (layer.q_absmax, layer.k_absmax, layer.v_absmax)]
@@ -80,7 +82,7 @@ class Sample:
         return contexts, results, heads[0]
 
 
-def fit_scales(sample, params):
+def fit_scales(sample: Sample, params: HdpParams) -> dict[str, tuple[float, ...]]:
     """``{"q_absmax": of each head, ...}``: per head the percentile of the magnitudes with the least error.
 
     The error is that of the core's scores with all blocks kept, which leaves out the product of the fractions.
@@ -105,7 +107,7 @@ class LayerChoices:
     a pruned head's output is, are those of the layer.
     """
 
-    def __init__(self, sample, rules, params):
+    def __init__(self, sample: Sample, rules: Sequence[Rule], params: HdpParams):
         self.params, self.scales = params, fit_scales(sample, params)
         self.options = []  # (LayerSettings fields, thresholds, tau [n_heads, m], errors and cycles [n_heads, k, m])
         n_heads = len(sample.q[0])
@@ -130,7 +132,7 @@ class LayerChoices:
                 ]
                 self.options.append((fields | {"mean_output": mean_output}, THRESHOLDS[rule], tau, *total))
 
-    def choose(self, price, weight=1.0):
+    def choose(self, price: float, weight: float = 1.0) -> tuple[LayerSettings, float, float]:
         """``(LayerSettings, error, cycles)`` with the least ``weight * error + price * cycles``.
 
         Thresholds of a head that every input of the sample prunes whole cost the same: the one that would be best if

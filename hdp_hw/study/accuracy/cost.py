@@ -1,16 +1,20 @@
 """What attention layers take on a co-processor: clock cycles and bytes, from the cycle model and the fetch plan."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from hdp_hw.driver.backend import LayerJob
 from hdp_hw.driver.emulator import Emulator
-from hdp_hw.golden.bits.core.attention_core import attend_many
+from hdp_hw.driver.layer import LayerSettings
+from hdp_hw.golden.bits.core.attention_core import HeadResult, HeadResults, attend_many
 from hdp_hw.golden.bits.shell.job import traffic
 from hdp_hw.golden.cycles.core.plan import mode_cycles
+from hdp_hw.spec.params import HdpParams
 from hdp_hw.spec.settings import HeadSettings
 from hdp_hw.study.accuracy.attention import HdpAttention
+from hdp_hw.study.models import Model
 
 
 @dataclass(frozen=True)
@@ -21,11 +25,11 @@ class Cost:
     bytes_read: int = 0
     bytes_written: int = 0
 
-    def __add__(self, other):
+    def __add__(self, other: "Cost") -> "Cost":
         return Cost(*(getattr(self, name) + getattr(other, name) for name in vars(self)))
 
     @classmethod
-    def of(cls, results, settings, params):
+    def of(cls, results: Sequence[HeadResult], settings: Sequence[HeadSettings], params: HdpParams) -> "Cost":
         """Of a layer: HeadResult and HeadSettings of each head, all with keys and values of their own."""
         operands = np.zeros((len(settings), settings[0].n_q, settings[0].head_dim), np.int64)
         job = LayerJob(operands, operands, operands, tuple(settings))
@@ -41,12 +45,12 @@ class CostMeter:
     take for all of its blocks, and for those that were computed, the decision aside.
     """
 
-    def __init__(self, n_layers, params):
+    def __init__(self, n_layers: int, params: HdpParams):
         self.params, self.layers, self.dense = params, [Cost()] * n_layers, [Cost()] * n_layers
         self.block_cycles = np.zeros((n_layers, 2))
         self._dense = {}
 
-    def __call__(self, layer, settings, results):
+    def __call__(self, layer: int, settings: Sequence[HeadSettings], results: HeadResults) -> None:
         for index in range(len(results.verdict)):
             heads = [results[index, head] for head in range(len(settings))]
             self.layers[layer] += Cost.of(heads, settings, self.params)
@@ -56,7 +60,7 @@ class CostMeter:
                 of_blocks = sum(mode_cycles(head, result.verdict, 0, counts, self.params).values())
                 self.block_cycles[layer] += of_blocks / self.params.n_cores
 
-    def break_even(self, layer):
+    def break_even(self, layer: int) -> float:
         """Share of computed blocks at which the layer takes as many clock cycles as under the dense rule, 1 at most.
 
         Its cycles beyond those for computed blocks count as fixed: the decision, and what fills the pipeline.
@@ -75,14 +79,14 @@ class CostMeter:
         return self._dense[shape]
 
 
-def measure_cost(model, inputs, layers, params):
+def measure_cost(model: Model, inputs: list, layers: Sequence[LayerSettings], params: HdpParams) -> CostMeter:
     """CostMeter of ``inputs`` through a model with LayerSettings."""
     meter = CostMeter(len(layers), params)
     model.run(inputs, HdpAttention(layers, params, meter))
     return meter
 
 
-def spread(inputs, n):
+def spread(inputs: list, n: int) -> list:
     """``n`` of the inputs, or all: of evenly spread lengths."""
     by_length = sorted(range(len(inputs)), key=lambda index: len(inputs[index]))
     places = np.unique(np.linspace(0, len(inputs) - 1, min(n, len(inputs))).round().astype(int))

@@ -9,8 +9,9 @@
 
 All of this sees the search part only. The validation part then tests the path, step after step (:func:`accept`): a step
 is accepted when the upper bound of its loss (:mod:`bound`) is allowed, and the first that is not ends the test. This is
-fixed-sequence testing: the order of the steps is fixed before the test, so a false acceptance is no more likely with
-many steps than with one, and the bound of the step that is taken needs no correction.
+fixed-sequence testing. To accept any step that loses more than allowed, the test must accept the first of these in
+their order, which an upper bound lets happen with a probability of 1 - confidence; so the number of steps needs no
+correction.
 """
 
 import time
