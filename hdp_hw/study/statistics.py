@@ -10,8 +10,15 @@ def accuracy(predictions, labels):
     return float(np.mean(np.asarray(predictions) == np.asarray(labels)))
 
 
+def cosines(a, b):
+    """Cosines of rows; that of a row of zeros is 1 with itself and 0 with others."""
+    a, b = (np.asarray(x, np.float64) for x in (a, b))
+    scale = np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1)
+    return np.where(scale > 0, (a * b).sum(-1) / np.where(scale > 0, scale, 1), (a == b).all(-1))
+
+
 def spearman(predictions, labels):
-    """Rank correlation; ties share their mean rank. 0 where all are tied."""
+    """Rank correlation; ties share their mean rank. 0 where all of either are tied, which rank nothing."""
     a, b = (_centred_ranks(np.asarray(values)) for values in (predictions, labels))
     scale = np.sqrt((a @ a) * (b @ b))
     return float(a @ b / scale) if scale else 0.0

@@ -70,10 +70,13 @@ def test_no_file_and_a_folder(tmp_path):
         ("a.csv", "text,label\n ,1\n", ", line 2: the text in 'text' is empty"),
         ("a.csv", "text,label\na,1\nb,\n", ", line 3: the label in 'label' is empty"),
         ("a.csv", "a b,1\nb c,\nc d,0\n", ", line 2: the label in column 2 is empty"),
+        ("a.csv", "text,label\na,1\ntext,label\nb,0\n", ", line 3: the heading again"),
         ("a.jsonl", '{"text": "a", "label": 1}\n{"text": "b"\n', r", line 2: not sound JSON .*; legal: an object"),
         ("a.json", '[{"text": "a", "label": 1},\n{"text" 1}]', r", line 2: not sound JSON"),
         ("a.json", "[1, 2]", r", entry 1: not an object, \{\.\.\.\}"),
         ("a.json", "[]", " holds no examples"),
+        ("a.txt", "__label__1 good\n__label__0 bad\n", ": labels of fastText are not read"),
+        ("a.txt", "so good,1\nso, bad,0\n", ": every line ends in a number behind a delimiter, as a label"),
         ("a.jsonl", '{"text": "a", "label": 1}\n{"text": ["b"], "label": 1}', ", line 2: the text in 'text' is a list"),
         ("a.jsonl", '{"text": "a", "label": 1}\n{"text": "b"}', ", line 2: the label in 'label' is empty"),
         ("a.json", '{"data": [{"text": "a"}]}', r", line 1: the columns 'data' are not understood"),
@@ -88,6 +91,8 @@ def test_rows(tmp_path, name, content, message):
     ("content", "message"),
     [
         ("v1,v2\n1,a b\n0,c\n", ", line 1: the columns 'v1', 'v2' are not understood: they are a heading, but no name"),
+        ("v1,v2,,\nham,a b,,\nspam,c d,,\nham,e f,,\n", ", line 1: the columns 'v1', 'v2', '', '' .* like a heading"),
+        ('"3","Wall St.","Short, and"\n"1","Carlyle Looks","Reuters - P"\n', ": .* the first may be a class"),
         ("kind,body_of_it\nyes,a b\nno,c\n", ", line 1: the columns 'kind', 'body_of_it' .*: they are a heading"),
         ("Remark\na b\nc d\n", ", line 1: the columns 'Remark' are not understood: they look like a heading"),
         ("text,mood\na b,1\nc,0\n", ", line 1: .*: 'mood' may be the label, but is not known as one"),
@@ -102,8 +107,8 @@ def test_rows(tmp_path, name, content, message):
         ("a b,x y,v w,1\nc d,d e,e f,0\n", ": .* its 4 columns 3 may be texts and 1 labels"),
         ("0,1467,Mon Apr 06,NO_QUERY,Spec,a b c\n4,1468,Tue Apr 06,NO_QUERY,Karoli,c d e\n", ": .* may be texts"),
         ("x7,a b\nx9,b c\n", ": .* none looks like a label"),
-        ("".join(f"{7919 * n % 100},a b,c d\n" for n in range(1, 12)),
-         ": .* none but column 1, of numbers that all differ, looks like a label"),
+        ("".join(f"a b,c d,{7919 * n % 100}\n" for n in range(1, 12)),
+         ": .* none but column 3, of numbers that all differ, looks like a label"),
     ],
 )  # fmt: skip
 def test_columns(tmp_path, content, message):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from hdp_hw.study.models import Encoder, Model
+from hdp_hw.study.statistics import accuracy, cosines, label_flips, paired_error, spearman
 from hdp_hw.study.tasks import TaskError, compare, load_task
 from hdp_hw.study.tasks.classification import Classification
 from hdp_hw.study.tasks.fidelity import Fidelity
@@ -118,6 +119,36 @@ def test_classes_of_stars_are_named_by_their_number(tmp_path):
 
 def test_passages_without_a_file():
     assert len(load_task(None, model()).inputs) == 10
+
+
+# -- metrics ----------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("predictions", "labels", "expected"),
+    [
+        ([1.0, 2, 3], [10, 20, 30], 1.0),
+        ([1.0, 2, 3], [3, 2, 1], -1.0),
+        ([1.0, 1, 2], [1, 2, 3], 0.75**0.5),
+        ([0.5, 0.5, 0.5], [1, 2, 3], 0.0),
+        ([1.0, 2, 3], [4, 4, 4], 0.0),
+        ([0.5, 0.5], [1, 1], 0.0),
+        ([2.0], [1], 0.0),
+    ],
+)
+def test_rank_correlation_is_always_a_number(predictions, labels, expected):
+    assert spearman(predictions, labels) == pytest.approx(expected, abs=1e-15)
+
+
+def test_metrics_of_constant_predictions():
+    constant, labels = np.array([1, 1, 1, 1]), np.array([1, 0, 1, 1])
+    assert accuracy(constant, labels) == 0.75 and paired_error(accuracy, constant, constant, labels) == 0
+    assert label_flips(constant, constant) == label_flips(constant * 0.5, constant * 0.5) == 0
+    assert paired_error(spearman, constant * 0.5, constant * 0.5, labels) == 0
+    assert paired_error(accuracy, 1 - constant, constant, labels) == pytest.approx(0.5)
+
+
+def test_cosines_of_zeros():
+    rows = np.array([[3.0, 4], [0, 0], [0, 0], [1, 0]])
+    assert cosines(rows, np.array([[4.0, 3], [0, 0], [1, 0], [-2, 0]])).tolist() == [0.96, 1, 0, -1]
 
 
 # -- splits and comparisons -------------------------------------------------------------------------------------------

@@ -66,6 +66,7 @@ def _quoted(heading: Sequence[Any]) -> tuple[str, ...]:
 
 # -- by a request -----------------------------------------------------------------------------------------------------
 def _by_request(rows: Rows, request: str, heading: list[Any] | None) -> Columns:
+    request = request.encode("utf-8", "surrogateescape").decode("utf-8", "replace")  # an ASCII locale escapes letters
     width, texts, labels = len(rows.cells[0]), [], []
     wanted = [item.partition("=")[::2] for item in request.split(",")]
     by_number = rows.heading is None and all(name.strip().isdecimal() for _, name in wanted)
@@ -142,9 +143,8 @@ def _refuse_unknown_heading(rows: Rows, is_label: Callable[[str], bool]) -> None
         for test in (lambda x: is_number(x, True), is_label):
             if not test(cell) and cell.strip() not in ("", "-") and all(map(test, below)):
                 raise _unclear(rows, first, "they are a heading, but no name in it is known")
-    words = [bool(_WORD.fullmatch(cell.strip())) for cell in first]
-    spoken = _spoken(rows)
-    if not (all(words) and len({*first}) == len(first) and len(body) > 1 and spoken):
+    words, spoken = [cell.strip() for cell in first if cell.strip()], _spoken(rows)
+    if not (all(map(_WORD.fullmatch, words)) and len({*words}) == len(words) and len(body) > 1 and spoken):
         return
     if rows.how != LINES and not any(_WORD.fullmatch(row[at].strip()) for row in body for at in spoken):
         raise _unclear(rows, first, "they look like a heading, but no name in it is known")
@@ -174,6 +174,8 @@ def _by_cells(rows: Rows, is_label: Callable[[str], bool]) -> Columns:
         raise _unnamed(rows, names, f"{len(texts)} may be texts and {len(labels)} labels")
     if not labels and (len(texts) > 1 or "mark" in kinds):
         raise _unnamed(rows, names, "none looks like a label")
+    if len(spoken) == 2 and labels and labels[0] < spoken[0]:
+        raise _unnamed(rows, names, "the first may be a class, and the others a title and a text, or a pair")
     if labels and len(rows.cells) >= _KEYS and _is_key(columns[labels[0]]):
         raise _unnamed(rows, names, f"none but {names[labels[0]]}, of numbers that all differ, looks like a label")
     return Columns(tuple(spoken), labels[0] if labels else None, names, False)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from hdp_hw.study.statistics import cosines
 from hdp_hw.study.tasks.task import Task
 
 
@@ -15,6 +16,4 @@ class Fidelity(Task):
         return float(np.mean(predictions))
 
     def predict(self, outputs):
-        a, b = (x.astype(np.float64) for x in (outputs, self.dense))
-        cosines = (a * b).sum(-1) / (np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1))
-        return cosines[self.uses[:, 0]].round(6)  # so that what is the same is exactly 1
+        return cosines(outputs, self.dense)[self.uses[:, 0]].round(6)  # so that what is the same is exactly 1

@@ -7,6 +7,7 @@ import json
 import re
 import statistics
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ LINES = "a text a line"  #: what stands between the cells of a text file: nothin
 OWN = {".tsv": "\t", ".csv": ",", ".txt": ""}  #: delimiters that endings stand for; one column where there are none
 OBJECTS = (".jsonl", ".ndjson", ".json")  #: endings of files of JSON objects
 LEGAL = f"{', '.join([*OWN, *OBJECTS])} or .npz"  #: endings of files of examples
+_LABELLED = re.compile(r"[,;|]\s*[-+]?\d+([.,]\d+)?\s*$")  #: how a line ends that has a label
 _MARKS = {codecs.BOM_UTF32_LE: "UTF-32", codecs.BOM_UTF32_BE: "UTF-32"}
 _MARKS |= {codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
 
@@ -107,18 +109,20 @@ class _Reading:
         """Every row can be read, and has all columns."""
         return self.wrong is None and all(len(cells) == self.width for _, cells in self.rows)
 
+    @property
+    def labelled(self) -> bool:
+        """Whether rows are alike, and a column of theirs holds numbers."""
+        body = [cells for _, cells in self.rows[self.heading :]]
+        is_label = partial(is_number, decimal_comma=self.delimiter != ",")
+        return self.sound and any(all(map(is_label, column)) for column in zip(*body, strict=True))
+
     def rank(self, own: str) -> tuple[bool, bool, bool, int, bool]:
         """How well it fits: a heading, rows alike, a column of numbers, columns, the file's ending."""
-        body = [cells for _, cells in self.rows[self.heading :]]
-        decimal_comma = self.delimiter != ","
-        numeric = self.sound and any(
-            all(is_number(cell, decimal_comma) for cell in column) for column in zip(*body, strict=True)
-        )
-        return self.heading, self.sound, numeric, self.width, self.delimiter == own
+        return self.heading, self.sound, self.labelled, self.width, self.delimiter == own
 
 
 def _delimited(path: Path, text: str, own: str) -> Rows:
-    """Rows with the delimiter that fits best. In a .txt file, it is tabs, or what a heading of known names has."""
+    """Rows with the delimiter that fits best. In a .txt file, it is tabs, or what a heading or numbers have."""
     given = re.match(r'"?sep=(.)"?\n', text, re.IGNORECASE)  # as Excel has it
     if given:
         text = "\n" + text[given.end() :]
@@ -126,9 +130,16 @@ def _delimited(path: Path, text: str, own: str) -> Rows:
     readings = [_reading(text, delimiter) for delimiter in delimiters]
     readings = [each for each in readings if each.width > 1]
     if not own:
-        readings = [each for each in readings if each.heading or each.delimiter == "\t"]
+        readings = [each for each in readings if each.heading or each.delimiter == "\t" or each.labelled]
     if not readings:
         if not own:
+            if text.lstrip().startswith("__label__"):
+                raise TaskError(f"{path}: labels of fastText are not read; write a heading text,label and a row a line")
+            if len(text.split("\n")) > 2 and all(map(_LABELLED.search, filter(str.strip, text.split("\n")))):
+                raise TaskError(
+                    f"{path}: every line ends in a number behind a delimiter, as a label; put texts in quotes, or tabs "
+                    "before the labels"
+                )
             lines = [(number, [line.strip()]) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
             return _rows(path, lines, LINES)
         readings = [_reading(text, own)]

@@ -45,6 +45,9 @@ def read_table(path: Path, request: str | None = None, is_label: Callable[[str],
     rows = read_rows(path)
     columns = columns_of(rows, request, is_label)
     if columns.heading:
+        first = rows.cells[0]
+        if again := [index for index, cells in enumerate(rows.cells) if index and cells == first]:
+            raise rows.error(again[0], "the heading again, as where files were put together")
         rows = replace(rows, cells=rows.cells[1:], lines=rows.lines[1:])
     texts, labels, kept = [], [], []
     for index in range(len(rows.cells)):
@@ -67,7 +70,7 @@ def _cell(rows: Rows, index: int, columns: Columns, column: int) -> str:
     role, name = ("label" if column == columns.label else "text"), columns.names[column]
     if isinstance(value, list | dict):
         raise rows.error(
-            index, f"the {role} in {name} is a {'list' if isinstance(value, list) else 'object'}, no {role}"
+            index, f"the {role} in {name} is {'a list' if isinstance(value, list) else 'an object'}, no {role}"
         )
     text = "" if value is None else str(value)
     if role == "label":
