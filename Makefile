@@ -14,6 +14,8 @@ FAULTS_ARGS =
 PROFILE_ARGS =
 SYNTH_ARGS =
 EXPLORE_ARGS =
+# Tests of a processor that has no more go to another, and the slowest are listed at the end.
+SCHEDULE := --dist worksteal --durations 15 --durations-min 5
 
 # Parameters are the fields of HdpParams, in upper case; a word that the shell reads as it stands is between quotes.
 PARAMETERS := $(shell sed -n 's/^    \([a-z_]*\): int = .*/\1/p' hdp_hw/spec/params.py | tr a-z A-Z)
@@ -57,11 +59,11 @@ configs: ## the named configurations, and what every parameter means
 
 test: ## the regression: benches under both simulators, and the tests without one (10 to 20 minutes on two processors)
 	@$(SETUP) --simulators
-	@$(RUN) pytest -n auto $(PYTEST_ARGS)
+	@$(RUN) pytest -n auto $(SCHEDULE) $(PYTEST_ARGS)
 
 test-slow: ## the tests that test leaves out: larger configurations
 	@$(SETUP) formal --simulators
-	@$(RUN) pytest -n auto --slow -m slow $(PYTEST_ARGS)
+	@$(RUN) pytest -n auto $(SCHEDULE) --slow -m slow $(PYTEST_ARGS)
 
 formal: ## proofs: handshakes, registers, bounded response
 	@$(SETUP) formal

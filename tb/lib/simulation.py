@@ -188,6 +188,8 @@ class _Verilator(Verilator):
     def _set_env_build(self):
         super()._set_env_build()
         self.env |= {name: plain(text) for name, text in verilator.environment().items()}
+        if shutil.which("ccache"):
+            self.env.setdefault("OBJCACHE", "ccache")  # a planted fault changes a file or two of a design
 
     def _build_command(self):
         verilate, make = ([plain(word) for word in command] for command in super()._build_command())
