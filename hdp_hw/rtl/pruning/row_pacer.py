@@ -53,7 +53,7 @@ class RowPacer(wiring.Component):
 
     Numerics
     --------
-    Golden twin: golden.cycles.pruning.predictor.
+    Golden twin: golden.cycles.pruning.row_pacer.
     """
 
     latency = 2
