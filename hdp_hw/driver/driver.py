@@ -16,7 +16,7 @@ from hdp_hw.spec.params import HdpParams, ParameterError, ceil_div
 from hdp_hw.spec.settings import Rule, Verdict
 
 #: Back ends by name, imported when they are asked for: a simulation takes Amaranth and Verilator.
-BACKENDS = {"emulator": "hdp_hw.driver.emulator.Emulator", "simulation": "hdp_hw.simulation.simulated_bus.Simulation"}
+BACKENDS = {"emulator": "hdp_hw.driver.emulator.Emulator", "simulation": "hdp_hw.simulation.simulation.Simulation"}
 MODES = ("integer", "cross", "full", "context")
 CAUSES = ("load", "write", "other")
 MAX_TIMEOUT = (1 << 32) - 1

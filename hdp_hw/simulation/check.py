@@ -23,7 +23,7 @@ class Expected:
 
 
 def expect(job, params):
-    """Expected of a Job, well-formed or not."""
+    """Expected of a HeadJob, well-formed or not."""
     settings, planes = job.settings, job.planes(params)
     n_beats = {name: len(beats) for name, beats in planes.items()}
     try:

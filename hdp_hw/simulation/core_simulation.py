@@ -1,37 +1,16 @@
 """The core in a compiled simulation: whole heads in, outputs and clock cycles out."""
 
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
 
 from hdp_hw.driver.errors import SimulationError
-from hdp_hw.golden.bits.core.plane_loader import integer_and_fraction, value
 from hdp_hw.rtl.core.attention_core import AttentionCore
 from hdp_hw.simulation.compiled_model import CACHE, NO_STALLS, CompiledModel
-from hdp_hw.spec.formats import STREAMS
+from hdp_hw.simulation.head_job import beats_of
 from hdp_hw.spec.settings import HeadError, Verdict
-
-
-@dataclass(frozen=True, eq=False)
-class Job:
-    """One head to run.
-
-    settings : HeadSettings; q [n_q, d], k and v [n_k, d] : integers of 2w bits; beats : ``{plane: beats}`` of
-    golden.bits.core.plane_loader that replace those of the operands.
-    """
-
-    settings: object
-    q: np.ndarray
-    k: np.ndarray
-    v: np.ndarray
-    beats: dict = field(default_factory=dict)
-
-    def planes(self, params):
-        """``{plane: beats}``."""
-        integer, fraction = integer_and_fraction(self.q, self.k, params)
-        return {"integer": integer, "fraction": fraction, "value": value(self.v, params), **self.beats}
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +83,7 @@ class CoreSimulation:
         self.model.reset()
 
     def run(self, jobs, stalls=NO_STALLS, timeout=None):
-        """Run ``jobs`` (Job) back to back; returns a Run.
+        """Run ``jobs`` (HeadJob) back to back; returns a Run.
 
         ``timeout`` is in clock cycles; without, it is several times what the dense rule takes. Raises SimulationError
         when it passes before the last status, or when something is left over after that.
@@ -161,10 +140,3 @@ class CoreSimulation:
         )
         drain = sum(job.q.size // self.params.out_lanes for job in jobs)
         return 20_000 + 4 * (array + drain + sum(map(len, beats.values())))
-
-
-def beats_of(jobs, params):
-    """``{input of the core: beats}`` of several jobs in a row."""
-    planes = [job.planes(params) for job in jobs]
-    beats = {f"i_{name}": [beat for plane in planes for beat in plane[name]] for name in STREAMS}
-    return {"i_settings": [tuple(vars(job.settings).values()) for job in jobs], **beats}

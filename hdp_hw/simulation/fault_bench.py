@@ -15,7 +15,8 @@ from hdp_hw.golden.stimulus import random_head
 from hdp_hw.rtl.shell.axi import Response
 from hdp_hw.rtl.shell.job_engine import JOB_QUEUE
 from hdp_hw.simulation.illegal_words import illegal_words
-from hdp_hw.simulation.simulated_bus import SILENT, MemoryTiming, Simulation
+from hdp_hw.simulation.simulated_bus import SILENT, MemoryTiming
+from hdp_hw.simulation.simulation import Simulation
 from hdp_hw.spec.formats import ENTRY_REGISTERS, ENTRY_WORDS
 from hdp_hw.spec.register_map import BY_NAME, REGISTERS
 from hdp_hw.spec.settings import Rule, field_limits

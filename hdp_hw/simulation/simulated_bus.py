@@ -1,4 +1,4 @@
-"""The co-processor's Verilog under Verilator as a bus, and the back end on it: no cocotb, no other process."""
+"""The co-processor's Verilog under Verilator as a bus: no cocotb, no other process."""
 
 import ctypes
 from dataclasses import astuple, dataclass
@@ -6,11 +6,9 @@ from functools import cache
 
 import numpy as np
 
-from hdp_hw.driver.bus_backend import BusBackend
 from hdp_hw.driver.errors import SimulationError
 from hdp_hw.driver.memory_mapped import ArrayMemory
 from hdp_hw.simulation.library import CACHE, load
-from hdp_hw.spec.configs import load_config
 
 WAIT_CYCLES = 10_000  #: after which `wait` returns at the latest
 RESPONSES = ("OKAY", "EXOKAY", "SLVERR", "DECERR")
@@ -143,29 +141,6 @@ class SimulatedBus:
         memory = self._memory
         memory.fault_begin, memory.fault_end = address, address + n_bytes
         memory.read_fault, memory.write_fault = read, write
-
-
-class Simulation(BusBackend):
-    """The co-processor's Verilog, simulated: output, counts and bytes of the hardware, and its clock cycles.
-
-    Parameters
-    ----------
-    config : str or HdpParams
-        A named configuration, or a TOML file, or parameters.
-    seconds : float
-        How long a job may take to simulate.
-    more
-        As of :class:`SimulatedBus`.
-
-    Raises
-    ------
-    SimulatorMissing, BuildError
-        See :class:`SimulatedBus`.
-    """
-
-    def __init__(self, config="edge", seconds=3600.0, **more):
-        params = load_config(config)[1] if isinstance(config, str) else config
-        super().__init__(SimulatedBus(params, **more), seconds)
 
 
 def library_of(params, cache=CACHE):

@@ -2,32 +2,21 @@
 
 import random
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import cocotb
 import numpy as np
 from cocotb.triggers import RisingEdge
 
 from hdp_hw.golden.bits.core.attention_core import attend
-from hdp_hw.golden.bits.core.plane_loader import integer_and_fraction, value
 from hdp_hw.golden.cycles.core.attention_core import core_cycles
 from hdp_hw.golden.cycles.core.plan import HeadPlan
+from hdp_hw.spec.formats import STREAMS
 from hdp_hw.spec.params import ArrayMode
 from hdp_hw.spec.settings import HeadError, Verdict
 from tb.lib.lockstep import pack, read
 
-INPUTS = ("settings", "integer", "fraction", "value")
-
-
-@dataclass(frozen=True, eq=False)
-class Job:
-    """One head: HeadSettings, and integer operands q [n_q, d], k and v [n_k, d]; ``beats`` may replace planes."""
-
-    settings: object
-    q: np.ndarray
-    k: np.ndarray
-    v: np.ndarray
-    beats: dict = field(default_factory=dict)
+INPUTS = ("settings", *STREAMS)
 
 
 @dataclass
@@ -69,16 +58,13 @@ class CoreBench:
         self.busy = None
 
     def beats(self, jobs):
-        """``{stream: [{field: bits}]}`` of all jobs."""
+        """``{stream: [{field: bits}]}`` of all jobs (HeadJob)."""
         streams = {name: [] for name in INPUTS}
         for job in jobs:
             streams["settings"].append(dict(vars(job.settings)))
-            planes = dict(zip(("integer", "fraction"), integer_and_fraction(job.q, job.k, self.params)))
-            planes["value"] = value(job.v, self.params)
-            for name, plane in planes.items():
+            for name, beats in job.planes(self.params).items():
                 fields = ("data", "last") if name == "value" else ("data", "key", "last")
-                for beat in job.beats.get(name, plane):
-                    streams[name].append(dict(zip(fields, beat)))
+                streams[name] += [dict(zip(fields, beat)) for beat in beats]
         return {name: deque(self._encode(name, beats)) for name, beats in streams.items()}
 
     def _encode(self, name, beats):

@@ -15,10 +15,11 @@ from hdp_hw.golden.cycles.core.attention_core import core_cycles
 from hdp_hw.golden.cycles.core.plan import HeadPlan
 from hdp_hw.golden.stimulus import captured_heads, corner_operands, random_head, wide_heads
 from hdp_hw.rtl.core.attention_core import AttentionCore
+from hdp_hw.simulation.head_job import HeadJob
 from hdp_hw.spec.configs import load_config
 from hdp_hw.spec.params import ceil_div
 from hdp_hw.spec.settings import HeadError, Rule, Verdict, field_limits
-from tb.lib.core_bench import ADVERSARIAL_STALLS, RANDOM_STALLS, CoreBench, Job, check_heads, output_matrix
+from tb.lib.core_bench import ADVERSARIAL_STALLS, RANDOM_STALLS, CoreBench, check_heads, output_matrix
 from tb.lib.lockstep import start
 from tb.lib.simulation import simulate
 
@@ -35,7 +36,7 @@ def real_heads(n):
 
 
 def job(head, rule=Rule.DENSE, threshold=0.0, **more):
-    return Job(head.settings(PARAMS, rule, threshold, **more), *head.quantised(PARAMS))
+    return HeadJob(head.settings(PARAMS, rule, threshold, **more), *head.quantised(PARAMS))
 
 
 def random_job(rng, n_q, n_k, d=None, rule=Rule.MASS, threshold=0.05, **more):
@@ -122,7 +123,7 @@ async def corner_values(dut):
     for operands in corner_operands(n, n, d, PARAMS).values():
         for rule, more in ((Rule.DENSE, {}), (Rule.MASS, {"compensate": True}), (Rule.ROW_THRESHOLD, {})):
             threshold = 0.1 if rule == Rule.MASS else 0.0
-            jobs.append(Job(head_settings(n, n, d, 4.0, 4.0, PARAMS, rule, threshold, **more), *operands))
+            jobs.append(HeadJob(head_settings(n, n, d, 4.0, 4.0, PARAMS, rule, threshold, **more), *operands))
     await check_heads(dut, PARAMS, jobs)
 
 

@@ -9,7 +9,8 @@ from hdp_hw.driver import Emulator, HdpDriver, load_layers
 from hdp_hw.driver.driver import prepare
 from hdp_hw.driver.layer import save_layers
 from hdp_hw.simulation.check import check, expect
-from hdp_hw.simulation.core_simulation import CoreSimulation, Job
+from hdp_hw.simulation.core_simulation import CoreSimulation
+from hdp_hw.simulation.head_job import HeadJob
 from hdp_hw.spec.configs import CONFIGS
 from hdp_hw.spec.settings import Rule
 from hdp_hw.study.accuracy.attention import HdpAttention
@@ -48,7 +49,7 @@ def test_same_bits(name, simulation, tmp_path):
     assert 0 < statistics.kept_share < 1
 
     job, _ = prepare(q, k, v, settings, PARAMS)
-    jobs = [Job(*operands) for operands in zip(job.settings, job.q, job.k, job.v)]
+    jobs = [HeadJob(*operands) for operands in zip(job.settings, job.q, job.k, job.v)]
     run = simulation.run(jobs)
     check(run, [expect(job, PARAMS) for job in jobs], PARAMS)
     scale = np.reshape(settings.v_absmax, (-1, 1, 1)) / PARAMS.digit_max

@@ -17,7 +17,8 @@ from hdp_hw.golden.bits.array.tile_array import integer_scores
 from hdp_hw.golden.stimulus import corner_operands, random_head
 from hdp_hw.simulation.check import check, expect
 from hdp_hw.simulation.compiled_model import NO_STALLS, Stalls
-from hdp_hw.simulation.core_simulation import CoreSimulation, Job
+from hdp_hw.simulation.core_simulation import CoreSimulation
+from hdp_hw.simulation.head_job import HeadJob
 from hdp_hw.spec.configs import CONFIGS
 from hdp_hw.spec.formats import STREAMS
 from hdp_hw.spec.params import ArrayMode, HdpParams
@@ -78,7 +79,7 @@ def random_job(rng, params):
         settings = replace(settings, tau_head=tau_head)
     if rng.random() < 0.3:
         settings = replace(settings, min_keep=int(rng.integers(257)))
-    return Job(settings, *operands)
+    return HeadJob(settings, *operands)
 
 
 def with_illegal_settings(rng, job, params):

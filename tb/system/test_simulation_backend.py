@@ -12,7 +12,8 @@ from hdp_hw.rtl.core.head_table import HeadTable
 from hdp_hw.simulation import icarus, verilator
 from hdp_hw.simulation.check import check, expect
 from hdp_hw.simulation.compiled_model import CompiledModel, Stalls
-from hdp_hw.simulation.core_simulation import CoreSimulation, Job, beats_of
+from hdp_hw.simulation.core_simulation import CoreSimulation
+from hdp_hw.simulation.head_job import HeadJob, beats_of
 from hdp_hw.spec.configs import CONFIGS
 from hdp_hw.spec.settings import HeadError, Rule, Verdict
 from tb.lib.simulation import ROOT
@@ -31,7 +32,7 @@ def jobs():
     rng = np.random.default_rng(1)
     heads = [random_head(rng, n, n + 1, 32, 2.0) for n in (7, 10)]
     settings = heads[0].settings(PARAMS), heads[1].settings(PARAMS, Rule.MASS, 0.05, compensate=True)
-    return [Job(s, *head.quantised(PARAMS)) for s, head in zip(settings, heads)]
+    return [HeadJob(s, *head.quantised(PARAMS)) for s, head in zip(settings, heads)]
 
 
 def test_equal_to_the_golden_models(simulation, jobs):

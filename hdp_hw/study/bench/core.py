@@ -17,7 +17,8 @@ from hdp_hw.golden.cycles.core.attention_core import core_cycles
 from hdp_hw.golden.cycles.core.plan import HeadPlan, ideal_cycles
 from hdp_hw.golden.stimulus import captured_heads, random_head, wide_heads
 from hdp_hw.simulation.check import check, expect
-from hdp_hw.simulation.core_simulation import CoreSimulation, Job, beats_of
+from hdp_hw.simulation.core_simulation import CoreSimulation
+from hdp_hw.simulation.head_job import HeadJob, beats_of
 from hdp_hw.simulation.icarus import play
 from hdp_hw.spec.output_file import write
 from hdp_hw.spec.settings import Rule, Verdict
@@ -91,7 +92,9 @@ def measure(workload, simulation, shares):
 
     def run(rule, share, threshold, **settings):
         more = {} if rule == Rule.DENSE else {"compensate": True, **settings}
-        jobs = [Job(head.settings(params, rule, threshold, **more), *head.quantised(params)) for head in workload.heads]
+        jobs = [
+            HeadJob(head.settings(params, rule, threshold, **more), *head.quantised(params)) for head in workload.heads
+        ]
         expected = [expect(job, params) for job in jobs]
         simulation.reset()
         seen = simulation.run(jobs)
@@ -154,7 +157,7 @@ def speed_lines(simulation, folder):
     n, d = min(STANDARD_HEAD["n"], params.max_seq_len), min(STANDARD_HEAD["head_dim"], params.max_head_dim)
     rng = np.random.default_rng(1)
     heads = [random_head(rng, n, n, d) for _ in range(12)]
-    jobs = [Job(x.settings(params, Rule.MASS, 0.01, compensate=True), *x.quantised(params)) for x in heads]
+    jobs = [HeadJob(x.settings(params, Rule.MASS, 0.01, compensate=True), *x.quantised(params)) for x in heads]
 
     begin = time.perf_counter()
     results = [attend(job.q, job.k, job.v, job.settings, params) for job in jobs]
@@ -167,7 +170,7 @@ def speed_lines(simulation, folder):
     cycles = simulation.run(jobs).cycles
     verilator = time.perf_counter() - begin
     head = random_head(rng, 12, 12, d)
-    job = Job(head.settings(params, Rule.MASS, 0.01, compensate=True), *head.quantised(params))
+    job = HeadJob(head.settings(params, Rule.MASS, 0.01, compensate=True), *head.quantised(params))
     predicted = core_cycles([expect(job, params).plan], params).done
     try:
         done, seconds = play(simulation.model, beats_of([job], params), "o_status", 1, 2 * predicted[0], folder)

@@ -15,7 +15,8 @@ from hdp_hw.golden.bits.shell.job import attend_heads, traffic
 from hdp_hw.golden.calibration import threshold_for_share
 from hdp_hw.golden.cycles.core.plan import HeadPlan, ideal_cycles
 from hdp_hw.golden.stimulus import captured_heads, random_head, wide_heads
-from hdp_hw.simulation.simulated_bus import MemoryTiming, Simulation
+from hdp_hw.simulation.simulated_bus import MemoryTiming
+from hdp_hw.simulation.simulation import Simulation
 from hdp_hw.spec.output_file import write
 from hdp_hw.spec.params import ceil_div
 from hdp_hw.spec.settings import Rule, Verdict

@@ -7,7 +7,8 @@ import numpy as np
 
 from hdp_hw.driver.backend import LayerJob
 from hdp_hw.driver.emulator import Emulator
-from hdp_hw.simulation.simulated_bus import MemoryTiming, Simulation
+from hdp_hw.simulation.simulated_bus import MemoryTiming
+from hdp_hw.simulation.simulation import Simulation
 from hdp_hw.spec.params import HdpParams
 from hdp_hw.study.explore.memories import block_rams, memories, memory_bits
 from hdp_hw.study.explore.space import CORE

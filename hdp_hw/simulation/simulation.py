@@ -1,0 +1,28 @@
+"""The back end on the simulated co-processor."""
+
+from hdp_hw.driver.bus_backend import BusBackend
+from hdp_hw.simulation.simulated_bus import SimulatedBus
+from hdp_hw.spec.configs import load_config
+
+
+class Simulation(BusBackend):
+    """The co-processor's Verilog, simulated: output, counts and bytes of the hardware, and its clock cycles.
+
+    Parameters
+    ----------
+    config : str or HdpParams
+        A named configuration, or a TOML file, or parameters.
+    seconds : float
+        How long a job may take to simulate.
+    more
+        As of :class:`SimulatedBus`.
+
+    Raises
+    ------
+    SimulatorMissing, BuildError
+        See :class:`SimulatedBus`.
+    """
+
+    def __init__(self, config="edge", seconds=3600.0, **more):
+        params = load_config(config)[1] if isinstance(config, str) else config
+        super().__init__(SimulatedBus(params, **more), seconds)
