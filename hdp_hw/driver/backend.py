@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hdp_hw.spec.params import HdpParams
 from hdp_hw.spec.register_map import REGISTERS
-from hdp_hw.spec.settings import Verdict
+from hdp_hw.spec.settings import HeadSettings, Verdict
 
 #: Counters of the register map, in lower case.
 COUNTERS = tuple(
@@ -31,14 +32,14 @@ class LayerJob:
     timeout_cycles : clock cycles after which the co-processor gives up, 0 for never.
     """
 
-    q: np.ndarray
-    k: np.ndarray
-    v: np.ndarray
-    settings: tuple
+    q: NDArray[np.int64]
+    k: NDArray[np.int64]
+    v: NDArray[np.int64]
+    settings: tuple[HeadSettings, ...]
     timeout_cycles: int = 0
 
     @property
-    def has_table(self):
+    def has_table(self) -> bool:
         """Heads differ, so that their scales and thresholds come from a table."""
         return len(set(self.settings)) > 1
 
@@ -60,9 +61,9 @@ class LayerRun:
     of this job alone, as far as the back end knows them.
     """
 
-    output: np.ndarray
-    heads: tuple
-    counters: dict
+    output: NDArray[np.int64]
+    heads: tuple[HeadRecord, ...]
+    counters: dict[str, int]
 
 
 class Backend(Protocol):
@@ -78,14 +79,21 @@ class Backend(Protocol):
 class Memory(Protocol):
     """A contiguous buffer that both sides see; the co-processor finds its first byte at ``address``."""
 
-    address: int
-    size: int
+    @property
+    def address(self) -> int:
+        """Of the first byte, as the co-processor sees it."""
+        ...
 
-    def write(self, offset: int, content: np.ndarray) -> None:
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        ...
+
+    def write(self, offset: int, content: NDArray[np.uint8]) -> None:
         """Put uint8 [n] at ``offset``, so that the co-processor sees it from now on."""
         ...
 
-    def read(self, offset: int, n_bytes: int) -> np.ndarray:
+    def read(self, offset: int, n_bytes: int) -> NDArray[np.uint8]:
         """uint8 [n_bytes] as the co-processor left them."""
         ...
 
@@ -96,7 +104,10 @@ class Bus(Protocol):
     On the other side time passes in :meth:`wait`; a simulation may stand still in between.
     """
 
-    memory: Memory
+    @property
+    def memory(self) -> Memory:
+        """The buffer."""
+        ...
 
     def read32(self, address: int) -> int:
         """The register at ``address``."""

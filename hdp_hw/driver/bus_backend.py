@@ -1,8 +1,14 @@
 """A back end that programs the registers of hdp_top, on whatever bus."""
 
 import time
+from collections.abc import Callable
+from typing import Any
 
-from hdp_hw.driver.backend import COUNTERS, LayerRun
+import numpy as np
+from numpy.typing import NDArray
+
+from hdp_hw.driver.backend import COUNTERS, Bus, LayerJob, LayerRun
+from hdp_hw.driver.checks import number
 from hdp_hw.driver.errors import CURES, HdpError, JobError, NoAnswer, UnsupportedCore
 from hdp_hw.driver.memory_layout import JobLayout, pack_job, table_entry, unpack_output, unpack_records
 from hdp_hw.spec.formats import ENTRY_REGISTERS, STRIDES
@@ -27,12 +33,13 @@ class BusBackend:
         When what answers is not a co-processor of this register map, or has parameters that are not legal.
     """
 
-    def __init__(self, bus, seconds=60.0):
+    def __init__(self, bus: Bus, seconds: float = 60.0) -> None:
+        number("seconds", seconds, 0, unit="seconds")
         self.bus, self.seconds = bus, seconds
         self.params = identify(bus)
         self._job_id = 0
 
-    def run(self, job):
+    def run(self, job: LayerJob) -> LayerRun:
         """LayerRun of a LayerJob. Raises HdpError, and ParameterError if the buffer does not suit the job."""
         layout = JobLayout.of(job, self.params)
         self._check_buffer(layout)
@@ -60,14 +67,14 @@ class BusBackend:
         records, output = (self._region(layout, name) for name in ("record", "output"))
         return LayerRun(unpack_output(output, job, self.params), unpack_records(records), counters)
 
-    def reset(self):
+    def reset(self) -> None:
         """Soft reset: all jobs are forgotten. Raises NoAnswer."""
         self._write("CONTROL", reset=1)
         if not self._until(lambda: not self._read("STATUS")["busy"], STOP_SECONDS):
             raise NoAnswer(f"the co-processor is still busy {STOP_SECONDS:g} s after a soft reset: reset it by aresetn")
 
     # -- steps of a job -----------------------------------------------------------------------------------------------
-    def _check_buffer(self, layout):
+    def _check_buffer(self, layout: JobLayout) -> None:
         memory, params = self.bus.memory, self.params
         if layout.size > memory.size:
             raise ParameterError("memory.size", memory.size, f"at least {layout.size}, which this layer takes")
@@ -76,18 +83,18 @@ class BusBackend:
             legal = f"multiples of {params.bus_bytes} up to {end - layout.size:#x}"
             raise ParameterError("memory.address", hex(memory.address), legal)
 
-    def _acknowledge(self):
+    def _acknowledge(self) -> None:
         """Clear IRQ_STATUS, and see it cleared: writes may take their time."""
         address = BY_NAME["IRQ_STATUS"].address
         self.bus.write32(address, self._pending())
         if not self._until(lambda: not self._pending(), STOP_SECONDS):
             raise NoAnswer(f"IRQ_STATUS does not clear: it is still {self._pending():#x}")
 
-    def _pending(self):
+    def _pending(self) -> int:
         register = BY_NAME["IRQ_STATUS"]
         return self.bus.read32(register.address) & sum(field.mask for field in register.fields)
 
-    def _wait(self, job):
+    def _wait(self, job: LayerJob) -> None:
         """Until the job has ended, or could not begin. Raises NoAnswer, with the job stopped."""
         deadline = time.monotonic() + self.seconds
         while (left := deadline - time.monotonic()) > 0:
@@ -106,26 +113,26 @@ class BusBackend:
             "Cure: check clock, reset and interrupt of the co-processor, or give the back end more seconds."
         )
 
-    def _failures(self):
+    def _failures(self) -> list[str]:
         status = self._read("IRQ_STATUS")
         return [bit for bit in CURES if status[bit]]
 
-    def _counter(self, name):
+    def _counter(self, name: str) -> int:
         low, high = (self.bus.read32(BY_NAME[f"{name.upper()}_{half}"].address) for half in ("LOW", "HIGH"))
         return high << 32 | low
 
-    def _region(self, layout, name):
+    def _region(self, layout: JobLayout, name: str) -> NDArray[np.uint8]:
         region = layout.regions[name]
         return self.bus.memory.read(region.offset, region.n_bytes)
 
     # -- registers ----------------------------------------------------------------------------------------------------
-    def _read(self, name):
+    def _read(self, name: str) -> dict[str, int]:
         return BY_NAME[name].unpack(self.bus.read32(BY_NAME[name].address))
 
-    def _write(self, name, **fields):
+    def _write(self, name: str, **fields: int) -> None:
         self.bus.write32(BY_NAME[name].address, BY_NAME[name].pack(**fields))
 
-    def _until(self, condition, seconds):
+    def _until(self, condition: Callable[[], Any], seconds: float) -> bool:
         """Whether the condition comes true within some seconds."""
         deadline = time.monotonic() + seconds
         while not condition():
@@ -135,7 +142,7 @@ class BusBackend:
         return True
 
 
-def identify(bus):
+def identify(bus: Bus) -> HdpParams:
     """HdpParams of the co-processor on a Bus. Raises UnsupportedCore."""
     register = BY_NAME["ID"]
     found = bus.read32(register.address)
@@ -143,7 +150,7 @@ def identify(bus):
         raise UnsupportedCore(
             f"register ID is {found:#010x}, not {register.reset:#010x}: no co-processor at this address"
         )
-    ours = BY_NAME["VERSION"].unpack(BY_NAME["VERSION"].reset)
+    ours = BY_NAME["VERSION"].unpack(BY_NAME["VERSION"].reset or 0)
     version = BY_NAME["VERSION"].unpack(bus.read32(BY_NAME["VERSION"].address))
     if version["major"] != ours["major"] or version["minor"] < ours["minor"]:
         raise UnsupportedCore(
@@ -157,11 +164,11 @@ def identify(bus):
         raise UnsupportedCore(f"the parameter registers describe no core that this driver supports: {error}") from None
 
 
-def job_registers(job, layout, base, job_id):
+def job_registers(job: LayerJob, layout: JobLayout, base: int, job_id: int) -> dict[str, int]:
     """``{register: word}`` of the job group for a LayerJob whose buffer lies at the address ``base``."""
     settings = job.settings[0]
     mode = {name: getattr(settings, name) for name in ("rule", "causal", "compensate", "mean_output")}
-    words = {
+    words: dict[str, int] = {
         "JOB_ID": job_id,
         "MODE": BY_NAME["MODE"].pack(**mode, table_enable=job.has_table, record_enable=1),
         "N_HEADS": len(job.q),

@@ -52,15 +52,19 @@ class Statistics:
     def of(cls, layer: LayerSettings, run: LayerRun, saturations: dict[str, int]) -> "Statistics":
         """Of a LayerRun."""
         counters = run.counters
-        columns = {"verdicts": "verdict", "kept": "n_kept", "visited": "n_visited", "theta_heads": "theta_head"}
         return cls(
             layer=layer.name,
             rule=layer.rule,
-            **{name: tuple(getattr(head, of) for head in run.heads) for name, of in columns.items()},
+            verdicts=tuple(head.verdict for head in run.heads),
+            kept=tuple(head.n_kept for head in run.heads),
+            visited=tuple(head.n_visited for head in run.heads),
+            theta_heads=tuple(head.theta_head for head in run.heads),
             cycles=counters["cycles"],
             busy={mode: counters[f"busy_{mode}"] for mode in MODES},
             stalls={cause: counters[f"stall_{cause}"] for cause in CAUSES if f"stall_{cause}" in counters},
-            **{name: counters[name] for name in ("bytes_read", "bytes_written", "bytes_unmasked")},
+            bytes_read=counters["bytes_read"],
+            bytes_written=counters["bytes_written"],
+            bytes_unmasked=counters["bytes_unmasked"],
             saturations=saturations,
         )
 

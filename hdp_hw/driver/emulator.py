@@ -1,13 +1,17 @@
 """The default back end: the golden model of the co-processor, and its clock cycles. It takes numpy alone."""
 
+from pathlib import Path
+
 import numpy as np
 
-from hdp_hw.driver.backend import HeadRecord, LayerRun
+from hdp_hw.driver.backend import HeadRecord, LayerJob, LayerRun
+from hdp_hw.driver.checks import params_of, whole
 from hdp_hw.driver.errors import JobError
 from hdp_hw.driver.memory_layout import JobLayout
+from hdp_hw.golden.bits.core.attention_core import HeadResult
 from hdp_hw.golden.bits.shell.job import attend_heads, traffic
-from hdp_hw.golden.cycles.shell.job import cycles
-from hdp_hw.spec.configs import load_config
+from hdp_hw.golden.cycles.shell.job import JobCycles, cycles
+from hdp_hw.spec.params import HdpParams
 from hdp_hw.spec.settings import Verdict
 
 
@@ -21,13 +25,18 @@ class Emulator:
     read_latency, write_latency : int
         Clock cycles in which the memory answers, at least 1, without ever stalling; see
         :mod:`golden.cycles.shell.memory`.
+
+    Raises
+    ------
+    ParameterError
+        There is no such configuration, or a latency is no whole number from 1 on.
     """
 
-    def __init__(self, config="edge", read_latency=1, write_latency=1):
-        self.params = load_config(config)[1] if isinstance(config, str) else config
-        self.latencies = read_latency, write_latency
+    def __init__(self, config: str | Path | HdpParams = "edge", read_latency: int = 1, write_latency: int = 1) -> None:
+        self.params = params_of(config)
+        self.latencies = whole("read_latency", read_latency, 1), whole("write_latency", write_latency, 1)
 
-    def run(self, job):
+    def run(self, job: LayerJob) -> LayerRun:
         """LayerRun of a LayerJob. Raises ParameterError, and JobError if it takes longer than its timeout."""
         results = attend_heads(job.q, job.k, job.v, job.settings, self.params)
         verdicts = [result.verdict for result in results]
@@ -45,9 +54,16 @@ class Emulator:
         records = tuple(HeadRecord(r.verdict, r.n_visited, r.n_kept, r.theta_head) for r in results)
         return LayerRun(np.stack([result.output for result in results]), records, counters)
 
-    def cycles(self, job, results):
+    def cycles(self, job: LayerJob, results: list[HeadResult]) -> JobCycles:
         """hdp_hw.golden.cycles.shell.job.JobCycles of a LayerJob whose heads have these HeadResults."""
         regions = JobLayout.of(job, self.params).regions
         places = {name: (each.offset, each.row_stride, each.head_stride) for name, each in regions.items()}
-        shape = {"n_kv_heads": len(job.k), "table": job.has_table}
-        return cycles(results, job.settings, places, self.params, self.latencies, **shape)
+        return cycles(
+            results,
+            job.settings,
+            places,
+            self.params,
+            self.latencies,
+            n_kv_heads=len(job.k),
+            table=job.has_table,
+        )

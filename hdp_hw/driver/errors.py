@@ -48,7 +48,7 @@ class JobError(HdpError):
     bit : its name, the first of ``bits``; cure : what helps; job, head : where it happened, None where that is unknown.
     """
 
-    def __init__(self, *bits, job=None, head=None):
+    def __init__(self, *bits: str, job: int | None = None, head: int | None = None) -> None:
         self.bits, self.bit, self.cure, self.job, self.head = bits, bits[0], CURES[bits[0]], job, head
         (meaning,) = (field.desc for field in BY_NAME["IRQ_STATUS"].fields if field.name == self.bit)
         place = "" if job is None else f" in job {job}, head {head}"

@@ -4,7 +4,6 @@ golden.calibration does the same for the golden model, by code of its own; tests
 """
 
 import math
-from typing import Any
 
 from hdp_hw.spec.params import HdpParams
 from hdp_hw.spec.settings import RELATIVE_ONE, HeadSettings, Rule, field_limits
@@ -26,7 +25,7 @@ def head_settings(
     threshold: float = 0.0,
     tau_head: float = 0.0,
     min_keep: float = 0.0,
-    **flags: Any,
+    **flags: bool,
 ) -> HeadSettings:
     """HeadSettings of a head whose Q and K are quantised with these scales. Raises ParameterError.
 
@@ -38,25 +37,27 @@ def head_settings(
     integer_logit = logit * 4**params.digit_width  # of a unit of A
     mult, shift = scaled(logit, logit_fraction(params.digit_width), limits["shift"][1])
     kappa, kappa_shift = scaled(integer_logit, COARSE_FRACTION, limits["kappa_shift"][1])
-    of_rule = {}
+    rho = margin = log_mass = 0
     if rule == Rule.ROW_THRESHOLD:
-        of_rule["rho"] = round(threshold * RELATIVE_ONE)
+        rho = round(threshold * RELATIVE_ONE)
     if rule == Rule.MARGIN:
-        of_rule["margin"] = round(min(threshold * LOG2_E / integer_logit, limits["margin"][1]))
+        margin = round(min(threshold * LOG2_E / integer_logit, limits["margin"][1]))
     if rule == Rule.MASS:
-        of_rule["log_mass"] = round(min(-math.log2(threshold) * LOG_MASS_ONE, limits["log_mass"][1]))
+        log_mass = round(min(-math.log2(threshold) * LOG_MASS_ONE, limits["log_mass"][1]))
     return HeadSettings(
         n_q=n_q,
         n_k=n_k,
         head_dim=head_dim,
         rule=rule,
+        rho=rho,
+        margin=margin,
+        log_mass=log_mass,
         mult=mult,
         shift=shift,
         kappa=kappa,
         kappa_shift=kappa_shift,
         tau_head=round(tau_head * RELATIVE_ONE),
         min_keep=round(min_keep * RELATIVE_ONE),
-        **of_rule,
         **flags,
     ).validate(params)
 

@@ -7,10 +7,11 @@ operands; what lies beyond the head dimension is zero. Each row, of O too, is pa
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from hdp_hw.driver.backend import HeadRecord
+from hdp_hw.driver.backend import HeadRecord, LayerJob
 from hdp_hw.driver.errors import HdpError
-from hdp_hw.driver.operands import digits_of
+from hdp_hw.driver.operands import Integers, digits_of
 from hdp_hw.spec.formats import (
     ADDRESSES,
     ENTRY_BYTES,
@@ -24,8 +25,10 @@ from hdp_hw.spec.formats import (
     entry_fields,
     stream_of,
 )
-from hdp_hw.spec.params import ceil_div
-from hdp_hw.spec.settings import Verdict
+from hdp_hw.spec.params import HdpParams, ceil_div
+from hdp_hw.spec.settings import HeadSettings, Verdict
+
+Bytes = NDArray[np.uint8]
 
 #: Of a record; what is no number of the processor's is bytes.
 RECORD = np.dtype([(name, f"<u{bits // 8}" if bits <= 64 else f"V{bits // 8}") for name, bits in RECORD_FIELDS.items()])
@@ -46,11 +49,11 @@ class Region:
 class JobLayout:
     """Regions of a job by the names of their address registers, in lower case, and the bytes that they take."""
 
-    regions: dict
+    regions: dict[str, Region]
     size: int
 
     @classmethod
-    def of(cls, job, params):
+    def of(cls, job: LayerJob, params: HdpParams) -> "JobLayout":
         """The layout of a LayerJob."""
         (n_heads, n_q, d), (n_kv_heads, n_k, _) = job.q.shape, job.k.shape
         regions, offset = {}, 0
@@ -64,7 +67,7 @@ class JobLayout:
         return cls(regions, offset)
 
 
-def row_bytes(name, head_dim, params):
+def row_bytes(name: str, head_dim: int, params: HdpParams) -> int:
     """Bytes of a row of a matrix, which begins with a bus word; or of a head's table entry or record."""
     if name in ("table", "record"):
         return {"table": ENTRY_BYTES, "record": RECORD_BYTES}[name]
@@ -76,9 +79,10 @@ def row_bytes(name, head_dim, params):
 
 
 # -- into the buffer --------------------------------------------------------------------------------------------------
-def pack_job(job, params):
+def pack_job(job: LayerJob, params: HdpParams) -> dict[str, Bytes]:
     """``{region: uint8 [bytes]}`` of what the co-processor reads, and of records that are not yet written."""
-    d, packed = job.q.shape[-1], {}
+    d = job.q.shape[-1]
+    packed: dict[str, Bytes] = {}
     for name, matrix in (("q", job.q), ("k", job.k)):
         for part, plane in zip(("integer", "fraction"), digits_of(matrix, params)):
             packed[f"{name}_{part}"] = pack_rows(plane, params.digit_width, row_bytes(f"{name}_{part}", d, params))
@@ -88,7 +92,7 @@ def pack_job(job, params):
     return {name: content.reshape(-1) for name, content in packed.items()}
 
 
-def pack_rows(matrix, width, n_bytes):
+def pack_rows(matrix: Integers, width: int, n_bytes: int) -> Bytes:
     """uint8 [..., n, n_bytes] of integers [..., n, d] of ``width`` bits, 4, 8 or 16: element 0 lowest, then zeros."""
     rows = np.zeros((*matrix.shape[:-1], n_bytes * 8 // width), np.int64)
     rows[..., : matrix.shape[-1]] = matrix
@@ -97,7 +101,7 @@ def pack_rows(matrix, width, n_bytes):
     return rows.astype(f"<i{width // 8}").view(np.uint8)
 
 
-def table_entry(settings):
+def table_entry(settings: HeadSettings) -> list[int]:
     """The words of a head's table entry; the first are the registers ENTRY_REGISTERS."""
     words = [0] * ENTRY_WORDS
     for name, field in entry_fields().items():
@@ -106,14 +110,14 @@ def table_entry(settings):
 
 
 # -- out of the buffer ------------------------------------------------------------------------------------------------
-def unpack_output(content, job, params):
+def unpack_output(content: Bytes, job: LayerJob, params: HdpParams) -> Integers:
     """int64 [n_heads, n_q, d] of the bytes of the region ``output``."""
     n_heads, n_q, d = job.q.shape
     rows = np.ascontiguousarray(content).view(f"<i{params.operand_width // 8}")
     return rows.reshape(n_heads, n_q, -1)[..., :d].astype(np.int64)
 
 
-def unpack_records(content):
+def unpack_records(content: Bytes) -> tuple[HeadRecord, ...]:
     """HeadRecord of each head, of the bytes of the region ``record``. Raises HdpError if one was not written."""
     records = np.ascontiguousarray(content).view(RECORD)
     for head, record in enumerate(records):

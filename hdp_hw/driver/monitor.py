@@ -2,14 +2,21 @@
 
 import json
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from hdp_hw.driver.checks import whole
 from hdp_hw.driver.errors import DriftError
+from hdp_hw.driver.layer import Bounds, LayerSettings
 from hdp_hw.spec.output_file import naming
 from hdp_hw.spec.params import ParameterError
 from hdp_hw.spec.settings import Verdict
+
+if TYPE_CHECKING:
+    from hdp_hw.driver.driver import Statistics
 
 ACTIONS = ("warn", "dense", "raise")
 
@@ -47,21 +54,31 @@ class Monitor:
     patience, hold : int
     """
 
-    def __init__(self, bounds=None, log=None, on_drift="warn", patience=3, hold=100):
+    def __init__(
+        self,
+        bounds: Mapping[str, Bounds] | None = None,
+        log: str | Path | None = None,
+        on_drift: str = "warn",
+        patience: int = 3,
+        hold: int = 100,
+    ) -> None:
         if on_drift not in ACTIONS:
             raise ParameterError("on_drift", on_drift, ", ".join(ACTIONS))
-        for name, value in (("patience", patience), ("hold", hold)):
-            if value < 1:
-                raise ParameterError(name, value, "at least 1")
-        self.bounds, self.log, self.on_drift = dict(bounds or {}), log and Path(log), on_drift
-        self.patience, self.hold = patience, hold
-        self._states = {}
+        if not isinstance(bounds or {}, Mapping) or not all(
+            isinstance(each, Bounds) for each in (bounds or {}).values()
+        ):
+            raise ParameterError("bounds", bounds, "{name of a layer: Bounds}")
+        if not isinstance(log, str | Path | None):
+            raise ParameterError("log", log, "the path of a file, or None")
+        self.bounds, self.log, self.on_drift = dict(bounds or {}), Path(log) if log else None, on_drift
+        self.patience, self.hold = whole("patience", patience, 1), whole("hold", hold, 1)
+        self._states: dict[str, _State] = {}
 
-    def choose(self, layer):
+    def choose(self, layer: LayerSettings) -> LayerSettings:
         """The LayerSettings under which the layer is to run now: its own, or dense ones."""
         return layer.dense() if self._state(layer).dense_left else layer
 
-    def observe(self, layer, statistics):
+    def observe(self, layer: LayerSettings, statistics: "Statistics") -> list[str]:
         """Take note of a run of the layer; returns a text for each bound that it has left. Raises DriftError."""
         state, bounds = self._state(layer), self.bounds.get(layer.name, layer.bounds)
         chosen = self.choose(layer)
@@ -83,10 +100,10 @@ class Monitor:
             warnings.warn(message, DriftWarning, stacklevel=3)
         return found
 
-    def _state(self, layer):
+    def _state(self, layer: LayerSettings) -> _State:
         return self._states.setdefault(layer.name, _State())
 
-    def _write(self, layer, statistics, found, action):
+    def _write(self, layer: LayerSettings, statistics: "Statistics", found: list[str], action: str) -> None:
         if self.log is None:
             return
         record = {
@@ -107,11 +124,11 @@ class Monitor:
             file.write(json.dumps(record) + "\n")
 
 
-def excesses(statistics, bounds):
+def excesses(statistics: "Statistics", bounds: Bounds) -> list[str]:
     """A text for each of a layer's Bounds that its Statistics have left."""
-    found = []
+    found: list[str] = []
 
-    def compare(what, value, low, high):
+    def compare(what: str, value: float, low: float, high: float) -> None:
         if not low <= value <= high:
             found.append(f"{what} is {value:.4g}, not {low:.4g} to {high:.4g}")
 

@@ -20,7 +20,8 @@ def quantise(x: ArrayLike, absmax: ArrayLike, params: HdpParams) -> Integers:
     largest = params.digit_max
     with np.errstate(over="ignore"):  # which saturates as well
         scaled = np.asarray(x, np.float64) * (largest / np.asarray(absmax, np.float64))
-    return np.rint(np.clip(scaled, -largest, largest)).astype(np.int64)
+    integers: Integers = np.rint(np.clip(scaled, -largest, largest)).astype(np.int64)
+    return integers
 
 
 def digits_of(x: Integers, params: HdpParams) -> tuple[Integers, Integers]:

@@ -4,6 +4,9 @@
 attention implementation. Both run one sequence at a time through a :class:`hdp_hw.driver.HdpDriver`.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import torch
 from torch import nn
@@ -14,7 +17,14 @@ from hdp_hw.spec.params import ParameterError
 DEFAULT = {"rule": "mass", "threshold": 1.0, "relative": True, "compensate": True}  #: without settings
 
 
-def attend(driver, layer, q, k, v, lengths=None):
+def attend(
+    driver: HdpDriver,
+    layer: LayerSettings | None,
+    q: torch.Tensor,
+    k: torch.Tensor,
+    v: torch.Tensor,
+    lengths: torch.Tensor | None = None,
+) -> torch.Tensor:
     """Context [batch, n_heads, n_q, d] of tensors q [batch, n_heads, n_q, d], k and v [batch, n_kv_heads, n_k, d].
 
     layer : LayerSettings; None for those of DEFAULT with the scales of each sequence.
@@ -45,7 +55,9 @@ class HDPAttention(nn.Module):
         By default the emulator of ``edge``.
     """
 
-    def __init__(self, attention, layer=None, driver=None):
+    def __init__(
+        self, attention: nn.MultiheadAttention, layer: LayerSettings | None = None, driver: HdpDriver | None = None
+    ) -> None:
         super().__init__()
         if not attention._qkv_same_embed_dim or attention.bias_k is not None or attention.add_zero_attn:
             raise ParameterError("attention", "kdim, vdim, add_bias_kv or add_zero_attn", "none of them")
@@ -53,16 +65,23 @@ class HDPAttention(nn.Module):
 
     @torch.no_grad()
     def forward(
-        self, query, key, value, key_padding_mask=None, need_weights=False, attn_mask=None,
-        average_attn_weights=True, is_causal=False,
-    ):  # fmt: skip
+        self,
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        key_padding_mask: torch.Tensor | None = None,
+        need_weights: bool = False,
+        attn_mask: torch.Tensor | None = None,
+        average_attn_weights: bool = True,
+        is_causal: bool = False,
+    ) -> tuple[torch.Tensor, None]:
         """``(output, None)``, as MultiheadAttention's."""
         causal = is_causal or attn_mask is not None
         if causal != bool(self.layer and self.layer.causal):
             raise ParameterError("causal", not causal, f"{causal}, as is_causal and attn_mask say")
         if attn_mask is not None and not _is_causal(attn_mask):
             raise ParameterError("attn_mask", tuple(attn_mask.shape), "the causal mask")
-        batched, sides = query.dim() == 3, (query, key, value)
+        batched, sides = query.dim() == 3, [query, key, value]
         if not batched:
             sides = [x.unsqueeze(0) for x in sides]
         elif not self.attention.batch_first:
@@ -84,7 +103,7 @@ class HDPAttention(nn.Module):
         return output, None
 
 
-def register(layers=None, driver=None, name="hdp"):
+def register(layers: Sequence[LayerSettings] | None = None, driver: HdpDriver | None = None, name: str = "hdp") -> None:
     """Register an attention implementation with Hugging Face's transformers: ``model.set_attn_implementation(name)``.
 
     layers : LayerSettings of each layer, in the order in which a model calls them; as HDPAttention's by default.
@@ -93,10 +112,19 @@ def register(layers=None, driver=None, name="hdp"):
     from transformers import AttentionInterface, AttentionMaskInterface
     from transformers.masking_utils import eager_mask
 
-    driver, order = driver or HdpDriver(), {}
+    driver, order = driver or HdpDriver(), dict[int, int]()
 
     @torch.no_grad()
-    def hdp_attention(module, query, key, value, attention_mask=None, scaling=None, dropout=0.0, **more):
+    def hdp_attention(
+        module: nn.Module,
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        attention_mask: torch.Tensor | None = None,
+        scaling: float | None = None,
+        dropout: float = 0.0,
+        **more: Any,
+    ) -> tuple[torch.Tensor, None]:
         index = order.setdefault(id(module), len(order))
         if scaling is not None and abs(scaling * query.shape[-1] ** 0.5 - 1) > 1e-6:
             raise ParameterError("scaling", scaling, "1 / sqrt(head_dim)")
@@ -113,12 +141,12 @@ def register(layers=None, driver=None, name="hdp"):
     AttentionMaskInterface.register(name, eager_mask)
 
 
-def _excluded(mask):
+def _excluded(mask: torch.Tensor) -> torch.Tensor:
     """Boolean of a mask in which True, or a very negative number, excludes."""
     return mask if mask.dtype == torch.bool else mask < -1e4
 
 
-def _lengths(allowed):
+def _lengths(allowed: torch.Tensor) -> torch.Tensor:
     """Numbers of allowed keys of bool [batch, n_k]. Raises ParameterError unless they are the first ones."""
     lengths = allowed.sum(-1)
     if (allowed != (torch.arange(allowed.shape[-1], device=allowed.device) < lengths[:, None])).any():
@@ -126,6 +154,6 @@ def _lengths(allowed):
     return lengths
 
 
-def _is_causal(mask):
+def _is_causal(mask: torch.Tensor) -> bool:
     n_q, n_k = mask.shape[-2:]
     return bool((_excluded(mask) == torch.ones(n_q, n_k, dtype=torch.bool, device=mask.device).triu(1)).all())

@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from hdp_hw.driver.checks import number, whole
 from hdp_hw.rtl.verilog import to_verilog
 from hdp_hw.simulation.library import CACHE, load
 from hdp_hw.simulation.streams import StreamPorts, streams_of, to_integers
@@ -23,6 +24,12 @@ class Stalls:
     busy: float = 0.0
     length: int = 1
     seed: int = 1
+
+    def __post_init__(self) -> None:
+        number("idle", self.idle, 0, 1)
+        number("busy", self.busy, 0, 1)
+        whole("length", self.length, 1)
+        whole("seed", self.seed, 0, (1 << 64) - 1)
 
     @property
     def slowdown(self):

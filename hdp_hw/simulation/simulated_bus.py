@@ -6,9 +6,11 @@ from functools import cache
 
 import numpy as np
 
+from hdp_hw.driver.checks import number, whole
 from hdp_hw.driver.errors import SimulationError
 from hdp_hw.driver.memory_mapped import ArrayMemory
 from hdp_hw.simulation.library import CACHE, load
+from hdp_hw.spec.params import ParameterError
 
 WAIT_CYCLES = 10_000  #: after which `wait` returns at the latest
 RESPONSES = ("OKAY", "EXOKAY", "SLVERR", "DECERR")
@@ -29,6 +31,12 @@ class MemoryTiming:
     aw: float = 0.0
     w: float = 0.0
     b: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("read_latency", "write_latency"):
+            whole(name, getattr(self, name), 1)
+        for name in ("ar", "r", "aw", "w", "b"):
+            number(name, getattr(self, name), 0, 1)
 
 
 SILENT = MemoryTiming(ar=1.0, r=1.0, aw=1.0, w=1.0, b=1.0)  #: a memory that has stopped answering
@@ -58,6 +66,12 @@ class SimulatedBus:
     """
 
     def __init__(self, params, size=1 << 26, address=0x1000_0000, timing=MemoryTiming(), seed=1, cache=CACHE):
+        whole("size", size, 1)
+        if whole("address", address, 0) % params.bus_bytes:
+            raise ParameterError("address", hex(address), f"multiples of {params.bus_bytes}, the bytes of a bus word")
+        whole("seed", seed, 0, (1 << 64) - 1)
+        if not isinstance(timing, MemoryTiming):
+            raise ParameterError("timing", timing, "a MemoryTiming")
         self.library = library_of(params, cache)
         self.memory = ArrayMemory(np.zeros(size, np.uint8), address)
         self._memory = _Memory(self.memory.array.ctypes.data, address, size)

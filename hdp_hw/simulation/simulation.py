@@ -1,8 +1,12 @@
 """The back end on the simulated co-processor."""
 
+from pathlib import Path
+from typing import Any
+
 from hdp_hw.driver.bus_backend import BusBackend
+from hdp_hw.driver.checks import params_of
 from hdp_hw.simulation.simulated_bus import SimulatedBus
-from hdp_hw.spec.configs import load_config
+from hdp_hw.spec.params import HdpParams
 
 
 class Simulation(BusBackend):
@@ -23,6 +27,5 @@ class Simulation(BusBackend):
         See :class:`SimulatedBus`.
     """
 
-    def __init__(self, config="edge", seconds=3600.0, **more):
-        params = load_config(config)[1] if isinstance(config, str) else config
-        super().__init__(SimulatedBus(params, **more), seconds)
+    def __init__(self, config: str | Path | HdpParams = "edge", seconds: float = 3600.0, **more: Any) -> None:
+        super().__init__(SimulatedBus(params_of(config), **more), seconds)

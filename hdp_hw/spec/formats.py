@@ -34,7 +34,7 @@ STRIDE_NAMES = tuple(dict.fromkeys(STRIDES.values()))
 SLICES_PER_WORD = {"integer": 4, "fraction": 4, "value": 2}
 
 
-def stream_of(plane):
+def stream_of(plane: str) -> str:
     """The stream of a core that takes a plane."""
     return plane.rpartition("_")[2]
 
@@ -56,7 +56,7 @@ ENTRY_REGISTERS = ("SCALE", "MARGIN", "MASS", "TAU_HEAD", "MIN_KEEP")
 
 
 @cache
-def entry_fields():
+def entry_fields() -> dict[str, EntryField]:
     """``{field of HeadSettings: EntryField}``, from the register map; what writes that map needs all else of this."""
     from hdp_hw.spec.register_map import BY_NAME
 
@@ -78,9 +78,9 @@ UNWRITTEN = 0xFF  #: bytes of a record before the co-processor writes it
 REGION_ALIGNMENT = MAX_BURST_BEATS * max(LEGAL_BUS_WIDTHS) // 8  #: bytes: the longest burst on the widest bus
 
 
-def record_offsets():
+def record_offsets() -> dict[str, int]:
     """``{field of a record: byte at which it begins}``."""
-    offsets, bits = {}, 0
+    offsets, bits = dict[str, int](), 0
     for name, width in RECORD_FIELDS.items():
         offsets[name] = bits // 8
         bits += width

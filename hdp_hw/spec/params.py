@@ -3,6 +3,7 @@
 from dataclasses import dataclass, fields
 from enum import IntEnum
 from functools import cached_property
+from typing import Any
 
 LEGAL_TILES = (2, 4, 8)
 LEGAL_LANES = (4, 8, 16, 32, 64)
@@ -27,20 +28,20 @@ class ArrayMode(IntEnum):
 class ParameterError(ValueError):
     """A parameter that is not legal; the message names it, its value and what would be legal."""
 
-    def __init__(self, name, value, legal):
+    def __init__(self, name: str, value: Any, legal: Any) -> None:
         super().__init__(f"parameter {name} = {value!r} is not legal; legal: {legal}")
         self.name, self.value, self.legal = name, value, legal
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
         return type(self), (self.name, self.value, self.legal)  # so that it comes back from another process
 
 
-def ceil_div(a, b):
+def ceil_div(a: int, b: int) -> int:
     """Smallest integer not below a / b."""
     return -(-a // b)
 
 
-def bits_for(n):
+def bits_for(n: int) -> int:
     """Bits that hold the unsigned integers 0..n."""
     return max(1, int(n).bit_length())
 
@@ -87,7 +88,7 @@ class HdpParams:
     bus_width: int = 64
     address_width: int = 40
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
             if type(value) is not int:
@@ -117,63 +118,63 @@ class HdpParams:
 
     # -- the array ------------------------------------------------------------------------------------------------
     @property
-    def multipliers(self):
+    def multipliers(self) -> int:
         """Digit multipliers of the whole array."""
         return self.tile**2 * self.lanes
 
     @property
-    def logic_lanes(self):
+    def logic_lanes(self) -> int:
         """Lanes of a dot unit that multiply in logic: the first, before ``dsp_lanes``."""
         return self.lanes - self.dsp_lanes
 
     @property
-    def slice_width(self):
+    def slice_width(self) -> int:
         """Elements that one FULL cycle covers: four digit multipliers each."""
         return self.lanes // 4
 
     @property
-    def operand_width(self):
+    def operand_width(self) -> int:
         """Bits of one element of Q, K, V or O."""
         return 2 * self.digit_width
 
     @property
-    def digit_max(self):
+    def digit_max(self) -> int:
         """Largest operand whose integer digit does not overflow; also the weight that means 1.0 (see tables)."""
         w = self.digit_width
         return 2 ** (2 * w - 1) - 2 ** (w - 1) - 1
 
     @cached_property
-    def max_blocks(self):
+    def max_blocks(self) -> int:
         """Blocks in the longest row, and rows in the longest head."""
         return self.max_seq_len // self.tile
 
     @cached_property
-    def max_slices(self):
+    def max_slices(self) -> int:
         """FULL cycles of the largest head dimension."""
         return self.max_head_dim // self.slice_width
 
     @cached_property
-    def max_words(self):
+    def max_words(self) -> int:
         """Words of ``lanes`` digits in one row of the largest head dimension."""
         return ceil_div(self.max_slices, 4)
 
     @cached_property
-    def max_value_words(self):
+    def max_value_words(self) -> int:
         """Words of ``lanes / 2`` elements of V in one row of the largest head dimension."""
         return ceil_div(self.max_slices, 2)
 
     @cached_property
-    def out_lanes(self):
+    def out_lanes(self) -> int:
         """Output elements per beat: the drain keeps up with two to three kept tiles a row."""
         return max(1, min(self.tile * self.lanes // 16, self.slice_width))
 
     @cached_property
-    def score_slots(self):
+    def score_slots(self) -> int:
         """Tiles whose scores, or weights, the core holds: two of the longest rows, a power of two."""
         return 2 << bits_for(self.max_blocks - 1)
 
     @cached_property
-    def softmax_rows(self):
+    def softmax_rows(self) -> int:
         """Query rows of a tile that the softmax unit takes in one cycle: it keeps up with the array."""
         cycles = self.integer_cycles(self.max_head_dim) + self.cross_cycles(self.max_head_dim) + self.max_slices
         rows = 1
@@ -182,116 +183,116 @@ class HdpParams:
         return rows
 
     @cached_property
-    def mask_word(self):
+    def mask_word(self) -> int:
         """Blocks that one word of the block mask covers, a power of two."""
         return min(16, 1 << bits_for(self.max_blocks - 1))
 
     @cached_property
-    def mask_words(self):
+    def mask_words(self) -> int:
         """Mask words of the longest row."""
         return ceil_div(self.max_blocks, self.mask_word)
 
     # -- the memory port ------------------------------------------------------------------------------------------
     @property
-    def bus_bytes(self):
+    def bus_bytes(self) -> int:
         """Bytes of a bus word: addresses and strides are multiples of it."""
         return self.bus_width // 8
 
     @property
-    def word_width(self):
+    def word_width(self) -> int:
         """Bits of a word of the operand streams: ``lanes`` digits, or ``lanes / 2`` operands."""
         return self.lanes * self.digit_width
 
     @cached_property
-    def axi_id_width(self):
+    def axi_id_width(self) -> int:
         """Bits of an AXI ID: two of the epoch, then the requester: four per core."""
         return 2 + bits_for(4 * self.n_cores - 1)
 
     # -- widths ---------------------------------------------------------------------------------------------------
     @cached_property
-    def a_width(self):
+    def a_width(self) -> int:
         """Signed bits of an integer score A: a sum of max_head_dim products of two digits."""
         return bits_for(4 ** (self.digit_width - 1) * self.max_head_dim) + 1
 
     @cached_property
-    def s_width(self):
+    def s_width(self) -> int:
         """Signed bits of a score S in units of the product of two operand LSBs."""
         return bits_for(4 ** (self.operand_width - 1) * self.max_head_dim) + 1
 
     @cached_property
-    def dot_width(self):
+    def dot_width(self) -> int:
         """Signed bits of what one dot unit delivers in one cycle: the FULL mode's lanes / 4 operand products."""
         return bits_for(4 ** (self.operand_width - 1) * self.slice_width) + 1
 
     @cached_property
-    def theta_width(self):
+    def theta_width(self) -> int:
         """Unsigned bits of a block importance, the sum of T x T magnitudes of A."""
         return bits_for(4 ** (self.digit_width - 1) * self.max_head_dim * self.tile**2)
 
     @cached_property
-    def seq_width(self):
+    def seq_width(self) -> int:
         """Bits of a length, 0 to max_seq_len."""
         return bits_for(self.max_seq_len)
 
     @cached_property
-    def block_width(self):
+    def block_width(self) -> int:
         """Bits of a block index."""
         return bits_for(self.max_blocks - 1)
 
     @cached_property
-    def n_blocks_width(self):
+    def n_blocks_width(self) -> int:
         """Bits of a number of blocks in a row, 0 to max_blocks."""
         return bits_for(self.max_blocks)
 
     @cached_property
-    def score_slot_width(self):
+    def score_slot_width(self) -> int:
         """Bits of an index of a score slot."""
         return bits_for(self.score_slots - 1)
 
     @cached_property
-    def dim_width(self):
+    def dim_width(self) -> int:
         """Bits of a head dimension, 0 to max_head_dim."""
         return bits_for(self.max_head_dim)
 
     @cached_property
-    def slice_index_width(self):
+    def slice_index_width(self) -> int:
         """Bits of a count of slices, 0 to max_slices."""
         return bits_for(self.max_slices)
 
     @cached_property
-    def count_width(self):
+    def count_width(self) -> int:
         """Bits of a count of blocks in a head."""
         return bits_for(self.max_blocks**2)
 
     @cached_property
-    def theta_head_width(self):
+    def theta_head_width(self) -> int:
         """Unsigned bits of a head importance."""
         return bits_for(4 ** (self.digit_width - 1) * self.max_head_dim * self.max_seq_len**2)
 
     @cached_property
-    def row_sum_width(self):
+    def row_sum_width(self) -> int:
         """Signed bits of the sum of A over one query row."""
         return self.a_width + bits_for(self.max_seq_len)
 
     @cached_property
-    def context_width(self):
+    def context_width(self) -> int:
         """Signed bits of a context sum: at most max_seq_len products of a weight and an operand."""
         return bits_for(self.digit_max * 2 ** (self.operand_width - 1) * self.max_seq_len) + 1
 
     @cached_property
-    def value_sum_width(self):
+    def value_sum_width(self) -> int:
         """Signed bits of the sum of V over a head."""
         return bits_for(2 ** (self.operand_width - 1) * self.max_seq_len) + 1
 
     # -- cycles of the three modes for a run-time head dimension --------------------------------------------------
-    def slices(self, head_dim):
+    def slices(self, head_dim: int) -> int:
         """FULL (and context) cycles of a tile: ``head_dim`` must be a multiple of ``lanes / 4``."""
         return ceil_div(head_dim, self.slice_width)
 
-    def integer_cycles(self, head_dim):
+    def integer_cycles(self, head_dim: int) -> int:
         """INTEGER cycles of a tile (u of the algorithm's cycle formulas)."""
         return ceil_div(self.slices(head_dim), 4)
 
-    def cross_cycles(self, head_dim):
+    def cross_cycles(self, head_dim: int) -> int:
         """CROSS cycles of a tile."""
         return ceil_div(self.slices(head_dim), 2)

@@ -39,10 +39,10 @@ class Field:
     singlepulse: bool = False
     w1c: bool = False
     signed: bool = False
-    values: tuple = ()
+    values: tuple[tuple[str, int], ...] = ()
 
     @property
-    def mask(self):
+    def mask(self) -> int:
         """The field's bits in the register."""
         return ((1 << self.width) - 1) << self.low
 
@@ -55,27 +55,27 @@ class Register:
     address: int
     group: str
     desc: str
-    fields: tuple
+    fields: tuple[Field, ...]
 
     @property
-    def members(self):
+    def members(self) -> dict[str, Field]:
         """``{name: Field}`` by names that are unique in the map: ``n_heads``, ``mode_rule``."""
         name = self.name.lower()
         return {name if field.name == "value" else f"{name}_{field.name}": field for field in self.fields}
 
     @property
-    def access(self):
+    def access(self) -> str:
         """What software may do with at least one field: ``r``, ``w`` or ``rw``."""
         return "".join(kind for kind in "rw" if any(kind in field.access for field in self.fields))
 
     @property
-    def reset(self):
+    def reset(self) -> int | None:
         """The word that is read after reset, or None if hardware drives part of it."""
         if any(field.reset is None for field in self.fields):
             return None
         return sum(field.reset << field.low for field in self.fields if "r" in field.access)
 
-    def pack(self, **values):
+    def pack(self, **values: int) -> int:
         """The word with these values of fields, 0 for those not named. Raises ValueError if one does not fit."""
         fields = {field.name: field for field in self.fields}
         word = 0
@@ -90,7 +90,7 @@ class Register:
             word |= value << field.low & field.mask
         return word
 
-    def unpack(self, word):
+    def unpack(self, word: int) -> dict[str, int]:
         """``{field: value}`` of a word."""
         values = {}
         for field in self.fields:

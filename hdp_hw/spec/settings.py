@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 from enum import IntEnum
 
-from hdp_hw.spec.params import ParameterError
+from hdp_hw.spec.params import HdpParams, ParameterError
 
 RELATIVE_ONE = 256  #: 1.0 of rho and min_keep
 
@@ -37,7 +37,7 @@ class HeadError(IntEnum):
     ORDER = 4  #: a beat of K where Q belongs, or the reverse
 
 
-def field_limits(params):
+def field_limits(params: HdpParams) -> dict[str, tuple[int, int]]:
     """``{field: (lowest, highest)}`` of HeadSettings for a core with ``params``; widths in hardware follow from it."""
     return {
         "n_q": (1, params.max_seq_len),
@@ -110,7 +110,7 @@ class HeadSettings:
     tau_head: int = 0
     min_keep: int = 0
 
-    def validate(self, params):
+    def validate(self, params: HdpParams) -> "HeadSettings":
         """Raise ParameterError for the first field that ``params``' core would refuse; returns self."""
         limits = field_limits(params)
         for field in fields(self):

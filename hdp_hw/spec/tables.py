@@ -15,12 +15,12 @@ COARSE_ONE = 1 << 15  #: 2^-0 of the coarse exponential
 TIME_CONSTANT_BITS = 5  #: integer bits of a base-2 logit; larger differences saturate
 
 
-def logit_fraction(digit_width):
+def logit_fraction(digit_width: int) -> int:
     """Fraction bits of a base-2 logit t: 8 for w = 4, 12 for w = 8."""
     return digit_width + 4
 
 
-def guard(digit_width):
+def guard(digit_width: int) -> int:
     """Bits that an exponential carries below the LSB of a weight: 8 for w = 4, 4 for w = 8."""
     return 12 - digit_width
 
@@ -38,12 +38,12 @@ def exp2_coefficients(digit_width):
     return one, (one + 1) // 2 + a, a
 
 
-def reciprocal_bits(digit_width):
+def reciprocal_bits(digit_width: int) -> int:
     """R: a reciprocal of 1 is 2^R. 10 for w = 4, 18 for w = 8."""
     return 2 * digit_width + 2
 
 
-def reciprocal_segment_bits(digit_width):
+def reciprocal_segment_bits(digit_width: int) -> int:
     """log2 of the number of linear segments: 16 segments for w = 4, 64 for w = 8."""
     return 4 if digit_width == 4 else 6
 
@@ -67,13 +67,13 @@ def reciprocal_table(digit_width):
     return tuple(table)
 
 
-def normalised_width(digit_width, max_seq_len):
+def normalised_width(digit_width: int, max_seq_len: int) -> int:
     """DW: bits of the softmax denominator, at most max_seq_len weights of ``one``."""
     return bits_for(exp2_coefficients(digit_width)[0] * max_seq_len)
 
 
 @lru_cache
-def numerator_width(digit_width, max_seq_len):
+def numerator_width(digit_width: int, max_seq_len: int) -> int:
     """Signed bits of ``(context << guard) + e_pruned * V_pruned``: at most max_seq_len products of ``one`` and V."""
     return bits_for(exp2_coefficients(digit_width)[0] * 2 ** (2 * digit_width - 1) * max_seq_len) + 1
 

@@ -32,7 +32,7 @@ def test_driver_shares_no_code_with_the_golden_model(path):
 def test_quantise(params, kind):
     rng = np.random.default_rng(1)
     for absmax in (1.0, 3, 0.1, 119.0, 32639.0, np.array([0.5, 2.0, 7.3]).reshape(3, 1, 1)):
-        x = (rng.standard_normal((3, 50, 40)) * absmax).astype(kind)
+        x = np.clip(rng.standard_normal((3, 50, 40)) * absmax, -65504, 65504).astype(kind)
         np.testing.assert_array_equal(quantise(x, absmax, params), quantize(x, absmax, params))
 
 
