@@ -2,9 +2,10 @@
 
 import argparse
 
+from hdp_hw.spec.failure import Failure
 from hdp_hw.spec.output_file import write
 
-NAME, HELP = "registers", "write what is made from hdp_hw/spec/registers.rdl"
+NAME, HELP = "registers", "write what is made from hdp_hw/spec/registers.rdl, in a checkout"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -12,8 +13,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from hdp_hw.deliver.registers import generated  # a broken register map must not keep it from being written anew
+    from hdp_hw.deliver import registers  # a broken register map must not keep it from being written anew
 
+    if not (registers.PACKAGE.parent / "docs").is_dir():
+        raise Failure("writes the project's sources: it works in a checkout of them alone, not in an installation")
+    generated = registers.generated
     stale = [(path, text) for path, text in generated().items() if not path.exists() or path.read_text() != text]
     for path, text in stale:
         print(f"{path} {'is stale: run hdp-hw registers' if arguments.check else 'written'}")

@@ -17,8 +17,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     label, params = config_of(arguments)
     from hdp_hw.deliver.synth import synthesise
-    from hdp_hw.deliver.synth.published import publish
+    from hdp_hw.deliver.synth.published import check_published, publish
 
+    if arguments.publish:
+        check_published()
     target = arguments.device, arguments.speed, arguments.seeds
     record = synthesise(label, params, *target, limit=60 * arguments.minutes)
     if arguments.publish:

@@ -12,7 +12,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from hdp_hw.deliver.synth.published import compare_sizes
+    from hdp_hw.deliver.synth.published import check_published, compare_sizes
 
+    check_published()
     compare_sizes(arguments.device, arguments.speed, arguments.seeds, 60 * arguments.minutes)
     return 0

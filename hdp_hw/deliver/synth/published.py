@@ -6,7 +6,7 @@ from pathlib import Path
 from hdp_hw.deliver.manifest import standard_head
 from hdp_hw.deliver.synth.flow import BUILD, part_of, synthesise, versions, write_design
 from hdp_hw.spec.output_file import write
-from hdp_hw.spec.params import HdpParams
+from hdp_hw.spec.params import HdpParams, ParameterError
 
 FILE = Path("docs", "synthesis.json")
 #: Arrays to compare, tile and lanes, all for heads of up to 128 x 64: larger buffers would blur what an array costs.
@@ -41,6 +41,12 @@ def is_current(record, sha256, speed, seeds):
 def read(file=FILE):
     """``[record]``, as :func:`publish` wrote them, by configuration and device."""
     return json.loads(file.read_text()) if file.exists() else []
+
+
+def check_published(file=FILE):
+    """Raises ParameterError unless the documentation is there, before all the work for it."""
+    if not file.exists():
+        raise ParameterError("file", str(file), "a checkout of the project, in which the command is to be run")
 
 
 def publish(record, file=FILE):

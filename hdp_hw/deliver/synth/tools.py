@@ -42,7 +42,7 @@ def installed(tool):
     """Program of a tool of pip's. Raises SynthesisError if it is not installed."""
     program = Path(sys.executable).with_name(tool)
     if not program.exists():
-        raise SynthesisError(f"{tool} is not installed: make synth, or python3 tools/setup.py synth, installs it")
+        raise SynthesisError(f"{tool} is not installed: pip install 'hdp-hw[synth]'; in a checkout, make synth does it")
     return program
 
 

@@ -1,5 +1,6 @@
 """The comparison itself: points to processes, results to the cache, records to files."""
 
+from hdp_hw.spec.failure import MissingPackage
 from hdp_hw.spec.output_file import write
 from hdp_hw.study.compare.cache import digest
 from hdp_hw.study.compare.records import Record, findings, write_records
@@ -42,10 +43,13 @@ def compare(job, folder, only=(), jobs=1, scheduler=None, command="", say=print)
         raise SweepError(f"every point failed, the first with: {failures[0]}")
     records = [Record.of(point, result, prepared) for point, result in done]
     write_records(records, folder / name)
-    write(folder / f"{name}.html", report(records, job, prepared, command))
     for sentence in findings(records):
         say(sentence)
-    say(f"{folder / name}.html, .json, .csv")
+    try:
+        write(folder / f"{name}.html", report(records, job, prepared, command))
+        say(f"{folder / name}.html, .json, .csv")
+    except MissingPackage as error:
+        say(f"{folder / name}.json, .csv; no page: {error}")
     say(prepared.task.describe())
     if failures:
         raise SweepError(f"{len(failures)} points failed, the first with: {failures[0]}")
