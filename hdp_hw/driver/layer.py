@@ -1,6 +1,7 @@
 """Settings of attention layers in real units, and the file that keeps them."""
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 
 from hdp_hw.driver.head_settings import head_settings
 from hdp_hw.driver.layer_checks import SCALE_RANGE, SCALES, check_bounds, check_layer, check_tau_head
-from hdp_hw.driver.operands import kv_heads
+from hdp_hw.driver.operands import array_of, kv_heads
 from hdp_hw.spec.failure import FileError
 from hdp_hw.spec.output_file import write
 from hdp_hw.spec.params import HdpParams, ParameterError
@@ -51,9 +52,13 @@ class Bounds:
     def of(cls, statistics: Iterable[Any], slack: float = 0.05) -> "Bounds":
         """Bounds of a layer's runs, of each its :class:`hdp_hw.driver.driver.Statistics`; ``slack`` widens shares."""
 
-        def share(values):
+        def share(values: Iterable[float]) -> tuple[float, float]:
+            values = tuple(values)
             return max(0.0, min(values) - slack), min(1.0, max(values) + slack)
 
+        statistics = list(statistics)
+        if not statistics:
+            raise ParameterError("statistics", statistics, "those of at least one run")
         pruned = [each.pruned_heads for each in statistics]
         return cls(
             share([each.kept_share for each in statistics]),
@@ -133,7 +138,7 @@ class LayerSettings:
     @classmethod
     def fit(cls, q: Any, k: Any, v: Any, **more: Any) -> "LayerSettings":
         """Settings whose scales are the largest magnitudes of these tensors; ``more`` are further fields."""
-        return cls(*map(_largest, "qkv", (q, k, v)), **more)
+        return cls(_largest("q", q), _largest("k", k), _largest("v", v), **more)
 
     def dense(self) -> "LayerSettings":
         """The layer without pruning: the fail-safe."""
@@ -149,11 +154,12 @@ class LayerSettings:
         shared = {name: getattr(self, name) for name in ("causal", "compensate", "mean_output")}
         heads = []
         for head, of_keys in enumerate(kv_heads(n_heads, n_kv_heads)):
-            absmax = scales[0][head], scales[1][of_keys]
             threshold = self._threshold(values["threshold"][head], n_k)
-            of_head = {name: values[name][head] for name in ("tau_head", "min_keep")}
-            check_tau_head(of_head["tau_head"], params)
-            settings = head_settings(n_q, n_k, head_dim, *absmax, params, self.rule, threshold, **shared, **of_head)
+            tau_head, min_keep = values["tau_head"][head], values["min_keep"][head]
+            check_tau_head(tau_head, params)
+            scales_of_head = scales[0][head], scales[1][of_keys]
+            rule = self.rule, threshold, tau_head, min_keep
+            settings = head_settings(n_q, n_k, head_dim, *scales_of_head, params, *rule, **shared)
             heads.append(replace(settings, **{name: each[head] for name, each in raw.items()}).validate(params))
         return tuple(heads)
 
@@ -264,13 +270,14 @@ def _quoted(value: Any) -> str:
 # -- values -----------------------------------------------------------------------------------------------------------
 def _largest(name: str, tensor: Any) -> float:
     """The largest magnitude of a tensor as a scale; 1 for one of zeros."""
-    try:
-        magnitudes = np.abs(np.asarray(tensor, np.float64))
-    except (TypeError, ValueError):
-        raise ParameterError(name, type(tensor).__name__, "an array of numbers") from None
-    if not magnitudes.size:
-        raise ParameterError(name, f"an array of shape {magnitudes.shape}", "an array with numbers")
-    largest = float(magnitudes.max())
+    array = array_of(name, tensor)
+    if array.dtype.kind not in "fiu":
+        raise ParameterError(name, f"an array of {array.dtype}", "an array of numbers")
+    if not array.size:
+        raise ParameterError(name, f"an array of shape {array.shape}", "an array with numbers")
+    largest = float(np.abs(array.astype(np.float64)).max())
+    if not math.isfinite(largest):
+        raise ParameterError(name, largest, "finite numbers")
     return max(largest, SCALE_RANGE[0]) if largest else 1.0
 
 

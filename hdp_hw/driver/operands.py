@@ -48,7 +48,7 @@ def operand_arrays(q: Any, k: Any, v: Any) -> dict[str, NDArray[Any]]:
 
     Raises ParameterError.
     """
-    operands = {name: _array(name, x) for name, x in (("q", q), ("k", k), ("v", v))}
+    operands = {name: array_of(name, x) for name, x in (("q", q), ("k", k), ("v", v))}
     kinds = {x.dtype.kind for x in operands.values()}
     if kinds != {"f"} and not kinds <= {"i", "u"}:
         found = ", ".join(f"{name} {x.dtype}" for name, x in operands.items())
@@ -73,7 +73,8 @@ def integers_in_range(name: str, x: NDArray[Any], params: HdpParams) -> Integers
     return x.astype(np.int64)
 
 
-def _array(name: str, x: Any) -> NDArray[Any]:
+def array_of(name: str, x: Any) -> NDArray[Any]:
+    """The array of what is given as one. Raises ParameterError where it is none."""
     try:
         array = np.asarray(x)
     except (TypeError, ValueError, RuntimeError) as error:  # rows of several lengths; a tensor on another device

@@ -191,9 +191,11 @@ def test_bounds_refused(fields, text):
     ("tensor", "text"),
     [
         (np.ones((2, 0, 4)), "parameter k = 'an array of shape (2, 0, 4)' is not legal; legal: an array with numbers"),
-        ("many", "parameter k = 'str' is not legal; legal: an array of numbers"),
-        (None, "parameter k_absmax = nan is not legal"),
-        (np.array([1.0, NAN]), "parameter k_absmax = nan is not legal"),
+        ("many", "parameter k = 'an array of <U4' is not legal; legal: an array of numbers"),
+        (np.ones((2, 3, 4), complex), "parameter k = 'an array of complex128' is not legal"),
+        (None, "parameter k = 'an array of object' is not legal; legal: an array of numbers"),
+        (np.full((2, 3, 4), np.nan), "parameter k = nan is not legal; legal: finite numbers"),
+        (np.array([1.0, NAN]), "parameter k = nan is not legal; legal: finite numbers"),
         (np.array([1.0, 1e200]), "parameter k_absmax = 1e+200 is not legal"),
     ],
 )  # fmt: skip
@@ -287,3 +289,8 @@ def test_file_name(tmp_path):
         (tmp_path / "layers.yaml").write_text("")
         with pytest.raises(ParameterError, match=r"legal: a name that ends in \.json or \.toml"):
             use(tmp_path / "layers.yaml")
+
+
+def test_bounds_of_no_run():
+    with pytest.raises(ParameterError, match="legal: those of at least one run"):
+        Bounds.of(iter(()))

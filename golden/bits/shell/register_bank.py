@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from hdp_hw.spec.configs import vars_of
 from hdp_hw.spec.params import HdpParams
 from hdp_hw.spec.register_map import BY_NAME, REGISTERS
-from hdp_hw.spec.registers import Register
+from hdp_hw.spec.registers import Field, Register
 
 FULL_STROBE = 0xF
 
@@ -27,7 +27,7 @@ class RegisterBank:
 
     def _reset(self) -> None:
         writable = [(name, f) for register in REGISTERS for name, f in register.members.items() if "w" in f.access]
-        self.stored = {name: field.reset for name, field in writable if not field.singlepulse}
+        self.stored = {name: field.reset or 0 for name, field in writable if not field.singlepulse}
         self.control = {field.name: 0 for _, field in writable if field.singlepulse}
         self.high_words: dict[str, int] = {}
 
@@ -78,7 +78,7 @@ class RegisterBank:
                 return self.high_words.get(counter, 0)
             self.high_words[counter] = counters[counter] >> 32
             return counters[counter] & 0xFFFFFFFF
-        values = {}
+        values: dict[Field, int] = {}
         for member, field in register.members.items():
             if field.access == "w":
                 values[field] = 0
