@@ -134,6 +134,11 @@ def test_columns_by_request(tmp_path, columns, message):
         load_task(written(tmp_path, "a.csv", "a,b,c\nx y,1,2\n"), model(n_labels=2), columns=columns)
 
 
+def test_columns_without_a_file():
+    with pytest.raises(TaskError, match="columns 'text=a' are those of a file, and there is none"):
+        load_task(None, model(), columns="text=a")
+
+
 # -- labels -----------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("n_labels", "content", "message"),

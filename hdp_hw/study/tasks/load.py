@@ -50,6 +50,8 @@ def load_task(
     columns : which hold the texts and the label, as :data:`hdp_hw.study.tasks.columns.REQUEST` says.
     Raises TaskError, OSError.
     """
+    if path is None and columns:
+        raise TaskError(f"columns {columns!r} are those of a file, and there is none: give one")
     if path is None and not model.encoder.layout.images:
         texts = [(text,) for _, text in PASSAGES.values()]
         examples = _Examples("passages", model, texts, np.zeros(len(texts)), "texts of this project")
