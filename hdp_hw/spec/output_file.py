@@ -11,9 +11,10 @@ from pathlib import Path
 def write(path: str | Path, content: str | bytes) -> None:
     """Write a file, text as UTF-8, and the folders around it; an old file stays until the new one is whole.
 
+    Names of files that an ASCII locale could not decode stand in the text as they stand on the disk.
     Raises OSError, with the file's name.
     """
-    data = content.encode() if isinstance(content, str) else content
+    data = content.encode(errors="surrogateescape") if isinstance(content, str) else content
     make_folder(Path(path).parent)
     place = Path(path).resolve()  # behind a link: it stays one
     partial = place.with_name(f".{os.getpid()}-{threading.get_ident()}.partial")

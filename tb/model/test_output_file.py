@@ -58,3 +58,8 @@ def test_naming():
     with pytest.raises(PermissionError) as raised, naming("some.log"):
         raise PermissionError(13, "Permission denied")
     assert (raised.value.filename, raised.value.errno) == ("some.log", 13)
+
+
+def test_names_that_the_locale_cannot_decode(tmp_path):
+    write(tmp_path / "report", "Größe: " + "Größe".encode().decode("ascii", "surrogateescape"))
+    assert (tmp_path / "report").read_text(encoding="utf-8") == "Größe: Größe"
