@@ -19,7 +19,7 @@ from hdp_hw.golden.cycles.core.attention_core import core_cycles
 from hdp_hw.golden.cycles.core.plan import HeadPlan
 from hdp_hw.rtl.core.attention_core import AttentionCore
 from hdp_hw.rtl.shell.hdp_top import HdpTop
-from hdp_hw.spec.configs import CONFIGS
+from hdp_hw.spec.configs import CONFIGS, NAMES
 from hdp_hw.spec.settings import HeadSettings
 from hdp_hw.study.bench import core
 from tb.lib import doc_pictures, docs
@@ -184,7 +184,8 @@ def source_words():
     files = [x for folder in ("hdp_hw", "golden", "tb", "tools") for x in (ROOT / folder).rglob("*.*")]
     files = [x for x in files if x.suffix in (".py", ".c", ".h", ".cpp", ".rdl")]
     files += [ROOT / "Makefile", ROOT / "pyproject.toml"]
-    return {x.stem for x in files} | set(re.findall(r"\w+", "\n".join(x.read_text() for x in files)))
+    parameters = {name.upper() for name in NAMES}  # as make and the command line take them
+    return parameters | {x.stem for x in files} | set(re.findall(r"\w+", "\n".join(x.read_text() for x in files)))
 
 
 @each_file
