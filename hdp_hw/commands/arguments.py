@@ -80,6 +80,24 @@ def number(above: float, high: float | None = None) -> Callable[[str], float]:
     return read
 
 
+def folder(text: str) -> Path:
+    """A folder that can be written to, or made."""
+    path = Path(text).absolute()
+    place = next(each for each in (path, *path.parents) if each.exists())
+    if not place.is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is not legal; legal: a folder, and {place} is none")
+    if not os.access(place, os.W_OK):
+        raise argparse.ArgumentTypeError(f"{text!r} is not legal; legal: a folder that can be written to")
+    return Path(text)
+
+
+def settings_file(text: str) -> Path:
+    """A settings file that can be written."""
+    if Path(text).suffix not in (".json", ".toml") or Path(text).is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is not legal; legal: a name that ends in .json or .toml")
+    return folder(str(Path(text).parent)) / Path(text).name
+
+
 def add_hidden(parser: argparse.ArgumentParser, old: str, new: str, read: Callable[[str], Any]) -> None:
     """Take an option's old name ``old`` for that whose attribute is ``new``."""
     parser.add_argument(old, dest=new, type=read, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
@@ -143,8 +161,10 @@ def add_place_and_route(parser: argparse.ArgumentParser, devices: str) -> None:
 
 def add_output(parser: argparse.ArgumentParser, command: str) -> None:
     """The folder that a command writes to."""
-    folder = Path("build", command)
-    parser.add_argument("-o", "--output", metavar="DIR", type=Path, default=folder, help=f"(default: {folder})")
+    default = Path("build", command)
+    parser.add_argument(
+        "-o", "--output", metavar="DIR", type=folder, default=str(default), help=f"(default: {default})"
+    )
 
 
 def add_model(parser: argparse.ArgumentParser, holder: str) -> None:

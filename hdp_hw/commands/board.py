@@ -11,7 +11,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("board", metavar="BOARD", help="ulx3s (LFE5U-85F) or arty_a7 (XC7A100T)")
     add_config(parser, default="tiny")
     text = "of the serial line (default: 1000000)"
-    parser.add_argument("--baud", metavar="BITS", type=integer(1), default=1_000_000, help=text)
+    parser.add_argument("--baud", metavar="BITS", type=integer(300), default=1_000_000, help=text)
     parser.add_argument("--build", action="store_true", help="build the bitstream, with open tools (ulx3s)")
 
 

@@ -3,7 +3,7 @@
 import argparse
 import os
 
-from hdp_hw.commands.arguments import add_calibration, search_of, typed, workplace_of
+from hdp_hw.commands.arguments import add_calibration, search_of, settings_file, typed, workplace_of
 
 NAME, HELP = "calibrate", "find the settings that save most within an allowed loss"
 
@@ -11,7 +11,7 @@ NAME, HELP = "calibrate", "find the settings that save most within an allowed lo
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_calibration(parser)
     text = "settings, .json or .toml (default: settings.json)"
-    parser.add_argument("-o", "--output", metavar="FILE", default="settings.json", help=text)
+    parser.add_argument("-o", "--output", metavar="FILE", type=settings_file, default="settings.json", help=text)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from hdp_hw.commands.arguments import add_config, config_of
+from hdp_hw.commands.arguments import add_config, config_of, folder
 from hdp_hw.spec.output_file import write
 
 NAME, HELP = "generate", "write Verilog, driver in C and manifest"
@@ -13,7 +13,7 @@ C_DRIVER = Path(__file__).parents[1] / "driver" / "c"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_config(parser)
-    parser.add_argument("-o", "--output", metavar="DIR", type=Path, help="folder to write to (default: build/<name>)")
+    parser.add_argument("-o", "--output", metavar="DIR", type=folder, help="folder to write to (default: build/<name>)")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -24,15 +24,15 @@ def run(arguments: argparse.Namespace) -> int:
     from hdp_hw.rtl.shell.hdp_top import HdpTop
     from hdp_hw.rtl.verilog import ports_of, to_verilog
 
-    folder = arguments.output or Path("build", label)
+    place = arguments.output or Path("build", label)
     modules = {"hdp_core": AttentionCore(params), "hdp_top": HdpTop(params)}
     files = {f"{name}.v": to_verilog(module, name) for name, module in modules.items()}
     files |= {path.name: path.read_text() for path in sorted(C_DRIVER.iterdir())}
     files |= packages(label, params, ports_of(modules["hdp_top"]))
     facts = manifest(label, params, modules, files)
     for name, text in (files | {"manifest.json": json.dumps(facts, indent=2) + "\n"}).items():
-        write(folder / name, text)
+        write(place / name, text)
         digest = facts["sha256"].get(name)
-        print(f"{folder / name}" + (f": sha256 {digest}" if digest else ""))
+        print(f"{place / name}" + (f": sha256 {digest}" if digest else ""))
     print(f"{params.multipliers} digit multipliers a core, {facts['memory_bits']['hdp_core']} memory bits")
     return 0

@@ -90,5 +90,11 @@ def test_file_on_a_full_disk(tmp_path, monkeypatch, capsys):
 
 def test_a_file_where_a_folder_should_be(tmp_path, capsys):
     (tmp_path / "file").write_text("")
-    assert main(["generate", "tiny", "-o", str(tmp_path / "file")]) == 2
-    assert capsys.readouterr().err == f"hdp-hw: {tmp_path}/file: Not a directory\n"
+    for command in (["generate", "tiny"], ["compare", "vit-digits"], ["explore"], ["profile", "vit-digits"]):
+        for name in ("file", "file/below"):
+            assert main([*command, "-o", f"{tmp_path}/{name}"]) == 2
+            said = f"--output: '{tmp_path}/{name}' is not legal; legal: a folder, and {tmp_path}/file is none;"
+            assert said in capsys.readouterr().err
+    for name in ("settings.txt", "settings", "file/settings.json"):
+        assert main(["calibrate", "vit-digits", "-o", f"{tmp_path}/{name}"]) == 2
+        assert "/-" not in (said := capsys.readouterr().err).split("--output")[1] and "is not legal" in said
