@@ -214,7 +214,7 @@ def test_calibrate_writes_settings_that_the_driver_takes(tmp_path, capsys):
         "pairs: 40 pairs of texts with a score (0.02 to 0.99); texts in column 1 and column 2, label in column 3; tabs"
     )
     assert lines[0] == lines[-1] and lines[0].startswith(about)
-    assert "With 95% confidence, the loss over examples like those of pairs is at most the 20 points" in printed.out
+    assert "With 95% confidence, the loss over examples like these 40 is at most the allowed 20 points" in printed.out
     assert "not measured; 40 examples are too few to hold any back (90 are enough)" in printed.out
     assert "examples: 13 to search with, 27 to validate, 0 held back" in printed.err and "step 1 of 3" in printed.err
     layers = load_layers(output)

@@ -50,14 +50,15 @@ class Calibration:
             return (
                 f"{n} examples of validation are too few to bound the loss ({RANKED} are enough): all layers are dense."
             )
-        of = f"With {100 * self.confidence:g}% confidence, the loss over examples like those of {self.place.task.name}"
-        allowed, measured = f"{100 * self.max_loss:g} points", f"{100 * bound:.2f}"
+        task, n_all = self.parts.validation, len(self.place.task.labels)
+        of = f"With {100 * self.confidence:g}% confidence, the loss over examples like these {n_all}"
+        allowed = f"{100 * self.max_loss:g} point{'s' if self.max_loss != 0.01 else ''}"
         if bound <= self.max_loss:
             return (
-                f"{of} is at most the {allowed} that are allowed; its upper bound on the validation part is {measured}."
+                f"{of} is at most the allowed {allowed}; its upper bound on the validation part is {100 * bound:.2f}."
             )
-        what = f"{of} is at most {measured} points, and {allowed} are allowed: no pruning is accepted, all are dense."
-        if self.max_loss and of_classes(self.parts.validation):
+        what = f"{of} is at most {100 * bound:.2f} points; allowed: {allowed}. No pruning is accepted, all is dense."
+        if self.max_loss and of_classes(task):
             enough = examples_for(self.max_loss, self.confidence)
             if n < enough:
                 what += f" {n} examples of validation cannot show less; it takes {enough} where no label flips."
