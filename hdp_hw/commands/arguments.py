@@ -197,9 +197,12 @@ def share(text: str) -> float:
 
 def confidence(text: str) -> float:
     """0.95 of ``95%`` or ``0.95``."""
-    value = share(text)
+    try:
+        value = share(text)
+    except argparse.ArgumentTypeError:
+        value = math.nan
     if not 0.5 <= value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not legal; legal: 50% up to below 100%")
+        raise argparse.ArgumentTypeError(f"{text!r} is not legal; legal: 50% up to below 100%, or 0.5 up to below 1")
     return value
 
 

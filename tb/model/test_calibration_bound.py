@@ -14,7 +14,7 @@ from hdp_hw.spec.params import ParameterError
 from hdp_hw.study.accuracy import search
 from hdp_hw.study.accuracy.attention import HdpAttention
 from hdp_hw.study.accuracy.bound import examples_for, flips_bound, loss_bound, t_quantile
-from hdp_hw.study.accuracy.calibrate import open_workplace
+from hdp_hw.study.accuracy.calibrate import open_workplace, unseen_of
 from hdp_hw.study.accuracy.parts import ENOUGH, digests, split, unseen
 from hdp_hw.study.models import load_model
 from hdp_hw.study.tasks import compare
@@ -236,3 +236,13 @@ def test_the_sample_is_random_and_seeded(tmp_path):
 
     assert len(drawn(0)) == 30 and drawn(0).tolist() == drawn(0).tolist() != drawn(1).tolist()
     assert np.isin(drawn(0), ordered).all() and (drawn(0) > np.median(ordered)).sum() > 8
+
+
+@pytest.mark.parametrize("about", ["", '"about": [1], ', '"about": {"seen": 5}, ', '"about": {"seen": "0123abcd"}, '])
+def test_settings_that_do_not_say_what_they_saw(tmp_path, about):
+    """All examples are judged by, and the sentence says so."""
+    file = tmp_path / "settings.json"
+    file.write_text("{" + about + '"format": 1, "layers": {}}')
+    task, sentence = unseen_of(file, classes(np.arange(9) % 2))
+    assert len(task.labels) == 9
+    assert sentence.endswith("these 9 may be among them." if "seen" not in about else "saw none of these 9 examples.")
