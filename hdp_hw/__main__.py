@@ -34,7 +34,8 @@ COMMANDS = (
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 2 for what the user can mend, 130 after ^C."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(line_buffering=True)  # progress shows at once in a file or a pipe, too
+        # progress shows at once in a file or a pipe, too; what a locale lacks does not end a command
+        sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
     name = "hdp-hw"
     try:
         arguments = command_line().parse_args(argv)

@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     place = arguments.output or Path("build", label)
     modules = {"hdp_core": AttentionCore(params), "hdp_top": HdpTop(params)}
     files = {f"{name}.v": to_verilog(module, name) for name, module in modules.items()}
-    files |= {path.name: path.read_text() for path in sorted(C_DRIVER.iterdir())}
+    files |= {path.name: path.read_text(encoding="utf-8") for path in sorted(C_DRIVER.iterdir())}
     files |= packages(label, params, ports_of(modules["hdp_top"]))
     facts = manifest(label, params, modules, files)
     for name, text in (files | {"manifest.json": json.dumps(facts, indent=2) + "\n"}).items():

@@ -18,7 +18,11 @@ def run(arguments: argparse.Namespace) -> int:
     if not (registers.PACKAGE.parent / "docs").is_dir():
         raise Failure("writes the project's sources: it works in a checkout of them alone, not in an installation")
     generated = registers.generated
-    stale = [(path, text) for path, text in generated().items() if not path.exists() or path.read_text() != text]
+    stale = [
+        (path, text)
+        for path, text in generated().items()
+        if not path.exists() or path.read_text(encoding="utf-8") != text
+    ]
     for path, text in stale:
         print(f"{path} {'is stale: run hdp-hw registers' if arguments.check else 'written'}")
         if not arguments.check:

@@ -36,7 +36,7 @@ def prepare(board, params, baud):
         raise SynthesisError("amaranth-boards is not installed: pip install 'hdp-hw[synth]'") from None
     if not top.open_tools:
         return top, platform.prepare(top, "top")
-    platform.add_file(MAP, DIGIT_PRODUCT.read_text())
+    platform.add_file(MAP, DIGIT_PRODUCT.read_text(encoding="utf-8"))
     return top, platform.prepare(top, "top", **OPTIONS)
 
 
@@ -65,7 +65,7 @@ def build(board, params, baud, bitstream, folder=Path("build", "board"), say=pri
     run(folder, "nextpnr.log", NEXTPNR, arguments, [NETLIST, "top.lpf"], ["top.config", "top.tim"], progress, say)
     say("bitstream")
     run(folder, "ecppack.log", ECPPACK, next(commands), ["top.config"], ["top.bit", "top.svf"], str, say)
-    say(summary((folder / "top.tim").read_text()))
+    say(summary((folder / "top.tim").read_text(encoding="utf-8")))
     content = (folder / "top.bit").read_bytes()
     say(f"{folder / 'top.bit'}: {len(content):,} bytes, sha256 {hashlib.sha256(content).hexdigest()}")
 

@@ -37,7 +37,7 @@ class Hdp(LiteXModule):
     """
 
     def __init__(self, platform, folder):
-        ports = json.loads(Path(folder, "manifest.json").read_text())["ports"]["hdp_top"]
+        ports = json.loads(Path(folder, "manifest.json").read_text(encoding="utf-8"))["ports"]["hdp_top"]
         widths = {name: width for name, _, width in ports}
         data_width, id_width = widths["m_axi_rdata"], widths["m_axi_rid"]
         self.bus = axi.AXILiteInterface(data_width=32, address_width=32)

@@ -64,8 +64,8 @@ class ArrayMemory:
         folder = next((Path(place, name) for place in sysfs if Path(place, name).is_dir()), None)
         if folder is None:
             raise HdpError(f"no {name} in {' or '.join(sysfs)}: load u-dma-buf with {name}=<bytes>")
-        size = int((folder / "size").read_text())
-        return cls(_map(Path(dev, name), size), int((folder / "phys_addr").read_text(), 16))
+        size = int((folder / "size").read_text(encoding="utf-8"))
+        return cls(_map(Path(dev, name), size), int((folder / "phys_addr").read_text(encoding="utf-8"), 16))
 
     def write(self, offset: int, content: Bytes) -> None:
         """See :class:`hdp_hw.driver.backend.Memory`."""

@@ -41,7 +41,7 @@ def load(verilog, name, harness, cache=CACHE, binding=""):
     build = ["c++", "-O1", "-w", "-std=gnu++17", "-fPIC", "-fvisibility=hidden", "-shared", "-pthread", "-I."]
     build += [*verilator.compiler_arguments(), "all.cpp", *verilator.runtime_sources(), "-o", f"{name}.partial"]
     files = {f"{name}.v": verilog, "binding.h": binding}
-    files |= {source: (FOLDER / source).read_text() for source in (harness, "harness.h")}
+    files |= {source: (FOLDER / source).read_text(encoding="utf-8") for source in (harness, "harness.h")}
     ingredients = [*files.values(), verilator.version(), *verilate, *build]
     digest = hashlib.sha256("\n".join(ingredients).encode()).hexdigest()[:16]
     folder = Path(cache).resolve() / f"{name}-{digest}"
@@ -71,4 +71,6 @@ def _command(command, folder, log):
     environment = os.environ | verilator.environment()
     code = subprocess.run(command, cwd=folder, env=environment, stdout=log, stderr=log, check=False).returncode
     if code:
-        raise BuildError(f"{command[0]} in {folder} ended with code {code}:\n{Path(log.name).read_text()[-2000:]}")
+        raise BuildError(
+            f"{command[0]} in {folder} ended with code {code}:\n{Path(log.name).read_text(encoding='utf-8')[-2000:]}"
+        )

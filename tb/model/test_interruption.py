@@ -98,3 +98,14 @@ def test_a_file_where_a_folder_should_be(tmp_path, capsys):
     for name in ("settings.txt", "settings", "file/settings.json"):
         assert main(["calibrate", "vit-digits", "-o", f"{tmp_path}/{name}"]) == 2
         assert "/-" not in (said := capsys.readouterr().err).split("--output")[1] and "is not legal" in said
+
+
+def test_an_ascii_terminal(tmp_path):
+    """Shows what it can, and files are in UTF-8 all the same."""
+    (tmp_path / "Größe").mkdir()
+    settings = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"}
+    environment = os.environ | settings | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "hdp_hw", "generate", "tiny", "MAX_SEQ_LEN=16", "LANES=4", "-o", "Größe"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.isascii() and (tmp_path / "Größe" / "manifest.json").is_file()

@@ -16,5 +16,5 @@ def packages(label, params, ports):
         "hdp.core": core_file(label),
         "package_ip.tcl": package_ip(label, params, ports),
         "hdp_top_tb.v": self_test(label, params, ports),
-        **{f"constraints/{path.name}": path.read_text() for path in sorted(CONSTRAINTS.iterdir())},
+        **{f"constraints/{path.name}": path.read_text(encoding="utf-8") for path in sorted(CONSTRAINTS.iterdir())},
     }

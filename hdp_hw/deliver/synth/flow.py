@@ -52,7 +52,7 @@ def synthesise(label, params, device, speed, seeds, build=BUILD, say=print, limi
     record |= {"parameters": vars_of(params), "sha256": write_design(params, folder)}
     say(f"{label}: synthesis")
     synthesise_netlist(folder, target.family, say)
-    cells = json.loads((folder / NETLIST).read_text())["modules"]["harness"]["cells"]
+    cells = json.loads((folder / NETLIST).read_text(encoding="utf-8"))["modules"]["harness"]["cells"]
     record |= count_cells(cells, target.family) | {"area_by_block": area_by_block(cells, target.family)}
     reports, not_routed = {}, {}
     if not target.options:
@@ -86,7 +86,7 @@ def write_design(params, folder):
 
     verilog = harnessed(AttentionCore(params))
     write(folder / "core.v", verilog)
-    write(folder / DIGIT_PRODUCT.name, DIGIT_PRODUCT.read_text())
+    write(folder / DIGIT_PRODUCT.name, DIGIT_PRODUCT.read_text(encoding="utf-8"))
     return hashlib.sha256(verilog.encode()).hexdigest()
 
 

@@ -24,7 +24,7 @@ class NotRouted(Exception):
 
 def write_netlist(folder, synthesised):
     """NETLIST for an ECP5, in ``folder``, of what yosys wrote there: with resets on global nets, and SETTINGS."""
-    design = json.loads((folder / synthesised).read_text())
+    design = json.loads((folder / synthesised).read_text(encoding="utf-8"))
     (top,) = (module for module in design["modules"].values() if "top" in module["attributes"])
     buffer_resets(top["cells"])
     top["settings"] = SETTINGS
@@ -44,14 +44,14 @@ def place_and_route(folder, device, speed, seed, limit, say=print):
     try:
         run(folder, log, device.family.tool, arguments, sources, [report], progress, say, limit)
     except TimeLimit:
-        reached = progress((folder / log).read_text())
+        reached = progress((folder / log).read_text(encoding="utf-8"))
         raise NotRouted(f"not routed in {limit:.0f} s of processor time: {reached}") from None
     except SynthesisError:
-        errors = re.findall(r"^ERROR: (.*)", (folder / log).read_text(), re.M)
+        errors = re.findall(r"^ERROR: (.*)", (folder / log).read_text(encoding="utf-8"), re.M)
         if not errors:
             raise
         raise NotRouted(errors[-1]) from None
-    return json.loads((folder / report).read_text())
+    return json.loads((folder / report).read_text(encoding="utf-8"))
 
 
 def progress(log):

@@ -40,7 +40,7 @@ def is_current(record, sha256, speed, seeds):
 
 def read(file=FILE):
     """``[record]``, as :func:`publish` wrote them, by configuration and device."""
-    return json.loads(file.read_text()) if file.exists() else []
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else []
 
 
 def check_published(file=FILE):

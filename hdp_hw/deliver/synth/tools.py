@@ -81,7 +81,11 @@ def run(folder, log, tool, arguments, sources, results, progress, say=print, lim
     digests = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in sources}
     made_of = json.dumps([tool, version, arguments, digests])
     stamp = folder / f"{log}.made-of"
-    if stamp.exists() and stamp.read_text() == made_of and all((folder / name).exists() for name in results):
+    if (
+        stamp.exists()
+        and stamp.read_text(encoding="utf-8") == made_of
+        and all((folder / name).exists() for name in results)
+    ):
         say(f"  as before: {', '.join(results)}")
         return
     stamp.unlink(missing_ok=True)
@@ -98,7 +102,7 @@ def run(folder, log, tool, arguments, sources, results, progress, say=print, lim
         while process.poll() is None:
             time.sleep(POLL_SECONDS)
             now = time.time()
-            if now - said > SAY_SECONDS and (line := progress((folder / log).read_text())):
+            if now - said > SAY_SECONDS and (line := progress((folder / log).read_text(encoding="utf-8"))):
                 say(f"  {now - begin:4.0f} s: {line}")
                 said = now
     finally:
@@ -108,6 +112,6 @@ def run(folder, log, tool, arguments, sources, results, progress, say=print, lim
     if process.returncode == -signal.SIGXCPU:
         raise TimeLimit
     if process.returncode:
-        tail = "".join((folder / log).read_text().splitlines(keepends=True)[-5:])
+        tail = "".join((folder / log).read_text(encoding="utf-8").splitlines(keepends=True)[-5:])
         raise SynthesisError(f"{tool} failed; the end of {folder / log}:\n{tail}")
     write(stamp, made_of)

@@ -27,7 +27,7 @@ def with_block(path, name, block):
 
     Raises ParameterError unless each marker is there once, in order.
     """
-    text, begin, end = path.read_text(), f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
+    text, begin, end = path.read_text(encoding="utf-8"), f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
     if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
         raise ParameterError("readme", str(path), f"a file with {begin} and then {end}, each once")
     return f"{text[: text.index(begin)]}{begin}\n{block}\n{text[text.index(end) :]}"

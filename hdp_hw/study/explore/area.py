@@ -171,7 +171,7 @@ def load_records(build=BUILD):
     """Records that came with the package, and those made here, which take the place of the former."""
 
     def read(pattern):
-        return [json.loads(path.read_text()) for path in sorted(build.glob(pattern))]
+        return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(build.glob(pattern))]
 
     own = read("*/record.json") + core_records(read("*.json"))
     by_design = {(HdpParams(**each["parameters"]), *each["resources"]): each for each in committed_records() + own}
@@ -181,4 +181,4 @@ def load_records(build=BUILD):
 @cache
 def committed_records():
     """Records that came with the package."""
-    return json.loads(RECORDS.read_text())
+    return json.loads(RECORDS.read_text(encoding="utf-8"))

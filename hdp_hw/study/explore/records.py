@@ -80,7 +80,7 @@ def write_records(records, found, folder):
     """``explore.json``, and for each of ``found`` a configuration file; returns the paths of these."""
     write(folder / "explore.json", json.dumps([record.facts() for record in records], indent=1) + "\n")
     for path in folder.glob("*.toml"):
-        if path.read_text().startswith(MARK):
+        if path.read_text(encoding="utf-8").startswith(MARK):
             path.unlink()  # of an earlier run
     paths = [folder / f"{record.label}.toml" for record in found]
     for path, record in zip(paths, found):

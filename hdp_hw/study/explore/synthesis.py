@@ -40,7 +40,7 @@ def measure(design, params, build=BUILD, say=print):
     """
     folder, made_from = prepare(design, params, build)
     if (folder / "record.json").exists():
-        return json.loads((folder / "record.json").read_text())
+        return json.loads((folder / "record.json").read_text(encoding="utf-8"))
     say(f"synthesis of {design}: {', '.join(f'{name} {value}' for name, value in vars_of(params).items())}")
     script = (
         "read_verilog part.v; blackbox *.lane_?.core; hierarchy -top harness; "
@@ -48,7 +48,7 @@ def measure(design, params, build=BUILD, say=print):
     )
     sources = ["part.v", DIGIT_PRODUCT.name]
     run(folder, "yosys.log", YOSYS, ["-v", "2", "-p", script], sources, ["netlist.json"], synthesis_progress, say)
-    cells = json.loads((folder / "netlist.json").read_text())["modules"]["harness"]["cells"]
+    cells = json.loads((folder / "netlist.json").read_text(encoding="utf-8"))["modules"]["harness"]["cells"]
     record = {"parameters": vars_of(params), "resources": resources_of(design, cells), **made_from}
     write(folder / "record.json", json.dumps(record) + "\n")
     (folder / "netlist.json").unlink()  # tens of megabytes
@@ -62,7 +62,7 @@ def prepare(design, params, build):
     folder = build / f"{design}-{hashlib.sha256(repr(made_from).encode()).hexdigest()[:16]}"
     folder.mkdir(parents=True, exist_ok=True)
     write(folder / "part.v", text)
-    write(folder / DIGIT_PRODUCT.name, DIGIT_PRODUCT.read_text())
+    write(folder / DIGIT_PRODUCT.name, DIGIT_PRODUCT.read_text(encoding="utf-8"))
     return folder, made_from
 
 
