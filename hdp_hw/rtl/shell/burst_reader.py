@@ -1,9 +1,10 @@
 """Reads contiguous regions of memory in bursts."""
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, unsigned
-from amaranth.lib import data, fifo, stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from hdp_hw.rtl.common.queue import Queue
 from hdp_hw.rtl.shell.axi import Response, read_request_layout, read_signature
 from hdp_hw.spec.depths import FIFO_WORDS, MAX_BURST_BEATS
 from hdp_hw.spec.params import bits_for
@@ -69,8 +70,8 @@ class BurstReader(wiring.Component):
         # Two requests, so that cutting the next burst does not wait for the memory's ready within a clock cycle.
         # One word more than FIFO_WORDS, for the block RAM to have a power of two.
         request_layout = read_request_layout(params)
-        m.submodules.requests = requests = fifo.SyncFIFO(width=request_layout.size, depth=2)
-        m.submodules.words = words = fifo.SyncFIFOBuffered(width=params.bus_width, depth=FIFO_WORDS + 1)
+        m.submodules.requests = requests = Queue(request_layout, 2)
+        m.submodules.words = words = Queue(unsigned(params.bus_width), FIFO_WORDS + 1, buffered=True)
 
         # The rest of a region: bus words from `place` of a line of MAX_BURST_BEATS to `last_place` of the line that is
         # `left` lines on. Its next burst is what lies in the first of these lines.
@@ -85,7 +86,7 @@ class BurstReader(wiring.Component):
         m.d.comb += [
             ends.eq(left == 0),
             length.eq(Mux(ends, last_place, MAX_BURST_BEATS - 1) - place),
-            issue.eq(active & requests.w_rdy & (free >= 2 * MAX_BURST_BEATS)),
+            issue.eq(active & requests.i.ready & (free >= 2 * MAX_BURST_BEATS)),
             self.i.ready.eq(~active | (issue & ends)),
         ]
         with m.If(issue):
@@ -97,28 +98,25 @@ class BurstReader(wiring.Component):
                 active.eq(1),
             ]
 
-        request = request_layout(requests.w_data)
+        wiring.connect(m, requests.o, wiring.flipped(self.memory.ar))
         m.d.comb += [
-            request.addr.eq(Cat(Const(0, byte_bits), place, line)),
-            request.len.eq(length),
-            requests.w_en.eq(issue),
-            self.memory.ar.valid.eq(requests.r_rdy),
-            self.memory.ar.payload.eq(requests.r_data),
-            requests.r_en.eq(self.memory.ar.ready),
+            requests.i.payload.addr.eq(Cat(Const(0, byte_bits), place, line)),
+            requests.i.payload.len.eq(length),
+            requests.i.valid.eq(issue),
         ]
 
         m.d.comb += [
             self.memory.r.ready.eq(1),
-            words.w_en.eq(self.memory.r.valid),
-            words.w_data.eq(response.data),
-            words.r_en.eq(~self.o.valid | self.o.ready),
+            words.i.valid.eq(self.memory.r.valid),
+            words.i.payload.eq(response.data),
+            words.o.ready.eq(~self.o.valid | self.o.ready),
         ]
-        with m.If(words.r_en):  # a block RAM is slow: nothing but a register behind it
-            m.d.sync += [self.o.valid.eq(words.r_rdy), self.o.payload.data.eq(words.r_data)]
+        with m.If(words.o.ready):  # a block RAM is slow: nothing but a register behind it
+            m.d.sync += [self.o.valid.eq(words.o.valid), self.o.payload.data.eq(words.o.payload)]
         m.d.sync += [
             self.o_error.eq(self.memory.r.valid & (response.resp != Response.OKAY)),
             promised.eq(Mux(issue, length + 1, 0)),
-            delivered.eq(words.r_rdy & words.r_en),
+            delivered.eq(words.o.valid & words.o.ready),
             free.eq(free - promised + delivered),
         ]
         return m

@@ -1,9 +1,10 @@
 """A core with its own loader and writer."""
 
 from amaranth.hdl import Module, Signal, unsigned
-from amaranth.lib import data, fifo, stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from hdp_hw.rtl.common.queue import Queue
 from hdp_hw.rtl.core.attention_core import AttentionCore
 from hdp_hw.rtl.shell.axi import read_signature, write_signature
 from hdp_hw.rtl.shell.commands import head_command_layout, head_record_layout, output_layout, result_layout
@@ -116,27 +117,22 @@ class CoreLane(wiring.Component):
         params, core, loader, writer = self.params, self.core, self.loader, self.writer
         command = self.i.payload
         head_layout = data.StructLayout({"head": 16, "record": params.address_width, "record_enable": 1})
-        m.submodules.heads = heads = fifo.SyncFIFO(width=head_layout.size, depth=HEADS_AHEAD)
-        m.submodules.outputs = outputs = fifo.SyncFIFO(width=output_layout(params).size, depth=HEADS_AHEAD)
-        entering, output, head = Signal(head_layout), Signal(output_layout(params)), Signal(head_layout)
-        enters = heads.w_rdy & outputs.w_rdy & loader.i.ready
+        m.submodules.heads = heads = Queue(head_layout, HEADS_AHEAD)
+        m.submodules.outputs = outputs = Queue(output_layout(params), HEADS_AHEAD)
+        output, head = outputs.i.payload, heads.o.payload
+        enters = heads.i.ready & outputs.i.ready & loader.i.ready
+        wiring.connect(m, outputs.o, writer.i)
         m.d.comb += [
             self.i.ready.eq(enters),
             loader.i.valid.eq(self.i.valid & enters),
             loader.i.payload.eq(command),
-            *(entering[name].eq(command[name]) for name, _ in head_layout),
+            *(heads.i.payload[name].eq(command[name]) for name, _ in head_layout),
             output.address.eq(command.output.address),
             output.row_stride.eq(command.output.row_stride),
             output.n_rows.eq(command.settings.n_q),
             output.beats.eq(command.settings.head_dim >> (params.out_lanes - 1).bit_length()),
-            heads.w_data.eq(entering),
-            heads.w_en.eq(self.i.valid & enters),
-            head.eq(heads.r_data),
-            outputs.w_data.eq(output),
-            outputs.w_en.eq(self.i.valid & enters),
-            writer.i.valid.eq(outputs.r_rdy),
-            writer.i.payload.eq(outputs.r_data),
-            outputs.r_en.eq(writer.i.ready),
+            heads.i.valid.eq(self.i.valid & enters),
+            outputs.i.valid.eq(self.i.valid & enters),
         ]
         # The next head's beats wait until a status is taken, which that of a refused head, without beats, never is.
         m.d.comb += [
@@ -174,13 +170,13 @@ class CoreLane(wiring.Component):
             with m.State("RESULT"):
                 m.d.comb += self.o.valid.eq(1)
                 with m.If(self.o.ready):
-                    m.d.comb += heads.r_en.eq(1)
+                    m.d.comb += heads.o.ready.eq(1)
                     m.next = "RECORD"
                     with m.If(result.error != HeadError.NONE):
                         m.next = "STOPPED"
             with m.State("STOPPED"):
                 pass
-        return heads.r_rdy
+        return heads.o.valid
 
     def _report(self, m, inside):
         """Errors, traffic and activity."""

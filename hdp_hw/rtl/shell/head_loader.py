@@ -1,10 +1,11 @@
 """Brings a head's operands from memory to the core: I planes at once, F planes and V as far as they are needed."""
 
 from amaranth.hdl import C, Cat, Module, Mux, Signal, unsigned
-from amaranth.lib import data, fifo, stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hdp_hw.rtl.common.layouts import settings_layout
+from hdp_hw.rtl.common.queue import Queue
 from hdp_hw.rtl.shell.axi import read_signature
 from hdp_hw.rtl.shell.commands import head_command_layout, plane_layout
 from hdp_hw.rtl.shell.mask_union import MaskUnion
@@ -110,17 +111,17 @@ class HeadLoader(wiring.Component):
         """Settings and I planes of each head; the heads go on to the queue that is returned."""
         params = self.params
         layout = head_command_layout(params)
-        m.submodules.followers = followers = fifo.SyncFIFO(width=layout.size, depth=HEADS_AHEAD)
+        m.submodules.followers = followers = Queue(layout, HEADS_AHEAD)
         head = Signal(layout)
         segments = self.readers["integer"].i
         words = integer_words(head.settings.head_dim, params)
         m.d.comb += [
             self.o_settings.payload.eq(head.settings),
-            followers.w_data.eq(self.i.payload),
+            followers.i.payload.eq(self.i.payload),
         ]
         with m.FSM(name="integer_planes") as loading:
             with m.State("HEAD"):
-                m.d.comb += [self.i.ready.eq(followers.w_rdy), followers.w_en.eq(self.i.valid)]
+                m.d.comb += [self.i.ready.eq(followers.i.ready), followers.i.valid.eq(self.i.valid)]
                 m.d.sync += head.eq(self.i.payload)
                 with m.If(self.i.valid & self.i.ready):
                     m.next = "SETTINGS"
@@ -145,11 +146,11 @@ class HeadLoader(wiring.Component):
     def _other_planes(self, m, followers):
         """F planes and V of the heads that have a verdict."""
         params = self.params
-        m.submodules.verdicts = verdicts = fifo.SyncFIFO(width=3, depth=HEADS_AHEAD)
+        m.submodules.verdicts = verdicts = Queue(unsigned(3), HEADS_AHEAD)
         m.submodules.unions = unions = self.unions
         m.d.comb += [
-            verdicts.w_data.eq(self.i_verdict),
-            verdicts.w_en.eq(self.i_verdict_valid),
+            verdicts.i.payload.eq(self.i_verdict),
+            verdicts.i.valid.eq(self.i_verdict_valid),
             unions.i_valid.eq(self.i_mask_valid),
             unions.i_index.eq(self.i_mask_index),
             unions.i_word.eq(self.i_mask_word),
@@ -173,11 +174,11 @@ class HeadLoader(wiring.Component):
         of_value = Mux(needs_all, Fetch.ALL, fetch)
         of_queries = Mux(verdict == Verdict.PRUNED, Fetch.NOTHING, Fetch.ALL)
         words, v_words = integer_words(settings.head_dim, params), value_words(settings.head_dim, params)
-        m.d.comb += self.o_busy.eq(followers.r_rdy)
+        m.d.comb += self.o_busy.eq(followers.o.valid)
         with m.FSM(name="other_planes"):
-            with m.State("HEAD"), m.If(followers.r_rdy & verdicts.r_rdy):
-                m.d.comb += [followers.r_en.eq(1), verdicts.r_en.eq(1)]
-                m.d.sync += [head.eq(followers.r_data), verdict.eq(verdicts.r_data)]
+            with m.State("HEAD"), m.If(followers.o.valid & verdicts.o.valid):
+                m.d.comb += [followers.o.ready.eq(1), verdicts.o.ready.eq(1)]
+                m.d.sync += [head.eq(followers.o.payload), verdict.eq(verdicts.o.payload)]
                 m.next = "QUERIES"
             # V comes second, so that it does not wait for the runs of K.
             for state, name, plane, n_rows, n_words, key, last, how, following in (

@@ -3,9 +3,10 @@
 from contextlib import contextmanager
 
 from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal, unsigned
-from amaranth.lib import data, fifo, stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from hdp_hw.rtl.common.queue import Queue
 from hdp_hw.rtl.core.settings_check import SettingsCheck
 from hdp_hw.rtl.shell.axi import read_signature
 from hdp_hw.rtl.shell.burst_reader import BurstReader
@@ -141,15 +142,15 @@ class JobEngine(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         params, layout = self.params, job_layout(self.params)
-        m.submodules.queue = queue = ResetInserter(self.i_abort)(fifo.SyncFIFO(width=layout.size, depth=JOB_QUEUE))
+        m.submodules.queue = queue = ResetInserter(self.i_abort)(Queue(layout, JOB_QUEUE))
         m.submodules.table = table = ResetInserter(self.o_reset_lanes)(BurstReader(params))
         wiring.connect(m, table.memory, wiring.flipped(self.memory))
         job, events = self.o_running, self.o_events
         m.d.comb += [
-            queue.w_data.eq(self.i_job),
-            queue.w_en.eq(self.i_start),
-            self.o_queue_free.eq(JOB_QUEUE - queue.level),
-            events.queue_full.eq(self.i_start & ~queue.w_rdy),
+            queue.i.payload.eq(self.i_job),
+            queue.i.valid.eq(self.i_start),
+            self.o_queue_free.eq(JOB_QUEUE - queue.o_level),
+            events.queue_full.eq(self.i_start & ~queue.i.ready),
         ]
 
         # The head that is next, and the addresses of what belongs to it.
@@ -201,11 +202,11 @@ class JobEngine(wiring.Component):
         ]
         with m.FSM(name="jobs"):
             with m.State("IDLE"):
-                m.d.comb += [self.o_busy.eq(queue.r_rdy), runs.eq(0)]
+                m.d.comb += [self.o_busy.eq(queue.o.valid), runs.eq(0)]
                 m.d.sync += [n_issued.eq(0), n_ended.eq(0), kv_phase.eq(0), cycles.eq(0), failed.eq(0)]
-                with m.If(queue.r_rdy & ~self.i_abort):
-                    m.d.comb += queue.r_en.eq(1)
-                    m.d.sync += job.eq(queue.r_data)
+                with m.If(queue.o.valid & ~self.i_abort):
+                    m.d.comb += queue.o.ready.eq(1)
+                    m.d.sync += job.eq(queue.o.payload)
                     m.next = "BEGIN"
 
             def stop(head):

@@ -1,9 +1,10 @@
 """Reads the rows of planes from memory as words of the core's streams."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
-from amaranth.lib import data, fifo, stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from hdp_hw.rtl.common.queue import Queue
 from hdp_hw.rtl.shell.axi import read_signature
 from hdp_hw.rtl.shell.burst_reader import BurstReader
 from hdp_hw.rtl.shell.commands import segment_layout
@@ -79,8 +80,8 @@ class PlaneReader(wiring.Component):
         """Regions of the segments, for the reader; returns the FIFO of what is to be delivered, in order."""
         params, segment = self.params, self.i.payload
         delivery = self._delivery_layout()
-        m.submodules.deliveries = deliveries = fifo.SyncFIFOBuffered(width=delivery.size, depth=MAX_SEGMENTS + 1)
-        delivered = delivery(deliveries.w_data)
+        m.submodules.deliveries = deliveries = Queue(delivery, MAX_SEGMENTS + 1, buffered=True)
+        delivered = deliveries.i.payload
         m.d.comb += [
             delivered.words.left.eq(segment.words - 1),
             delivered.words.last.eq(segment.words == 1),
@@ -94,7 +95,7 @@ class PlaneReader(wiring.Component):
         asked, asks = Signal(segment_layout(params)), Signal()
         row_beats = Signal(beats_width)
         taken = self.i.valid & self.i.ready
-        m.d.comb += [self.i.ready.eq(~asks & deliveries.w_rdy), deliveries.w_en.eq(taken)]
+        m.d.comb += [self.i.ready.eq(~asks & deliveries.i.ready), deliveries.i.valid.eq(taken)]
         with m.If(taken):
             m.d.sync += [asked.eq(segment), row_beats.eq(self._row_beats(segment.words)), asks.eq(~segment.zero)]
 
@@ -174,7 +175,7 @@ class PlaneReader(wiring.Component):
             ends.eq(words.last & rows.last),
             free.eq(~self.o.valid | self.o.ready),
             reader.o.ready.eq(take),
-            deliveries.r_en.eq(~active | (emit & ends)),
+            deliveries.o.ready.eq(~active | (emit & ends)),
         ]
         reads = active & ~delivery.zero & reader.o.valid
         zeros = active & delivery.zero & free
@@ -213,13 +214,13 @@ class PlaneReader(wiring.Component):
             ]
             with m.If(row_ends):
                 m.d.sync += [words.eq(delivery.words), rows.left.eq(rows.left - 1), rows.last.eq(rows.left == 1)]
-        following = self._delivery_layout()(deliveries.r_data)
-        with m.If(deliveries.r_en):
+        following = deliveries.o.payload
+        with m.If(deliveries.o.ready):
             m.d.sync += [
                 delivery.eq(following),
                 words.eq(following.words),
                 rows.eq(following.rows),
-                active.eq(deliveries.r_rdy),
+                active.eq(deliveries.o.valid),
             ]
 
 

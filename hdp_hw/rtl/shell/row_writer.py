@@ -1,9 +1,10 @@
 """Writes the output rows of heads, and a record of each head, to memory."""
 
-from amaranth.hdl import Cat, Module, Mux, Shape, Signal, signed, unsigned
-from amaranth.lib import data, fifo, stream, wiring
+from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from hdp_hw.rtl.common.queue import Queue
 from hdp_hw.rtl.shell.axi import Response, write_data_layout, write_request_layout, write_signature
 from hdp_hw.rtl.shell.commands import STRIDE_WIDTH, output_layout, record_layout
 from hdp_hw.spec.depths import HELD_BURSTS, HELD_WORDS, MAX_BURST_BEATS, OPEN_BURSTS
@@ -84,18 +85,18 @@ class RowWriter(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.bursts = bursts = _BurstBuilder(self.params)
-        m.submodules.open_bursts = open_bursts = fifo.SyncFIFOBuffered(width=2, depth=OPEN_BURSTS)
+        m.submodules.open_bursts = open_bursts = Queue(unsigned(2), OPEN_BURSTS, buffered=True)
         room = Signal()
         margin = self.parts + 2  # words that come after a look at the levels: of a beat, and of the cycles until then
         m.d.sync += room.eq(
             (bursts.o_words <= HELD_WORDS - margin)
             & (bursts.o_bursts <= HELD_BURSTS - margin)
-            & (open_bursts.level <= OPEN_BURSTS - margin)
+            & (open_bursts.o_level <= OPEN_BURSTS - margin)
         )
         head_ends, without_record = self._words(m, bursts, room)
         m.d.comb += [
-            open_bursts.w_en.eq(bursts.o_ends | without_record),
-            open_bursts.w_data.eq(Cat(bursts.o_ends, head_ends | without_record)),
+            open_bursts.i.valid.eq(bursts.o_ends | without_record),
+            open_bursts.i.payload.eq(Cat(bursts.o_ends, head_ends | without_record)),
         ]
         self._responses(m, open_bursts)
         wiring.connect(m, bursts.aw, wiring.flipped(self.o.aw))
@@ -205,13 +206,13 @@ class RowWriter(wiring.Component):
 
     def _responses(self, m, open_bursts):
         """Responses, in the order of bursts and heads."""
-        is_burst, head_ends = open_bursts.r_data
+        is_burst, head_ends = open_bursts.o.payload
         m.d.comb += [
-            self.o.b.ready.eq(open_bursts.r_rdy & is_burst),
-            open_bursts.r_en.eq(~is_burst | self.o.b.valid),
+            self.o.b.ready.eq(open_bursts.o.valid & is_burst),
+            open_bursts.o.ready.eq(~is_burst | self.o.b.valid),
         ]
         m.d.sync += [
-            self.o_done.eq(open_bursts.r_rdy & open_bursts.r_en & head_ends),
+            self.o_done.eq(open_bursts.o.valid & open_bursts.o.ready & head_ends),
             self.o_error.eq(self.o.b.valid & self.o.b.ready & (self.o.b.payload.resp != Response.OKAY)),
         ]
 
@@ -242,14 +243,14 @@ class _BurstBuilder(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         params = self.params
-        requests_width, words_width = (Shape.cast(port.payload.shape()).width for port in (self.aw, self.w))
-        m.submodules.words = words = fifo.SyncFIFOBuffered(width=words_width, depth=HELD_WORDS)
-        m.submodules.requests = requests = fifo.SyncFIFOBuffered(width=requests_width, depth=HELD_BURSTS)
+        m.submodules.words = words = Queue(write_data_layout(params), HELD_WORDS, buffered=True)
+        m.submodules.requests = requests = Queue(write_request_layout(params), HELD_BURSTS, buffered=True)
+        request, word = requests.i.payload, words.i.payload
+        wiring.connect(m, requests.o, wiring.flipped(self.aw))
         address, following = Signal(params.address_width), Signal(params.address_width)  # of this word and the next
         burst, next_row = Signal(params.address_width), Signal(params.address_width)
         count = Signal(range(MAX_BURST_BEATS))  # words that the burst has
         complete, completes = Signal(range(HELD_WORDS + 1)), Signal()  # bursts whose words are all held; one more
-        request, word = Signal(write_request_layout(params)), Signal(write_data_layout(params))
 
         place = address[bits_for(params.bus_bytes - 1) :][: bits_for(MAX_BURST_BEATS - 1)]  # a page is so many bursts
         ends = self.i_run_ends | place.all()
@@ -261,12 +262,10 @@ class _BurstBuilder(wiring.Component):
             word.data.eq(self.i_data),
             word.strb.eq(self.i_strobes),
             word.last.eq(ends),
-            words.w_en.eq(self.i_valid),
-            words.w_data.eq(word),
-            requests.w_en.eq(self.o_ends),
-            requests.w_data.eq(request),
-            self.o_words.eq(words.level),
-            self.o_bursts.eq(requests.level),
+            words.i.valid.eq(self.i_valid),
+            requests.i.valid.eq(self.o_ends),
+            self.o_words.eq(words.o_level),
+            self.o_bursts.eq(requests.o_level),
         ]
         with m.If(self.i_valid):
             m.d.sync += [address.eq(following), count.eq(count + 1)]
@@ -282,12 +281,9 @@ class _BurstBuilder(wiring.Component):
             ]
 
         m.d.comb += [
-            self.aw.valid.eq(requests.r_rdy),
-            self.aw.payload.eq(requests.r_data),
-            requests.r_en.eq(self.aw.ready),
-            self.w.valid.eq(words.r_rdy & complete.any()),
-            self.w.payload.eq(words.r_data),
-            words.r_en.eq(self.w.ready & complete.any()),
+            self.w.valid.eq(words.o.valid & complete.any()),
+            self.w.payload.eq(words.o.payload),
+            words.o.ready.eq(self.w.ready & complete.any()),
         ]
         leaves = self.w.valid & self.w.ready & self.w.payload.last
         m.d.sync += [completes.eq(self.o_ends), complete.eq(complete + completes - leaves)]

@@ -3,10 +3,11 @@
 from functools import reduce
 from operator import or_
 
-from amaranth.hdl import Array, Cat, Const, Module, Mux, Shape, Signal, Value, unsigned
-from amaranth.lib import fifo, wiring
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, unsigned
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from hdp_hw.rtl.common.queue import Queue
 from hdp_hw.rtl.shell.axi import (
     write_data_layout,
     write_request_layout,
@@ -122,7 +123,8 @@ class WriteArbiter(wiring.Component):
     def _requests(self, m, epoch, changes, may_take, taken):
         """Chooses a requester in one clock cycle and takes its request in a later one; returns request and choice."""
         layout = write_request_layout(self.params)
-        m.submodules.requests = requests = fifo.SyncFIFOBuffered(width=Shape.cast(layout).width, depth=ARBITER_REQUESTS)
+        m.submodules.requests = requests = Queue(layout, ARBITER_REQUESTS, buffered=True)
+        wiring.connect(m, requests.o, wiring.flipped(self.o.aw))
         offered = Cat(port.aw.valid for port in self.i)
         chosen, after = Signal(self.n), Signal(self.n)  # one-hot or 0; all after the one that had its turn last
         candidates, ready = Signal(self.n), Signal()
@@ -137,23 +139,21 @@ class WriteArbiter(wiring.Component):
         request = Signal(layout)
         index = _selected(chosen, [Const(k, self.index_width) for k in range(self.n)])
         m.d.comb += [
-            ready.eq(may_take & requests.w_rdy),
+            ready.eq(may_take & requests.i.ready),
             taken.eq(ready & (chosen & offered).any()),
             *(port.aw.ready.eq(ready & chosen[k]) for k, port in enumerate(self.i)),
             request.eq(_selected(chosen, [port.aw.payload for port in self.i])),
             request.id.eq(Cat(index, epoch)),
-            requests.w_en.eq(taken),
-            requests.w_data.eq(request),
-            self.o.aw.valid.eq(requests.r_rdy),
-            self.o.aw.payload.eq(requests.r_data),
-            requests.r_en.eq(self.o.aw.ready),
+            requests.i.valid.eq(taken),
+            requests.i.payload.eq(request),
         ]
         return request, chosen
 
     def _words(self, m, chosen, length, changes, taken, slot_free, word_leaves):
         """Takes the words of a burst; meanwhile the next burst can wait in a slot."""
         layout = write_data_layout(self.params)
-        m.submodules.words = words = fifo.SyncFIFOBuffered(width=Shape.cast(layout).width, depth=ARBITER_WORDS)
+        m.submodules.words = words = Queue(layout, ARBITER_WORDS, buffered=True)
+        wiring.connect(m, words.o, wiring.flipped(self.o.w))
         offered = Cat(port.w.valid for port in self.i)
         source, left, lost = Signal(self.n), Signal(8), Signal()  # one-hot or 0; words less one; it was reset
         next_source, next_left, next_lost = Signal(self.n), Signal(8), Signal()
@@ -166,11 +166,8 @@ class WriteArbiter(wiring.Component):
             moves.eq(~source.any() | (given & (left == 0))),
             word.eq(_selected(source, [port.w.payload for port in self.i])),
             word.last.eq(left == 0),
-            words.w_en.eq(given),  # there is room, see words_due
-            words.w_data.eq(word),
-            self.o.w.valid.eq(words.r_rdy),
-            self.o.w.payload.eq(words.r_data),
-            words.r_en.eq(self.o.w.ready),
+            words.i.valid.eq(given),  # there is room, see words_due
+            words.i.payload.eq(word),
             word_leaves.eq(self.o.w.valid & self.o.w.ready),
         ]
         with m.If(lost):
