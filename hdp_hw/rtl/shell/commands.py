@@ -1,10 +1,19 @@
 """Records that travel inside the shell."""
 
-from amaranth.hdl import unsigned
+from amaranth.hdl import Shape, unsigned
 from amaranth.lib import data
 
 from hdp_hw.rtl.common.layouts import settings_layout
-from hdp_hw.spec.formats import ADDRESSES, ENTRY_REGISTERS, MATRICES, RECORD_BYTES, RECORD_FIELDS, STRIDE_NAMES
+from hdp_hw.spec.formats import (
+    ADDRESSES,
+    ENTRY_BYTES,
+    MATRICES,
+    RECORD_BYTES,
+    RECORD_FIELDS,
+    STRIDE_NAMES,
+    entry_fields,
+)
+from hdp_hw.spec.registers import WORD_BYTES
 
 STRIDE_WIDTH = 24  #: bits of a stride between rows, in bytes
 
@@ -94,6 +103,19 @@ def result_layout(params):
     )
 
 
+def thresholds_layout():
+    """Scales and thresholds of a head, raw: the fields of its entry in the table."""
+    return data.StructLayout({name: Shape(field.width, field.signed) for name, field in entry_fields().items()})
+
+
+def entry_layout():
+    """The same fields where they lie in an entry of the table."""
+    places = {name: 8 * WORD_BYTES * field.word + field.low for name, field in entry_fields().items()}
+    return data.FlexibleLayout(
+        8 * ENTRY_BYTES, {name: data.Field(shape, places[name]) for name, shape in thresholds_layout().members.items()}
+    )
+
+
 def job_layout(params):
     """A job as its registers describe it; raw values, not yet checked."""
     word = unsigned(32)
@@ -105,7 +127,7 @@ def job_layout(params):
             **{name: unsigned(1) for name in ("mean_output", "table_enable", "record_enable")},
             **{name: count for name in ("n_heads", "n_kv_heads", "n_q", "n_k", "head_dim")},
             "timeout": word,
-            "thresholds": data.ArrayLayout(word, len(ENTRY_REGISTERS)),
+            "thresholds": thresholds_layout(),
             **{name: unsigned(64) for name in ADDRESSES},
             **{f"{name}_{what}_stride": word for name in STRIDE_NAMES for what in ("row", "head")},
         }

@@ -151,10 +151,9 @@ class HdpTop(wiring.Component):
         m.d.comb += [job[name].eq(registers[f"mode_{name}"]) for name in mode]
         m.d.comb += [job[name].eq(registers[name]) for name in (*plain, *strides)]
         m.d.comb += [job[name].eq(Cat(registers[f"{name}_low"], registers[f"{name}_high"])) for name in ADDRESSES]
-        for index, name in enumerate(ENTRY_REGISTERS):  # as the words of a table entry
-            for member, field in BY_NAME[name].members.items():
-                word = job.thresholds[index][field.low : field.low + field.width]
-                m.d.comb += word.eq(registers[member])
+        thresholds = [member for name in ENTRY_REGISTERS for member in BY_NAME[name].members]
+        for (name, _), member in zip(job.thresholds.shape(), thresholds, strict=True):
+            m.d.comb += job.thresholds[name].eq(registers[member])
 
         m.d.comb += [
             engine.i_start.eq(control.start),

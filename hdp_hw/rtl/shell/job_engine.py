@@ -10,17 +10,15 @@ from hdp_hw.rtl.common.queue import Queue
 from hdp_hw.rtl.core.settings_check import SettingsCheck
 from hdp_hw.rtl.shell.axi import read_signature
 from hdp_hw.rtl.shell.burst_reader import BurstReader
-from hdp_hw.rtl.shell.commands import STRIDE_WIDTH, head_command_layout, job_layout, result_layout
+from hdp_hw.rtl.shell.commands import STRIDE_WIDTH, entry_layout, head_command_layout, job_layout, result_layout
 from hdp_hw.spec.depths import JOB_QUEUE
 from hdp_hw.spec.formats import (
     ADDRESSES,
     ENTRY_BYTES,
-    ENTRY_WORDS,
     HEADS_INSIDE,
     RECORD_BYTES,
     STRIDE_NAMES,
     STRIDES,
-    entry_fields,
 )
 from hdp_hw.spec.settings import HeadError, Verdict
 
@@ -156,7 +154,7 @@ class JobEngine(wiring.Component):
         # The head that is next, and the addresses of what belongs to it.
         n_issued, n_ended, kv_phase = Signal(16), Signal(16), Signal(17)
         addresses = {name: Signal(params.address_width, name=f"{name}_address") for name in ADDRESSES}
-        thresholds = Signal(data.ArrayLayout(unsigned(32), ENTRY_WORDS))
+        thresholds = Signal(entry_layout())
         command = Signal(head_command_layout(params))
         m.d.comb += [
             command.head.eq(n_issued),
@@ -226,7 +224,7 @@ class JobEngine(wiring.Component):
 
             with running("BEGIN"):
                 m.d.sync += [address.eq(job[name]) for name, address in addresses.items()]
-                m.d.sync += [thresholds[index].eq(job.thresholds[index]) for index in range(len(job.thresholds))]
+                m.d.sync += [thresholds[name].eq(job.thresholds[name]) for name, _ in job.thresholds.shape()]
                 m.next = "ALIGNMENT"
             with running("ALIGNMENT"):
                 m.next = "HEAD"
@@ -305,9 +303,7 @@ class JobEngine(wiring.Component):
         m.submodules.check = check = SettingsCheck(self.params)
         values = {name: job[name] for name in ("n_q", "n_k", "head_dim")}
         values |= {name: job[name] for name in ("rule", "causal", "compensate", "mean_output")}
-        for name, field in entry_fields().items():
-            bits = thresholds[field.word][field.low : field.low + field.width]
-            values[name] = bits.as_signed() if field.signed else bits
+        values |= {name: thresholds[name] for name, _ in thresholds.shape()}
         too_wide = [job.n_heads == 0, job.n_kv_heads == 0, job.n_kv_heads > job.n_heads]
         for name, value in values.items():
             m.d.comb += settings[name].eq(value)

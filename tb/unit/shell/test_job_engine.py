@@ -12,13 +12,13 @@ from cocotb.triggers import RisingEdge
 
 from hdp_hw.rtl.shell.axi import Response
 from hdp_hw.rtl.shell.job_engine import EVENTS, FLUSH_CYCLES, JOB_QUEUE, JobEngine
-from hdp_hw.spec.formats import ENTRY_BYTES, HEADS_INSIDE, MATRICES
+from hdp_hw.spec.formats import ENTRY_BYTES, HEADS_INSIDE, MATRICES, entry_fields
 from hdp_hw.spec.params import HdpParams
 from hdp_hw.spec.settings import HeadError, HeadSettings, Rule, Verdict, field_limits
 from tb.lib.axi_memory import IDEAL, Memory, ReadModel, ReadTiming, serve_reads
-from tb.lib.lockstep import pack, read, start
+from tb.lib.lockstep import read, start
 from tb.lib.simulation import SIMULATORS, simulate
-from tb.lib.top_bench import TopJob, table_entry, threshold_words
+from tb.lib.top_bench import TopJob, table_entry
 
 SHAPES = [(1, 32), (3, 128)]  #: (cores, bus width)
 BASE, SIZE, MAX_HEADS = 0x1_0000_0000, 1 << 12, 8
@@ -82,8 +82,10 @@ class Job:
         self.fields |= {"table": places["table"], "record": places["record"]}
         for name in ("q", "k", "value", "output"):
             self.fields |= dict(zip((f"{name}_row_stride", f"{name}_head_stride"), strides[name[0]]))
-        words = [rng.getrandbits(32) for _ in range(5)] if self.table else threshold_words(settings[0])
-        self.fields |= {"thresholds": pack(words, 160)} | (fields or {})
+        for name, (_, _, width, _) in entry_fields().items():
+            value = rng.getrandbits(width) if self.table else getattr(settings[0], name) & (1 << width) - 1
+            self.fields[f"thresholds_{name}"] = value
+        self.fields |= fields or {}
 
 
 @dataclass
