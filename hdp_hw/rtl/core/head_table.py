@@ -5,10 +5,9 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hdp_hw.rtl.common.layouts import settings_layout
-from hdp_hw.rtl.core.jobs import head_shape_layout
+from hdp_hw.rtl.core.jobs import head_entry_layout
 from hdp_hw.rtl.core.settings_check import SettingsCheck
 from hdp_hw.spec.formats import HEADS_INSIDE, STREAMS
-from hdp_hw.spec.params import bits_for
 from hdp_hw.spec.settings import HeadError, Rule, Verdict
 
 
@@ -69,22 +68,7 @@ class HeadTable(wiring.Component):
 
     def __init__(self, params):
         self.params = params
-        words = unsigned(bits_for(params.max_words))
-        self.entry_layout = data.StructLayout(
-            {
-                "settings": settings_layout(params),
-                "half": unsigned(1),
-                "cycles": head_shape_layout(params),
-                "words": words,
-                "value_words": unsigned(bits_for(params.max_value_words)),
-                "settings_error": unsigned(1),
-                "errors": data.ArrayLayout(unsigned(3), len(STREAMS)),
-                "verdict": unsigned(3),
-                "theta_head": unsigned(params.theta_head_width),
-                "n_visited": unsigned(params.count_width),
-                "n_kept": unsigned(params.count_width),
-            }
-        )
+        self.entry_layout = head_entry_layout(params)
         self.status_layout = data.StructLayout(
             {
                 "verdict": unsigned(3),

@@ -1,9 +1,34 @@
-"""Records that travel through the core's schedule."""
+"""Records that travel through the core."""
 
 from amaranth.hdl import unsigned
 from amaranth.lib import data
 
+from hdp_hw.rtl.common.layouts import row_layout, settings_layout
 from hdp_hw.spec.params import bits_for
+
+
+def head_entry_layout(params):
+    """What the head table knows of a head.
+
+    half : its place among the two in the F and V buffers; cycles : of a tile; words, value_words : of a row of digits
+    and of V; settings_error : its settings are refused; errors : HeadError of its planes I, F, V; n_visited, n_kept :
+    blocks so far.
+    """
+    return data.StructLayout(
+        {
+            "settings": settings_layout(params),
+            "half": unsigned(1),
+            "cycles": head_shape_layout(params),
+            "words": unsigned(bits_for(params.max_words)),
+            "value_words": unsigned(bits_for(params.max_value_words)),
+            "settings_error": unsigned(1),
+            "errors": data.ArrayLayout(unsigned(3), 3),
+            "verdict": unsigned(3),
+            "theta_head": unsigned(params.theta_head_width),
+            "n_visited": unsigned(params.count_width),
+            "n_kept": unsigned(params.count_width),
+        }
+    )
 
 
 def row_job_layout(params):
@@ -59,3 +84,48 @@ def micro_op_layout(params):
             "last_row": unsigned(1),
         }
     )
+
+
+def mask_trace_layout(params):
+    """A word of one row's mask: bits of blocks from ``index * mask_word`` on, ``last`` of the row."""
+    return data.StructLayout(
+        {
+            "valid": unsigned(1),
+            "row": unsigned(params.block_width),
+            "index": unsigned(bits_for(params.mask_words - 1)),
+            "word": unsigned(params.mask_word),
+            "last": unsigned(1),
+        }
+    )
+
+
+def verdict_trace_layout():
+    """A head's Verdict."""
+    return data.StructLayout({"valid": unsigned(1), "verdict": unsigned(3)})
+
+
+def operand_read_layout(params):
+    """Which operands a micro-operation takes, and from where.
+
+    integer, fraction, value : planes that are read; head, half : as in a row job; row, column : block row of Q and
+    block column of K and V; word, value_word : of a row of digits and of V.
+    """
+    return data.StructLayout(
+        {
+            "integer": unsigned(1),
+            "fraction": unsigned(1),
+            "value": unsigned(1),
+            "head": unsigned(2),
+            "half": unsigned(1),
+            "row": unsigned(params.block_width),
+            "column": unsigned(params.block_width),
+            "word": unsigned(bits_for(params.max_words - 1)),
+            "value_word": unsigned(bits_for(params.max_value_words - 1)),
+        }
+    )
+
+
+def operand_words_layout(params):
+    """A word of each operand, for each row of a block."""
+    word = row_layout(unsigned(params.lanes * params.digit_width), params)
+    return data.StructLayout(dict.fromkeys(("q_integer", "k_integer", "q_fraction", "k_fraction", "value"), word))
