@@ -17,7 +17,6 @@ ROOT = Path(__file__).resolve().parents[2]
 PARAMS = CONFIGS["tiny"]
 SECTIONS = ("Parameters", "Ports", "Timing", "Numerics", "Raises")
 REQUIRED = ("Ports", "Timing")
-SPOKEN = ("common", "shell", "boards")  #: folders in which every port has a text of its own
 SCOPE = {"In": In, "Out": Out, "signed": signed, "unsigned": unsigned, "data": data, "stream": stream, "wiring": wiring}
 
 #: Arguments that a constructor takes beside the parameters.
@@ -109,17 +108,37 @@ def test_ports(path):
         assert facts(documented) == facts(actual), f"{name} : {text} is not the signature's {actual}"
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if path.parent.name in SPOKEN], ids=lambda path: path.stem)
-def test_every_port_has_a_sentence(path):
-    """Each port says, right below its line, who drives it and what it promises."""
-    _, component, _ = load(path)
-    lines = sections_of(component)["Ports"]
-    silent = [
-        line.partition(" : ")[0]
+def ports(path):
+    """``[(name, text)]`` of the Ports section; the text is that right below the port's line."""
+    lines = sections_of(load(path)[1])["Ports"]
+    return [
+        (line.partition(" : ")[0], below.strip() if below.startswith("    ") else "")
         for line, below in zip(lines, [*lines[1:], ""])
-        if re.match(r"\w+ : ", line) and not re.match(r"    \S.*", below)
+        if re.match(r"\w+ : ", line)
     ]
-    assert not silent, f"{', '.join(silent)} of {component.__name__} have no text of their own"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_port_has_a_sentence(path):
+    """Each port says, right below its line, who drives it and what it promises, without leaning on its neighbours."""
+    silent = [name for name, text in ports(path) if not re.match(r"[A-Z0-9``{]", text)]
+    assert not silent, f"{', '.join(silent)} of {path.name} have no sentence of their own"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_names_and_shapes_have_one_form(path):
+    """Streams and ports inside are i and o, or begin so; shapes are layouts, ``signed()`` or ``unsigned()``."""
+    if path.parent.name in ("array", "approximation", "pruning", "core"):
+        assert all(re.match(r"[io](_|$)", name) for name, _ in ports(path)), f"ports of {path.name}"
+    for line in sections_of(load(path)[1])["Ports"]:
+        bare = re.match(r"\w+ : (?:In|Out)\((?:\d+|range\(.*|[\w.]*_width|Verdict)\)$", line)
+        assert not bare, f"{path.name}: {line} does not say whether it has a sign"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "hdp_hw" / "rtl").glob("*/*.py")), ids=lambda path: path.stem)
+def test_golden_twins_are_named_in_one_form(path):
+    for text in re.findall(r"Golden twin.*", path.read_text()):
+        assert re.match(r"Golden twins? ``(golden|hdp_hw)\.[\w.]+``", text), f"{path.name}: {text}"
 
 
 def facts(member):

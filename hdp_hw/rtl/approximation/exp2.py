@@ -28,13 +28,13 @@ class Exp2(wiring.Component):
     i_difference : In(unsigned(params.s_width))
         The row's largest score minus a score, in units of S.
     i_mult : In(unsigned(8))
-        u8, base-2 logits per unit of S are ``mult >> shift``.
+        With ``i_shift``: base-2 logits per unit of S are ``mult >> shift``.
     i_shift : In(unsigned(6))
-        u6.
+        The shift of ``i_mult``.
     o_valid : Out(unsigned(1))
         An exponential leaves.
     o_e : Out(unsigned(self.e_width))
-        2^-t, ``one`` (digit_max << guard) standing for 1.
+        With ``o_valid``: 2^-t, ``one`` (digit_max << guard) standing for 1.
     o_weight : Out(unsigned(params.operand_width - 1))
         P, e without its guard bits, rounded: 0 to digit_max.
 
@@ -46,9 +46,9 @@ class Exp2(wiring.Component):
     Numerics
     --------
     ``difference`` is the row's largest score minus a score. Scores of one head lie within +-4^(2w-1) * head_dim, so
-    a difference is below 2^s_width: unsigned, it needs no bit more than a score. Golden twin
-    ``golden.bits.approximation.exp2`` (logit, exp2, weight), equal for every input. Relative error 0.32 %, plus one
-    LSB of ``o_e`` where e is small (tb/model/test_approximation.py).
+    a difference is below 2^s_width: unsigned, it needs no bit more than a score.
+    Golden twin ``golden.bits.approximation.exp2`` (logit, exp2, weight), equal for every input. Relative
+    error 0.32 %, plus one LSB of ``o_e`` where e is small (tb/model/test_approximation.py).
     """
 
     def __init__(self, params):

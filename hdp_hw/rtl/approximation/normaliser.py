@@ -33,13 +33,13 @@ class Normaliser(wiring.Component):
     i_e_pruned : In(unsigned(self.e_width))
         Exponential that each pruned key weighs, 0 to ``one``.
     i_r : In(unsigned(self.r_width))
-        The denominator's Reciprocal, ``reciprocal_offset`` cycles later: mantissa,
+        Mantissa of the denominator's Reciprocal, ``reciprocal_offset`` cycles after ``i_valid``.
     i_s : In(unsigned(self.s_width))
-        and places.
+        Places of the denominator's Reciprocal, with ``i_r``.
     o_valid : Out(unsigned(1))
         An output leaves.
     o_y : Out(signed(params.operand_width))
-        s2w.
+        With ``o_valid``: the output element, s2w.
     o_saturated : Out(unsigned(1))
         The rounded quotient was no operand of 2w bits.
 

@@ -27,13 +27,13 @@ class Requantizer(wiring.Component):
     i_numerator : In(signed(self.numerator_width))
         Sum of ``one`` times V.
     i_r : In(unsigned(self.r_width))
-        The denominator's Reciprocal: mantissa,
+        With ``i_valid``: mantissa of the denominator's Reciprocal.
     i_s : In(unsigned(self.s_width))
-        and places.
+        With ``i_valid``: places of the denominator's Reciprocal.
     o_valid : Out(unsigned(1))
         An output leaves.
     o_y : Out(signed(params.operand_width))
-        s2w.
+        With ``o_valid``: the output element, s2w.
     o_saturated : Out(unsigned(1))
         The rounded quotient was no operand of 2w bits.
 

@@ -17,10 +17,15 @@ class DigitMultiplier(wiring.Component):
     Ports
     -----
     i_valid : In(unsigned(1))
+        The dot unit gives digits.
     i_left : In(data.ArrayLayout(signed(params.digit_width), params.logic_lanes))
+        With ``i_valid``: a digit of the left operand for each lane.
     i_right : In(data.ArrayLayout(signed(params.digit_width), params.logic_lanes))
+        With ``i_valid``: the digit that each lane multiplies it by.
     o_valid : Out(unsigned(1))
+        The products of the digits of ``latency`` clock cycles before are there.
     o_product : Out(data.ArrayLayout(signed(2 * params.digit_width), params.logic_lanes))
+        With ``o_valid``: the product of each lane.
 
     Timing
     ------

@@ -15,8 +15,11 @@ class DigitSplitter(wiring.Component):
     Ports
     -----
     i_valid : In(unsigned(1))
+        The plane store gives a word of V.
     i_x : In(data.ArrayLayout(signed(params.operand_width), params.lanes // 2))
+        With ``i_valid``: the operands of the word.
     o_valid : Out(unsigned(1))
+        The digits of a word leave.
     o_digits : Out(data.ArrayLayout(data.ArrayLayout(signed(params.digit_width), 2), params.lanes // 2))
         {0: F, 1: I} of each operand.
 

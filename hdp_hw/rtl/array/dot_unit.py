@@ -26,22 +26,29 @@ class DotUnit(wiring.Component):
     Ports
     -----
     i_valid : In(unsigned(1))
+        The tile array gives operands.
     i_fused : In(unsigned(1))
         FULL or CONTEXT.
     i_context : In(unsigned(1))
         CONTEXT: the left digits are those of ``i_weight``.
     i_left : In(data.ArrayLayout(signed(params.digit_width), params.lanes))
+        With ``i_valid``: the digits of Q of each lane; not used in CONTEXT.
     i_weight : In(data.ArrayLayout(signed(params.digit_width), 2))
         {0: F, 1: I}.
     i_right : In(data.ArrayLayout(signed(params.digit_width), params.lanes))
+        With ``i_valid``: the digits of K or V of each lane.
     o_left : Out(data.ArrayLayout(signed(params.digit_width), params.dsp_lanes))
         Left digits of the last lanes, in the same clock cycle.
     i_product : In(data.ArrayLayout(signed(2 * params.digit_width), params.dsp_lanes))
         Products of the last lanes, PackedMultiplier.latency clock cycles after their digits.
     o_elements_valid : Out(unsigned(1))
+        The elements of operands that came with ``i_fused`` are there.
     o_elements : Out(data.ArrayLayout(signed(4 * params.digit_width), params.slice_width))
+        With ``o_elements_valid``: the product of each pair of operands, four digit products each.
     o_valid : Out(unsigned(1))
+        The sum over all lanes of operands is there.
     o_sum : Out(signed(params.dot_width))
+        With ``o_valid``: the sum.
 
     Timing
     ------

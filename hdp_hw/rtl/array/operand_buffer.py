@@ -30,16 +30,21 @@ class OperandBuffer(wiring.Component):
     i_write : In(unsigned(params.tile))
         The banks that are written, a bit each.
     i_write_head : In(unsigned(self.head_width))
+        With ``i_write``: the place of the head in the buffer.
     i_write_block : In(unsigned(params.block_width))
+        With ``i_write``: block of the row that is written.
     i_write_word : In(unsigned(self.index_width))
         Index of the word in its row.
     i_write_data : In(unsigned(self.word_width))
+        With ``i_write``: the word.
     i_read : In(unsigned(1))
         A block is read; ``o_words`` may keep still in other clock cycles.
     i_head : In(unsigned(self.head_width))
         Of the block that is read.
     i_block : In(unsigned(params.block_width))
+        With ``i_read``: the block.
     i_word : In(unsigned(self.index_width))
+        With ``i_read``: index of the word in each of its rows.
     o_words : Out(row_layout(unsigned(self.word_width), params))
         A word of each row of the block.
 

@@ -31,9 +31,11 @@ class OperandSelect(wiring.Component):
     Ports
     -----
     i_valid : In(unsigned(1))
+        The tile array gives a word of each plane.
     i_mode : In(unsigned(2))
         An ArrayMode.
     i_phase : In(unsigned(2))
+        With ``i_mode``: clock cycle of the tile, or slice of V, modulo 4.
     i_integer : In(data.ArrayLayout(signed(params.digit_width), params.lanes))
         A word of the I plane of Q or K.
     i_fraction : In(data.ArrayLayout(signed(params.digit_width), params.lanes))
@@ -41,7 +43,9 @@ class OperandSelect(wiring.Component):
     i_value : In(data.ArrayLayout(data.ArrayLayout(signed(params.digit_width), 2), params.lanes // 2))
         A word of V: {0: F, 1: I} of each element. Not used by the left side.
     o_valid : Out(unsigned(1))
+        The digits of a word are chosen.
     o_digits : Out(data.ArrayLayout(signed(params.digit_width), params.lanes))
+        With ``o_valid``: the digit that each lane multiplies.
 
     Timing
     ------

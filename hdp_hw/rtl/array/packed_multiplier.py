@@ -21,11 +21,15 @@ class PackedMultiplier(wiring.Component):
     Ports
     -----
     i_valid : In(unsigned(1))
+        The tile array gives digits.
     i_left : In(data.ArrayLayout(data.ArrayLayout(signed(params.digit_width), params.dsp_lanes), 2))
         {0: of row r, 1: of row r + 1}.
     i_right : In(data.ArrayLayout(signed(params.digit_width), params.dsp_lanes))
+        With ``i_valid``: the digit of each lane that both rows are multiplied by.
     o_valid : Out(unsigned(1))
+        The products of the digits of ``latency`` clock cycles before are there.
     o_product : Out(data.ArrayLayout(data.ArrayLayout(signed(2 * params.digit_width), params.dsp_lanes), 2))
+        With ``o_valid``: the products of each lane, {0: of row r, 1: of row r + 1}.
 
     Timing
     ------

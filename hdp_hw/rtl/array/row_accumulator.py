@@ -24,14 +24,17 @@ class RowAccumulator(wiring.Component):
     Ports
     -----
     i_valid : In(unsigned(1))
+        The tile array gives terms.
     i_first : In(unsigned(1))
-        The first terms of a sum,
+        With ``i_valid``: the first terms of a sum.
     i_last : In(unsigned(1))
-        and the last.
+        With ``i_valid``: the last terms of a sum.
     i_terms : In(data.ArrayLayout(data.ArrayLayout(signed(self.term_width), params.slice_width), params.tile))
         For each column of the tile, the slice's elements.
     o_valid : Out(unsigned(1))
+        A sum is complete.
     o_sums : Out(data.ArrayLayout(signed(self.width), params.slice_width))
+        With ``o_valid``: the sum of each element of the slice.
 
     Timing
     ------

@@ -28,28 +28,35 @@ class TileArray(wiring.Component):
     Ports
     -----
     i_valid : In(unsigned(1))
-        A micro-operation; all its operands come with it,
+        The operand fetch gives a micro-operation with all its operands.
     i_mode : In(unsigned(2))
-        and a clock cycle ahead its ArrayMode
+        ArrayMode of the micro-operation of the next clock cycle: registers take it to every digit.
     i_phase : In(unsigned(2))
-        and the cycle of the tile, or slice of V, modulo 4: they steer every digit, so that registers take them there.
+        Cycle of the tile, or slice of V, modulo 4, of the micro-operation of the next clock cycle.
     i_first : In(unsigned(1))
-        The first micro-operation of an accumulation,
+        With ``i_valid``: the first micro-operation of an accumulation.
     i_last : In(unsigned(1))
-        and the last.
+        With ``i_valid``: the last micro-operation of an accumulation.
     i_columns : In(unsigned(params.tile))
         CONTEXT: the keys of the tile that exist.
     i_q_integer : In(row_layout(data.ArrayLayout(signed(params.digit_width), params.lanes), params))
+        With ``i_valid``: a word of the I plane of each query row; not used in CONTEXT.
     i_q_fraction : In(row_layout(data.ArrayLayout(signed(params.digit_width), params.lanes), params))
+        With ``i_valid``: a word of the F plane of each query row; not used in INTEGER and CONTEXT.
     i_k_integer : In(row_layout(data.ArrayLayout(signed(params.digit_width), params.lanes), params))
+        With ``i_valid``: a word of the I plane of each key; not used in CONTEXT.
     i_k_fraction : In(row_layout(data.ArrayLayout(signed(params.digit_width), params.lanes), params))
+        With ``i_valid``: a word of the F plane of each key; not used in INTEGER and CONTEXT.
     i_value : In(row_layout(self.value_word, params))
         {0: F, 1: I} of each element of V.
     i_weight : In(tile_layout(data.ArrayLayout(signed(params.digit_width), 2), params))
         {0: F, 1: I} of each weight P, 0 for a key that does not exist.
     o_scores_valid : Out(unsigned(1))
+        A tile's scores are complete, ``score_latency`` after its last micro-operation.
     o_scores : Out(tile_layout(signed(params.s_width), params))
+        With ``o_scores_valid``: the scores; of a tile of INTEGER alone, A times 2^2w.
     o_context_valid : Out(unsigned(1))
+        A slice of context is complete, ``context_latency`` after its last micro-operation.
     o_context : Out(row_layout(self.context_slice, params))
         A slice of P.V.
     o_value_sum : Out(data.ArrayLayout(signed(params.value_sum_width), params.slice_width))

@@ -1,8 +1,10 @@
 """First in, first out, between two streams."""
 
-from amaranth.hdl import Module, Shape
+from amaranth.hdl import Module, Shape, unsigned
 from amaranth.lib import fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
+
+from hdp_hw.spec.params import bits_for
 
 
 class Queue(wiring.Component):
@@ -24,7 +26,7 @@ class Queue(wiring.Component):
         The source's payloads; a full queue takes none, even in a clock cycle in which one leaves.
     o : Out(stream.Signature(self.shape))
         The oldest payload, which stays until the sink takes it.
-    o_level : Out(range(self.depth + 1))
+    o_level : Out(unsigned(bits_for(self.depth)))
         Payloads inside, those included that can't be taken yet.
 
     Timing
@@ -34,13 +36,13 @@ class Queue(wiring.Component):
 
     Numerics
     --------
-    Golden twin: golden.cycles.clock, Queue and BufferedQueue.
+    Golden twin ``golden.cycles.clock`` (Queue, BufferedQueue).
     """
 
     def __init__(self, shape, depth, buffered=False):
         self.shape, self.depth, self.buffered = shape, depth, buffered
         payloads = stream.Signature(shape)
-        super().__init__({"i": In(payloads), "o": Out(payloads), "o_level": Out(range(depth + 1))})
+        super().__init__({"i": In(payloads), "o": Out(payloads), "o_level": Out(unsigned(bits_for(depth)))})
 
     @property
     def latency(self):

@@ -65,7 +65,7 @@ class AttentionCore(wiring.Component):
 
     Numerics
     --------
-    Golden twin: golden.bits.core.attention_core.
+    Golden twin ``golden.bits.core.attention_core``.
     """
 
     def __init__(self, params):
@@ -157,7 +157,7 @@ class AttentionCore(wiring.Component):
             predict.i_done.eq(predictor.o_done),
             predict.i_verdict.eq(predictor.o_verdict),
             predict.i_theta_head.eq(predictor.o_theta_head),
-            predictor.settings.eq(predict.o_settings),
+            predictor.i_settings.eq(predict.o_settings),
             predictor.i_valid.eq(router.o_predict_valid),
             predictor.i_a.eq(router.o_a),
             predictor.i_valid_elements.eq(router.o_elements),

@@ -42,6 +42,7 @@ class Drain(wiring.Component):
     i_value_sum : In(self.value_slice)
         Sum of the kept rows of V.
     i : In(stream.Signature(row_job_layout(params)))
+        From the row pipeline: rows in their order. A row is taken when its sums and all its slices have come.
     i_sums : In(stream.Signature(self.sums_layout))
         For each row of ``i``: its sums of weights, see SoftmaxUnit.
     i_shapes : In(data.ArrayLayout(self.shape_layout, HEADS_INSIDE))
@@ -51,7 +52,9 @@ class Drain(wiring.Component):
     o_total_read : Out(unsigned(1))
         The totals of V below are read; else ``i_total`` must hold.
     o_total_half : Out(unsigned(1))
+        The place of the row's head among the two that the plane store holds V of.
     o_total_word : Out(unsigned(bits_for(params.max_value_words - 1)))
+        The word of that head's totals.
     i_total : In(data.ArrayLayout(signed(params.value_sum_width), params.lanes // 2))
         Follows ``o_total_*`` by one clock cycle.
     o : Out(stream.Signature(self.beat_layout))

@@ -23,31 +23,35 @@ class HeadTable(wiring.Component):
     Ports
     -----
     i_settings : In(stream.Signature(settings_layout(params)))
+        The host's settings of each head. They are taken while an entry is free, every second clock cycle at most.
     i_errors : In(data.ArrayLayout(unsigned(3), len(STREAMS)))
         Of each plane I, F, V: a HeadError.
     i_loaded : In(data.ArrayLayout(unsigned(HEADS_INSIDE), len(STREAMS)))
-        Of each plane: the entry whose plane ends, with ``i_errors``; one-hot, as the next two, or 0.
+        Of each plane: the entry whose plane ends, with ``i_errors``; one-hot, or 0.
     i_predicted : In(unsigned(HEADS_INSIDE))
-        The entry whose verdict falls.
+        The entry whose verdict falls, from PredictControl; one-hot, or 0.
     i_verdict : In(unsigned(3))
-        A Verdict.
+        With ``i_predicted``: a Verdict.
     i_theta_head : In(unsigned(params.theta_head_width))
+        With ``i_predicted``: the head's importance, from PredictControl.
     i_row_head : In(unsigned(HEADS_INSIDE))
-        The entry of which a block row is listed.
+        The entry of which a block row is listed, from ExecuteControl; one-hot, or 0.
     i_row_blocks : In(unsigned(params.n_blocks_width))
-        Its blocks with a valid element; without any, one counts as visited.
+        With ``i_row_head``: the row's blocks with a valid element; without any, one counts as visited.
     i_row_tiles : In(unsigned(params.n_blocks_width))
-        Its executed blocks.
+        With ``i_row_head``: the row's executed blocks.
     i_report : In(unsigned(1))
         The oldest head ends; only while ``o_report_free``, and after all that is known of it.
     o_entries : Out(data.ArrayLayout(self.entry_layout, HEADS_INSIDE))
+        The entries. What an entry holds is right from its head's entering until it is given back.
     o_used : Out(unsigned(HEADS_INSIDE))
-        A bit an entry, as the next two.
+        Bits of the entries in use.
     o_unpredicted : Out(unsigned(HEADS_INSIDE))
-        The head needs no prediction: the dense rule, or an error of its settings or I plane.
+        Bits of the heads that need no prediction: the dense rule, or an error of settings or I plane.
     o_failed : Out(unsigned(HEADS_INSIDE))
-        The head has an error.
+        Bits of the heads that have an error.
     o_status : Out(stream.Signature(self.status_layout))
+        To the host: verdict, error and counts of the head that ended. It waits until it is taken.
     o_report_free : Out(unsigned(1))
         No status waits.
     o_retired : Out(unsigned(HEADS_INSIDE))
@@ -61,7 +65,7 @@ class HeadTable(wiring.Component):
 
     Numerics
     --------
-    Golden twin: the counts and the verdict of ``golden.bits.core.attention_core.HeadResult``.
+    Golden twin ``golden.bits.core.attention_core.HeadResult``, its counts and its verdict.
     """
 
     latency = 2

@@ -83,7 +83,7 @@ class OperandFetch(wiring.Component):
 
     Numerics
     --------
-    Golden twin: golden.bits.core.operand_fetch.
+    Golden twin ``golden.bits.core.operand_fetch``.
     """
 
     latency = OPERAND_LATENCY

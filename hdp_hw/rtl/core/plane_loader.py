@@ -34,18 +34,21 @@ class PlaneLoader(wiring.Component):
     i_discard : In(unsigned(1))
         With ``i_start``: the plane is only read.
     i_n_q : In(unsigned(params.seq_width))
-        Rows of Q. This and the next two hold still from ``i_start`` to ``o_done``.
+        Rows of Q; holds still from ``i_start`` to ``o_done``.
     i_n_k : In(unsigned(params.seq_width))
-        Rows of K or V.
+        Rows of K or V; holds still from ``i_start`` to ``o_done``.
     i_words : In(unsigned(bits_for(self.n_words)))
-        Words of a row.
+        Words of a row; holds still from ``i_start`` to ``o_done``.
     o_write : Out(unsigned(params.tile))
         The bank that the word is written to, one-hot, or 0.
     o_key : Out(unsigned(1))
+        With ``o_write``: the matrix of the word, 0 for Q, 1 for K; V counts as K.
     o_block : Out(unsigned(params.block_width))
+        With ``o_write``: block row of the word's row in its matrix.
     o_word : Out(unsigned(bits_for(self.n_words - 1)))
         Index of the word in its row.
     o_data : Out(unsigned(self.word_width))
+        With ``o_write``: the word.
     o_busy : Out(unsigned(1))
         From the clock cycle after ``i_start`` to the one in which the beat with ``last`` is taken.
     o_done : Out(unsigned(1))

@@ -69,7 +69,7 @@ class PlaneStore(wiring.Component):
 
     Numerics
     --------
-    Golden twin: golden.bits.core.plane_loader, golden.bits.array.tile_array.value_total.
+    Golden twin ``golden.bits.core.plane_loader``, ``golden.bits.array.tile_array.value_total``.
     """
 
     latency = OperandBuffer.latency

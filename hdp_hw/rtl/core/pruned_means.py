@@ -28,15 +28,19 @@ class PrunedMeans(wiring.Component):
     i_head : In(unsigned(2))
         Its head's entry in the table.
     i_row : In(unsigned(params.block_width))
+        With ``i_valid``: the block row's index in its head.
     i_pruned_sum : In(row_layout(signed(params.row_sum_width), params))
         Of each query row: sum of A over the pruned keys.
     i_n_kept_tiles : In(unsigned(params.n_blocks_width))
+        With ``i_valid``: tiles of the row that the predictor keeps.
     i_last_kept : In(unsigned(1))
         The row's last tile was kept.
     i_n_k : In(unsigned(params.seq_width))
+        With ``i_valid``: keys of the head.
     i_read_head : In(unsigned(2))
         The row that is read.
     i_read_row : In(unsigned(params.block_width))
+        The block row, in ``i_read_head``, whose means softmax reads.
     o_mean : Out(self.mean_layout)
         ``mean`` of each query row, in units of S; ``n_pruned`` keys.
 

@@ -73,7 +73,7 @@ class ResultRouter(wiring.Component):
 
     Numerics
     --------
-    Golden twin: golden.bits.pruning.geometry.
+    Golden twin ``golden.bits.pruning.geometry``.
     """
 
     def __init__(self, params, score_latency, context_latency):

@@ -20,7 +20,9 @@ class RowQueue(wiring.Component):
     Ports
     -----
     i : In(stream.Signature(row_job_layout(params)))
+        The stage before hands on a row.
     o : Out(stream.Signature(row_job_layout(params)))
+        The oldest row, which stays until the stage behind takes it.
 
     Timing
     ------

@@ -31,11 +31,13 @@ class Sequencer(wiring.Component):
     i_predict : In(stream.Signature(row_job_layout(params)))
         A row to predict, of at least one tile.
     i_score : In(stream.Signature(row_job_layout(params)))
+        From the row pipeline: a row whose scores are due; ``n_tiles`` survivors, or ``empty``.
     o_score : Out(stream.Signature(row_job_layout(params)))
         The row of ``i_score``, when it begins or passes.
     i_context : In(stream.Signature(row_job_layout(params)))
+        From the row pipeline: a row whose weights are complete, or ``empty``.
     o_context : Out(stream.Signature(row_job_layout(params)))
-        The row of ``i_context``, likewise.
+        The row of ``i_context``, when it begins or passes.
     i_context_free : In(unsigned(1))
         The drain has a store for a row.
     o_freed : Out(unsigned(params.n_blocks_width))

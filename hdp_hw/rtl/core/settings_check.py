@@ -18,7 +18,9 @@ class SettingsCheck(wiring.Component):
     Ports
     -----
     i_settings : In(settings_layout(params))
+        The head table's settings of a head, in any clock cycle.
     o_legal : Out(unsigned(1))
+        The core can run a head with these settings.
 
     Timing
     ------

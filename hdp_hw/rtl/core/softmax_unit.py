@@ -34,12 +34,13 @@ class SoftmaxUnit(wiring.Component):
     i_slot : In(unsigned(params.score_slot_width))
         Where they are held: the row's ``base`` and, round the ring, the slots after it.
     i_scores : In(tile_layout(signed(params.s_width), params))
+        With ``i_tile_valid``: the tile's scores, from the array.
     i_elements : In(tile_layout(unsigned(1), params))
         Valid elements.
     i_first_tile : In(unsigned(1))
-        The tile is its row's first,
+        With ``i_tile_valid``: the tile is its row's first.
     i_last_tile : In(unsigned(1))
-        or last.
+        With ``i_tile_valid``: the tile is its row's last.
     i : In(stream.Signature(row_job_layout(params)))
         A row; its tiles may still be on their way.
     i_scales : In(data.ArrayLayout(self.scale_layout, HEADS_INSIDE))
@@ -47,9 +48,11 @@ class SoftmaxUnit(wiring.Component):
     o_mean_head : Out(unsigned(2))
         The row whose means are needed.
     o_mean_row : Out(unsigned(params.block_width))
+        The block row, in ``o_mean_head``, whose means are needed.
     i_mean : In(self.mean_layout)
         Follows ``o_mean_*`` by one clock cycle.
     i_weight_slot : In(unsigned(params.score_slot_width))
+        The operand fetch chooses the slot whose weights are read, of a row that was ``o_finished``.
     o_weights : Out(tile_layout(data.ArrayLayout(signed(params.digit_width), 2), params))
         {0: F, 1: I} of each weight.
     o_finished : Out(unsigned(1))

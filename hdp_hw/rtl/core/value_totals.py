@@ -27,9 +27,13 @@ class ValueTotals(wiring.Component):
     i_digits : In(data.ArrayLayout(data.ArrayLayout(signed(params.digit_width), 2), params.lanes // 2))
         {0: F, 1: I} of each element.
     i_read : In(unsigned(1))
+        The drain reads a total; else ``o_total`` holds.
     i_read_half : In(unsigned(1))
+        With ``i_read``: the half of the head that is read.
     i_read_word : In(unsigned(self.index_width))
+        With ``i_read``: index of the word that is read.
     o_total : Out(data.ArrayLayout(signed(params.value_sum_width), params.lanes // 2))
+        The word's sums over all keys of the head.
 
     Timing
     ------

@@ -26,16 +26,18 @@ class BlockDistance(wiring.Component):
 
     Ports
     -----
-    settings : In(settings_layout(params))
+    i_settings : In(settings_layout(params))
         Stable; ``rule``, ``kappa`` and ``kappa_shift`` matter.
-    i_valid : In(1)
+    i_valid : In(unsigned(1))
+        The predictor gives a tile of scores.
     i_a : In(tile_layout(signed(params.a_width), params))
         Integer scores.
     i_elements : In(tile_layout(unsigned(1), params))
         Valid elements of the tile.
     i_row_max : In(row_layout(signed(params.a_width), params))
         Largest valid score of each query row.
-    o_valid : Out(1)
+    o_valid : Out(unsigned(1))
+        The distances of a tile leave.
     o_distance : Out(row_layout(unsigned(DISTANCE_WIDTH), params))
         Saturates at ``DISTANCE_MAX``; ``NO_DISTANCE`` for a query row without a valid element in the tile.
     o_exp_sum : Out(row_layout(unsigned(exp_sum_width(params)), params))
@@ -47,7 +49,7 @@ class BlockDistance(wiring.Component):
 
     Numerics
     --------
-    Exact. Golden twin: golden.bits.pruning.coarse_exp.
+    Exact. Golden twin ``golden.bits.pruning.coarse_exp``.
     """
 
     # Registers: the difference, the logit, its exponential, and a sum that takes the same time for every tile edge.
@@ -57,12 +59,12 @@ class BlockDistance(wiring.Component):
         self.params = params
         super().__init__(
             {
-                "settings": In(settings_layout(params)),
-                "i_valid": In(1),
+                "i_settings": In(settings_layout(params)),
+                "i_valid": In(unsigned(1)),
                 "i_a": In(tile_layout(signed(params.a_width), params)),
                 "i_elements": In(tile_layout(unsigned(1), params)),
                 "i_row_max": In(row_layout(signed(params.a_width), params)),
-                "o_valid": Out(1),
+                "o_valid": Out(unsigned(1)),
                 "o_distance": Out(row_layout(unsigned(DISTANCE_WIDTH), params)),
                 "o_exp_sum": Out(row_layout(unsigned(exp_sum_width(params)), params)),
             }
@@ -76,7 +78,7 @@ class BlockDistance(wiring.Component):
 
         # Differences of elements that are not valid are of no use, and may have overflowed.
         difference = Signal(tile_layout(unsigned(self.params.a_width), self.params), reset_less=True)
-        is_margin = self.settings.rule == Rule.MARGIN
+        is_margin = self.i_settings.rule == Rule.MARGIN
         for r in range(tile):
             for c in range(tile):
                 m.d.sync += difference[r][c].eq(self.i_row_max[r] - self.i_a[r][c])
@@ -87,8 +89,8 @@ class BlockDistance(wiring.Component):
             coarse_exp.i_logit.eq(coarse_logit.o_logit),
         ]
         m.d.sync += [
-            coarse_logit.i_kappa.eq(Mux(is_margin, 1, self.settings.kappa)),
-            coarse_logit.i_kappa_shift.eq(Mux(is_margin, 0, self.settings.kappa_shift)),
+            coarse_logit.i_kappa.eq(Mux(is_margin, 1, self.i_settings.kappa)),
+            coarse_logit.i_kappa_shift.eq(Mux(is_margin, 0, self.i_settings.kappa_shift)),
         ]
 
         logit_elements = delay(m, self.i_elements, 1 + CoarseLogit.latency, "logit_elements")

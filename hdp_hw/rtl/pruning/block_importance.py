@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from hdp_hw.rtl.common.layouts import tile_layout
 from hdp_hw.rtl.common.pipeline import adder_tree, adder_tree_latency, delay
+from hdp_hw.spec.params import bits_for
 
 
 class BlockImportance(wiring.Component):
@@ -17,14 +18,17 @@ class BlockImportance(wiring.Component):
 
     Ports
     -----
-    i_valid : In(1)
+    i_valid : In(unsigned(1))
+        RowStatistics gives a tile of scores.
     i_a : In(tile_layout(signed(params.a_width), params))
         Integer scores of a tile.
     i_elements : In(tile_layout(unsigned(1), params))
         Valid elements of the tile.
-    o_valid : Out(1)
+    o_valid : Out(unsigned(1))
+        The importance of a tile leaves.
     o_theta : Out(unsigned(params.theta_width))
-    o_n_valid : Out(range(params.tile**2 + 1))
+        With ``o_valid``: the sum of |A| over the tile's valid elements.
+    o_n_valid : Out(unsigned(bits_for(params.tile**2)))
         Number of valid elements.
 
     Timing
@@ -33,19 +37,19 @@ class BlockImportance(wiring.Component):
 
     Numerics
     --------
-    Exact. Golden twin: golden.bits.pruning.block_importance.
+    Exact. Golden twin ``golden.bits.pruning.block_importance``.
     """
 
     def __init__(self, params):
         self.params = params
         super().__init__(
             {
-                "i_valid": In(1),
+                "i_valid": In(unsigned(1)),
                 "i_a": In(tile_layout(signed(params.a_width), params)),
                 "i_elements": In(tile_layout(unsigned(1), params)),
-                "o_valid": Out(1),
+                "o_valid": Out(unsigned(1)),
                 "o_theta": Out(unsigned(params.theta_width)),
-                "o_n_valid": Out(range(params.tile**2 + 1)),
+                "o_n_valid": Out(unsigned(bits_for(params.tile**2))),
             }
         )
 

@@ -17,9 +17,11 @@ class BlockRows(wiring.Component):
     i_start : In(unsigned(1))
         A head begins; only after the last beat of the one before was taken.
     i_n_q : In(unsigned(params.seq_width))
-        This and the next two hold still from ``i_start`` to the last beat.
+        Query rows of the head; holds still from ``i_start`` to the last beat.
     i_n_k : In(unsigned(params.seq_width))
+        Keys of the head; holds still from ``i_start`` to the last beat.
     i_causal : In(unsigned(1))
+        The head is causal; holds still from ``i_start`` to the last beat.
     o : Out(stream.Signature(self.row_layout))
         ``row``, ``n_blocks`` (0 for a causal row that sees no key) and ``last``.
 

@@ -28,20 +28,23 @@ class BlockRules(wiring.Component):
 
     Ports
     -----
-    settings : In(settings_layout(params))
+    i_settings : In(settings_layout(params))
         Stable; ``rule``, ``margin`` and ``log_mass`` matter.
-    i_row_valid : In(1)
+    i_row_valid : In(unsigned(1))
         A block row's ``i_z`` are complete.
     i_z : In(row_layout(unsigned(z_width(params)), params))
         Z of each query row, 0 for one without a valid element.
-    i_valid : In(1)
+    i_valid : In(unsigned(1))
+        The predictor gives what it found of a block.
     i_distance : In(row_layout(unsigned(DISTANCE_WIDTH), params))
         Distance of each query row's nearest valid score of the block, in units of A for margin, as coarse logit for
         mass; ``NO_DISTANCE`` where there is no valid score.
-    i_above : In(1)
+    i_above : In(unsigned(1))
         The block is above the row's threshold.
-    o_valid : Out(1)
-    o_keep : Out(1)
+    o_valid : Out(unsigned(1))
+        The decision on a block leaves.
+    o_keep : Out(unsigned(1))
+        With ``o_valid``: the block is kept.
 
     Timing
     ------
@@ -50,7 +53,7 @@ class BlockRules(wiring.Component):
 
     Numerics
     --------
-    Exact. Golden twin: golden.bits.pruning.block_rules.
+    Exact. Golden twin ``golden.bits.pruning.block_rules``.
     """
 
     latency = 2
@@ -60,14 +63,14 @@ class BlockRules(wiring.Component):
         self.params = params
         super().__init__(
             {
-                "settings": In(settings_layout(params)),
-                "i_row_valid": In(1),
+                "i_settings": In(settings_layout(params)),
+                "i_row_valid": In(unsigned(1)),
                 "i_z": In(row_layout(unsigned(z_width(params)), params)),
-                "i_valid": In(1),
+                "i_valid": In(unsigned(1)),
                 "i_distance": In(row_layout(unsigned(DISTANCE_WIDTH), params)),
-                "i_above": In(1),
-                "o_valid": Out(1),
-                "o_keep": Out(1),
+                "i_above": In(unsigned(1)),
+                "o_valid": Out(unsigned(1)),
+                "o_keep": Out(unsigned(1)),
             }
         )
 
@@ -78,7 +81,7 @@ class BlockRules(wiring.Component):
             limit = self._limit(m, r)
             m.d.sync += within[r].eq(self.i_distance[r] <= limit)
         above = delay(m, self.i_above, 1, "above")
-        m.d.sync += self.o_keep.eq(Mux(self.settings.rule == Rule.ROW_THRESHOLD, above, within.any()))
+        m.d.sync += self.o_keep.eq(Mux(self.i_settings.rule == Rule.ROW_THRESHOLD, above, within.any()))
         m.d.comb += self.o_valid.eq(delay(m, self.i_valid, self.latency, "valid"))
         return m
 
@@ -86,14 +89,14 @@ class BlockRules(wiring.Component):
         """Largest distance that query row ``r`` keeps, from Z; held until the next row's."""
         m.submodules[f"log_{r}"] = log = CoarseLog(self.params)
         m.d.comb += [log.i_valid.eq(self.i_row_valid), log.i_z.eq(self.i_z[r])]
-        log_mass = self.settings.log_mass
+        log_mass = self.i_settings.log_mass
         difference = Signal(len(log_mass), name=f"difference_{r}")
         valid = delay(m, log.o_valid, 1, f"limit_valid_{r}")
         m.d.sync += difference.eq(Mux(log.o_log < log_mass, log_mass - log.o_log, 0))
         limit = Signal(DISTANCE_WIDTH, name=f"limit_{r}")
         with m.If(valid):
-            with m.If(self.settings.rule == Rule.MARGIN):
-                m.d.sync += limit.eq(self.settings.margin)
+            with m.If(self.i_settings.rule == Rule.MARGIN):
+                m.d.sync += limit.eq(self.i_settings.margin)
             with m.Elif(difference >= COARSE_MAX):
                 # Coarse logits saturate at COARSE_MAX: every distance within the limit.
                 m.d.sync += limit.eq(DISTANCE_MAX)

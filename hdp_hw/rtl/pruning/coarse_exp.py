@@ -22,10 +22,14 @@ class CoarseExp(wiring.Component):
 
     Ports
     -----
-    i_valid : In(1)
+    i_valid : In(unsigned(1))
+        BlockDistance gives a tile of logits.
     i_logit : In(tile_layout(unsigned(DISTANCE_WIDTH), params))
-    o_valid : Out(1)
+        With ``i_valid``: the logit of each element.
+    o_valid : Out(unsigned(1))
+        The exponentials of a tile leave.
     o_exp : Out(tile_layout(unsigned(bits_for(COARSE_ONE)), params))
+        With ``o_valid``: the exponential of each element.
 
     Timing
     ------
@@ -33,7 +37,7 @@ class CoarseExp(wiring.Component):
 
     Numerics
     --------
-    Exact. Golden twin: golden.bits.pruning.coarse_exp.coarse_exp; at most 6.2 % above 2^-x.
+    Exact. Golden twin ``golden.bits.pruning.coarse_exp.coarse_exp``; at most 6.2 % above 2^-x.
     """
 
     latency = 2
@@ -42,9 +46,9 @@ class CoarseExp(wiring.Component):
         self.params = params
         super().__init__(
             {
-                "i_valid": In(1),
+                "i_valid": In(unsigned(1)),
                 "i_logit": In(tile_layout(unsigned(DISTANCE_WIDTH), params)),
-                "o_valid": Out(1),
+                "o_valid": Out(unsigned(1)),
                 "o_exp": Out(tile_layout(unsigned(bits_for(COARSE_ONE)), params)),
             }
         )

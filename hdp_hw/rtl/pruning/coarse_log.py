@@ -22,11 +22,14 @@ class CoarseLog(wiring.Component):
 
     Ports
     -----
-    i_valid : In(1)
+    i_valid : In(unsigned(1))
+        BlockRules gives sums of exponentials.
     i_z : In(unsigned(z_width(params)))
         A sum of coarse exponentials, 2^15 or more. 0 counts as 2^15.
-    o_valid : Out(1)
+    o_valid : Out(unsigned(1))
+        Their logarithms leave.
     o_log : Out(unsigned(log_width(params)))
+        With ``o_valid``: the logarithm of each sum.
 
     Timing
     ------
@@ -34,7 +37,7 @@ class CoarseLog(wiring.Component):
 
     Numerics
     --------
-    Exact. Golden twin: golden.bits.pruning.coarse_exp.coarse_log; 0 to 0.15 below log2.
+    Exact. Golden twin ``golden.bits.pruning.coarse_exp.coarse_log``; 0 to 0.15 below log2.
     """
 
     latency = 2
@@ -43,9 +46,9 @@ class CoarseLog(wiring.Component):
         self.params = params
         super().__init__(
             {
-                "i_valid": In(1),
+                "i_valid": In(unsigned(1)),
                 "i_z": In(unsigned(z_width(params))),
-                "o_valid": Out(1),
+                "o_valid": Out(unsigned(1)),
                 "o_log": Out(unsigned(log_width(params))),
             }
         )

@@ -25,13 +25,18 @@ class CoarseLogit(wiring.Component):
 
     Ports
     -----
-    i_valid : In(1)
+    i_valid : In(unsigned(1))
+        BlockDistance gives a tile of differences.
     i_difference : In(tile_layout(unsigned(params.a_width), params))
         Largest score of the query row minus score: never negative, so it needs no bit more than a score.
-    i_kappa : In(8)
-    i_kappa_shift : In(5)
-    o_valid : Out(1)
+    i_kappa : In(unsigned(8))
+        The head's factor from scores to logits; holds still while its tiles pass.
+    i_kappa_shift : In(unsigned(5))
+        The head's shift, likewise.
+    o_valid : Out(unsigned(1))
+        The logits of a tile leave.
     o_logit : Out(tile_layout(unsigned(DISTANCE_WIDTH), params))
+        With ``o_valid``: the logit of each element.
 
     Timing
     ------
@@ -40,7 +45,7 @@ class CoarseLogit(wiring.Component):
 
     Numerics
     --------
-    Exact. Golden twin: golden.bits.pruning.coarse_exp.coarse_logit, up to saturation.
+    Exact. Golden twin ``golden.bits.pruning.coarse_exp.coarse_logit``, up to saturation.
     """
 
     latency = PRODUCT_LATENCY + 2
@@ -49,11 +54,11 @@ class CoarseLogit(wiring.Component):
         self.params = params
         super().__init__(
             {
-                "i_valid": In(1),
+                "i_valid": In(unsigned(1)),
                 "i_difference": In(tile_layout(unsigned(params.a_width), params)),
-                "i_kappa": In(8),
-                "i_kappa_shift": In(5),
-                "o_valid": Out(1),
+                "i_kappa": In(unsigned(8)),
+                "i_kappa_shift": In(unsigned(5)),
+                "o_valid": Out(unsigned(1)),
                 "o_logit": Out(tile_layout(unsigned(DISTANCE_WIDTH), params)),
             }
         )

@@ -23,9 +23,13 @@ class Geometry(wiring.Component):
     i_column : In(unsigned(params.block_width))
         Its block column.
     i_n_q : In(unsigned(params.seq_width))
+        With ``i_valid``: query rows of the tile's head.
     i_n_k : In(unsigned(params.seq_width))
+        With ``i_valid``: keys of the tile's head.
     i_causal : In(unsigned(1))
+        With ``i_valid``: that head is causal.
     o_valid : Out(unsigned(1))
+        The valid elements of a tile leave.
     o_elements : Out(tile_layout(unsigned(1), params))
         1 where the tile has a query and a key that it sees.
 

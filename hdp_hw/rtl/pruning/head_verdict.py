@@ -25,9 +25,9 @@ class HeadVerdict(wiring.Component):
 
     Ports
     -----
-    settings : In(settings_layout(params))
+    i_settings : In(settings_layout(params))
         Stable from ``i_totals_valid`` to ``o_valid``; ``rule``, ``tau_head`` and ``min_keep`` matter.
-    i_totals_valid : In(1)
+    i_totals_valid : In(unsigned(1))
         The three totals are complete, and stable from now on.
     i_theta_head : In(unsigned(params.theta_head_width))
         Sum of |A|.
@@ -35,12 +35,14 @@ class HeadVerdict(wiring.Component):
         Valid elements.
     i_n_visited : In(unsigned(params.count_width))
         Visited blocks.
-    i_valid : In(1)
+    i_valid : In(unsigned(1))
         ``i_n_kept`` is complete.
     i_n_kept : In(unsigned(params.count_width))
         Kept blocks.
-    o_valid : Out(1)
-    o_verdict : Out(Verdict)
+    o_valid : Out(unsigned(1))
+        The verdict falls.
+    o_verdict : Out(unsigned(3))
+        With ``o_valid``: a Verdict.
 
     Timing
     ------
@@ -49,7 +51,7 @@ class HeadVerdict(wiring.Component):
 
     Numerics
     --------
-    Exact. Golden twin: golden.bits.pruning.head_verdict.
+    Exact. Golden twin ``golden.bits.pruning.head_verdict``.
     """
 
     latency = 2
@@ -58,15 +60,15 @@ class HeadVerdict(wiring.Component):
         self.params = params
         super().__init__(
             {
-                "settings": In(settings_layout(params)),
-                "i_totals_valid": In(1),
+                "i_settings": In(settings_layout(params)),
+                "i_totals_valid": In(unsigned(1)),
                 "i_theta_head": In(unsigned(params.theta_head_width)),
                 "i_n_valid": In(unsigned(bits_for(params.max_seq_len**2))),
                 "i_n_visited": In(unsigned(params.count_width)),
-                "i_valid": In(1),
+                "i_valid": In(unsigned(1)),
                 "i_n_kept": In(unsigned(params.count_width)),
-                "o_valid": Out(1),
-                "o_verdict": Out(Verdict),
+                "o_valid": Out(unsigned(1)),
+                "o_verdict": Out(unsigned(3)),
             }
         )
 
@@ -77,15 +79,15 @@ class HeadVerdict(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        least_theta = self._product(m, self.i_n_valid, self.settings.tau_head, "least_theta")
-        least_kept = self._product(m, self.i_n_visited, self.settings.min_keep, "least_kept")
+        least_theta = self._product(m, self.i_n_valid, self.i_settings.tau_head, "least_theta")
+        least_kept = self._product(m, self.i_n_visited, self.i_settings.min_keep, "least_kept")
 
         pruned, sparse = Signal(), Signal()
         m.d.sync += [
             pruned.eq((self.i_theta_head << THRESHOLD_FRACTION) < least_theta),
             sparse.eq((self.i_n_kept << THRESHOLD_FRACTION) >= least_kept),
         ]
-        with m.If(self.settings.rule == Rule.DENSE):
+        with m.If(self.i_settings.rule == Rule.DENSE):
             m.d.sync += self.o_verdict.eq(Verdict.DENSE)
         with m.Elif(pruned):
             m.d.sync += self.o_verdict.eq(Verdict.PRUNED)

@@ -17,21 +17,25 @@ class MaskPacker(wiring.Component):
 
     Ports
     -----
-    i_valid : In(1)
+    i_valid : In(unsigned(1))
+        The predictor has decided on a block.
     i_row : In(unsigned(params.block_width))
+        With ``i_valid``: the block's row.
     i_column : In(unsigned(params.block_width))
         Blocks of a row come in order from 0.
-    i_keep : In(1)
-    i_last : In(1)
+    i_keep : In(unsigned(1))
+        With ``i_valid``: the block is kept.
+    i_last : In(unsigned(1))
         Last block of the row.
-    o_valid : Out(1)
+    o_valid : Out(unsigned(1))
         A word is full, or the row ends.
     o_row : Out(unsigned(params.block_width))
+        With ``o_valid``: the row of the word's blocks.
     o_index : Out(unsigned(bits_for(params.mask_words - 1)))
         Index of the word in its row.
     o_mask : Out(unsigned(params.mask_word))
         Bit k is block column ``index * mask_word + k``; 0 beyond the row's last block.
-    o_last : Out(1)
+    o_last : Out(unsigned(1))
         Last word of the row.
 
     Timing
@@ -41,7 +45,7 @@ class MaskPacker(wiring.Component):
 
     Numerics
     --------
-    Golden twin: golden.bits.pruning.block_rules.block_mask.
+    Golden twin ``golden.bits.pruning.block_rules.block_mask``.
     """
 
     latency = 1
@@ -50,16 +54,16 @@ class MaskPacker(wiring.Component):
         self.params = params
         super().__init__(
             {
-                "i_valid": In(1),
+                "i_valid": In(unsigned(1)),
                 "i_row": In(unsigned(params.block_width)),
                 "i_column": In(unsigned(params.block_width)),
-                "i_keep": In(1),
-                "i_last": In(1),
-                "o_valid": Out(1),
+                "i_keep": In(unsigned(1)),
+                "i_last": In(unsigned(1)),
+                "o_valid": Out(unsigned(1)),
                 "o_row": Out(unsigned(params.block_width)),
                 "o_index": Out(unsigned(bits_for(params.mask_words - 1))),
                 "o_mask": Out(unsigned(params.mask_word)),
-                "o_last": Out(1),
+                "o_last": Out(unsigned(1)),
             }
         )
 

@@ -18,7 +18,6 @@ from hdp_hw.rtl.pruning.row_pacer import RowPacer, row_description_layout
 from hdp_hw.rtl.pruning.row_statistics import RowStatistics, statistics_latency, theta_sum_width
 from hdp_hw.rtl.pruning.row_threshold import RowThreshold
 from hdp_hw.spec.params import bits_for
-from hdp_hw.spec.settings import Verdict
 from hdp_hw.spec.timing import (
     PREDICTOR_LATENCY_A,
     PREDICTOR_LATENCY_B,
@@ -48,49 +47,58 @@ class Predictor(wiring.Component):
 
     Ports
     -----
-    settings : In(settings_layout(params))
+    i_settings : In(settings_layout(params))
         Stable from a head's first tile until its ``o_done``.
-    i_valid : In(1)
+    i_valid : In(unsigned(1))
         A tile; block rows from 0, in each the blocks from 0, at least one. Rows of a head do not get shorter. The next
         head's first tile comes after ``o_done``.
     i_a : In(tile_layout(signed(params.a_width), params))
         Integer scores.
     i_valid_elements : In(tile_layout(unsigned(1), params))
-    i_first : In(1)
+        With ``i_valid``: the tile's valid elements, from the result router.
+    i_first : In(unsigned(1))
         First tile of its block row.
-    i_last : In(1)
+    i_last : In(unsigned(1))
         Last tile of its block row.
-    i_last_row : In(1)
+    i_last_row : In(unsigned(1))
         The tile belongs to the last block row of the head.
     i_column : In(unsigned(params.block_width))
+        With ``i_valid``: the tile's block column.
     i_row : In(unsigned(params.block_width))
-    o_row_done : Out(1)
+        With ``i_valid``: the tile's block row.
+    o_row_done : Out(unsigned(1))
         Credit: stage B has read a row. At most ``PREDICTOR_ROWS`` rows may be between their first tile and their
         ``o_row_done``.
-    o_mask_valid : Out(1)
+    o_mask_valid : Out(unsigned(1))
         A word of the mask.
     o_mask_row : Out(unsigned(params.block_width))
+        With ``o_mask_valid``: the word's block row.
     o_mask_index : Out(unsigned(bits_for(params.mask_words - 1)))
         Index of the word in its row.
     o_mask : Out(unsigned(params.mask_word))
         Bit k is block column ``index * mask_word + k``; 0 beyond the row's last block.
-    o_mask_last : Out(1)
+    o_mask_last : Out(unsigned(1))
         Last word of the row.
-    o_row_valid : Out(1)
+    o_row_valid : Out(unsigned(1))
         A block row is decided. The next four are valid in that clock cycle.
     o_row : Out(unsigned(params.block_width))
+        With ``o_row_valid``: the block row.
     o_pruned_sum : Out(row_layout(signed(params.row_sum_width), params))
         Sum of A over each query row's valid elements in pruned tiles.
     o_n_kept_tiles : Out(unsigned(params.n_blocks_width))
         Kept tiles of the row.
-    o_last_kept : Out(1)
+    o_last_kept : Out(unsigned(1))
         The row's last tile was kept.
-    o_done : Out(1)
+    o_done : Out(unsigned(1))
         The head is decided. The next four are valid in that clock cycle.
-    o_verdict : Out(Verdict)
+    o_verdict : Out(unsigned(3))
+        With ``o_done``: a Verdict.
     o_n_kept : Out(unsigned(params.count_width))
+        With ``o_done``: blocks of the head that are kept.
     o_n_visited : Out(unsigned(params.count_width))
+        With ``o_done``: blocks of the head that were visited.
     o_theta_head : Out(unsigned(params.theta_head_width))
+        With ``o_done``: the head's importance.
 
     Timing
     ------
@@ -101,36 +109,36 @@ class Predictor(wiring.Component):
 
     Numerics
     --------
-    Exact. Golden twins: golden.bits.pruning.block_rules, golden.bits.pruning.head_verdict,
-    golden.cycles.pruning.predictor.
+    Exact. Golden twins ``golden.bits.pruning.block_rules``, ``golden.bits.pruning.head_verdict``,
+    ``golden.cycles.pruning.predictor``.
     """
 
     def __init__(self, params):
         self.params = params
         super().__init__(
             {
-                "settings": In(settings_layout(params)),
-                "i_valid": In(1),
+                "i_settings": In(settings_layout(params)),
+                "i_valid": In(unsigned(1)),
                 "i_a": In(tile_layout(signed(params.a_width), params)),
                 "i_valid_elements": In(tile_layout(unsigned(1), params)),
-                "i_first": In(1),
-                "i_last": In(1),
-                "i_last_row": In(1),
+                "i_first": In(unsigned(1)),
+                "i_last": In(unsigned(1)),
+                "i_last_row": In(unsigned(1)),
                 "i_column": In(unsigned(params.block_width)),
                 "i_row": In(unsigned(params.block_width)),
-                "o_row_done": Out(1),
-                "o_mask_valid": Out(1),
+                "o_row_done": Out(unsigned(1)),
+                "o_mask_valid": Out(unsigned(1)),
                 "o_mask_row": Out(unsigned(params.block_width)),
                 "o_mask_index": Out(unsigned(bits_for(params.mask_words - 1))),
                 "o_mask": Out(unsigned(params.mask_word)),
-                "o_mask_last": Out(1),
-                "o_row_valid": Out(1),
+                "o_mask_last": Out(unsigned(1)),
+                "o_row_valid": Out(unsigned(1)),
                 "o_row": Out(unsigned(params.block_width)),
                 "o_pruned_sum": Out(row_layout(signed(params.row_sum_width), params)),
                 "o_n_kept_tiles": Out(unsigned(params.n_blocks_width)),
-                "o_last_kept": Out(1),
-                "o_done": Out(1),
-                "o_verdict": Out(Verdict),
+                "o_last_kept": Out(unsigned(1)),
+                "o_done": Out(unsigned(1)),
+                "o_verdict": Out(unsigned(3)),
                 "o_n_kept": Out(unsigned(params.count_width)),
                 "o_n_visited": Out(unsigned(params.count_width)),
                 "o_theta_head": Out(unsigned(params.theta_head_width)),
@@ -165,7 +173,7 @@ class Predictor(wiring.Component):
         m.submodules.pacer_b = pacer_b = RowPacer(self.params)
         m.submodules.pacer_c = pacer_c = RowPacer(self.params)
         m.submodules.head_verdict = head_verdict = HeadVerdict(self.params)
-        m.d.comb += head_verdict.settings.eq(self.settings)
+        m.d.comb += head_verdict.i_settings.eq(self.i_settings)
 
         scores, thetas, statistics = self._stage_a(m, pacer_b, head_verdict)
         block_rules, findings, score_sums = self._stage_b(m, pacer_b, pacer_c, scores, thetas, statistics)
@@ -274,12 +282,12 @@ class Predictor(wiring.Component):
             m.d.comb += write.data[r].eq(adder_tree(m, terms, name=f"score_sum_{r}"))
 
         m.d.comb += [
-            block_distance.settings.eq(self.settings),
+            block_distance.i_settings.eq(self.i_settings),
             block_distance.i_valid.eq(tile.valid),
             block_distance.i_a.eq(score_tile.a),
             block_distance.i_elements.eq(score_tile.elements),
             block_distance.i_row_max.eq(row.row_max),
-            row_threshold.settings.eq(self.settings),
+            row_threshold.i_settings.eq(self.i_settings),
             row_threshold.i_valid.eq(tile.valid),
             row_threshold.i_row.eq(tile.row),
             row_threshold.i_column.eq(tile.column),
@@ -304,7 +312,7 @@ class Predictor(wiring.Component):
             for r in range(params.tile):
                 m.d.sync += z[r].eq(Mux(tile.first, 0, z[r]) + block_distance.o_exp_sum[r])
         m.d.comb += [
-            block_rules.settings.eq(self.settings),
+            block_rules.i_settings.eq(self.i_settings),
             block_rules.i_row_valid.eq(delay(m, tile.last, 1, "z_valid")),
             block_rules.i_z.eq(z),
         ]

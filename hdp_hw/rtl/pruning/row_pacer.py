@@ -30,20 +30,21 @@ class RowPacer(wiring.Component):
 
     Ports
     -----
-    i_valid : In(1)
+    i_valid : In(unsigned(1))
         A row may take its turn. At most ``PREDICTOR_ROWS`` wait, this one included.
     i : In(row_description_layout(params))
         Rows of a head come in order from row 0.
-    o_valid : Out(1)
+    o_valid : Out(unsigned(1))
         A block.
     o_column : Out(unsigned(params.block_width))
-    o_first : Out(1)
+        With ``o_valid``: the block column.
+    o_first : Out(unsigned(1))
         First block of the row.
-    o_last : Out(1)
+    o_last : Out(unsigned(1))
         Last block of the row.
     o : Out(row_description_layout(params))
         The row that has its turn, all along.
-    o_end : Out(1)
+    o_end : Out(unsigned(1))
         Last clock cycle of a turn.
 
     Timing
@@ -53,7 +54,7 @@ class RowPacer(wiring.Component):
 
     Numerics
     --------
-    Golden twin: golden.cycles.pruning.row_pacer.
+    Golden twin ``golden.cycles.pruning.row_pacer``.
     """
 
     latency = 2
@@ -62,14 +63,14 @@ class RowPacer(wiring.Component):
         self.params = params
         super().__init__(
             {
-                "i_valid": In(1),
+                "i_valid": In(unsigned(1)),
                 "i": In(row_description_layout(params)),
-                "o_valid": Out(1),
+                "o_valid": Out(unsigned(1)),
                 "o_column": Out(unsigned(params.block_width)),
-                "o_first": Out(1),
-                "o_last": Out(1),
+                "o_first": Out(unsigned(1)),
+                "o_last": Out(unsigned(1)),
                 "o": Out(row_description_layout(params)),
-                "o_end": Out(1),
+                "o_end": Out(unsigned(1)),
             }
         )
 

@@ -24,23 +24,30 @@ class RowStatistics(wiring.Component):
 
     Ports
     -----
-    i_valid : In(1)
-    i_first : In(1)
+    i_valid : In(unsigned(1))
+        The predictor gives a tile of scores.
+    i_first : In(unsigned(1))
         First tile of its block row.
-    i_last : In(1)
+    i_last : In(unsigned(1))
         Last tile of its block row.
     i_a : In(tile_layout(signed(params.a_width), params))
+        With ``i_valid``: the tile's scores.
     i_elements : In(tile_layout(unsigned(1), params))
         Valid elements of the tile.
-    o_tile_valid : Out(1)
+    o_tile_valid : Out(unsigned(1))
+        The importance of a tile leaves.
     o_theta : Out(unsigned(params.theta_width))
         Importance of a tile.
-    o_valid : Out(1)
+    o_valid : Out(unsigned(1))
         A block row is complete; its statistics hold until the next row's first tile has come through.
     o_row_max : Out(row_layout(signed(params.a_width), params))
+        With ``o_valid``: the largest valid score of each query row.
     o_theta_max : Out(unsigned(params.theta_width))
+        With ``o_valid``: the largest importance of the row's tiles.
     o_theta_min : Out(unsigned(params.theta_width))
+        With ``o_valid``: the smallest importance of the row's tiles that have a valid element.
     o_theta_sum : Out(unsigned(theta_sum_width(params)))
+        With ``o_valid``: the sum of the importances of the row's tiles.
     o_n_b : Out(unsigned(params.n_blocks_width))
         Blocks that have a valid element.
     o_n_valid : Out(unsigned(bits_for(params.tile * params.max_seq_len)))
@@ -53,21 +60,21 @@ class RowStatistics(wiring.Component):
 
     Numerics
     --------
-    Exact. Golden twin: golden.bits.pruning.block_rules.
+    Exact. Golden twin ``golden.bits.pruning.block_rules``.
     """
 
     def __init__(self, params):
         self.params = params
         super().__init__(
             {
-                "i_valid": In(1),
-                "i_first": In(1),
-                "i_last": In(1),
+                "i_valid": In(unsigned(1)),
+                "i_first": In(unsigned(1)),
+                "i_last": In(unsigned(1)),
                 "i_a": In(tile_layout(signed(params.a_width), params)),
                 "i_elements": In(tile_layout(unsigned(1), params)),
-                "o_tile_valid": Out(1),
+                "o_tile_valid": Out(unsigned(1)),
                 "o_theta": Out(unsigned(params.theta_width)),
-                "o_valid": Out(1),
+                "o_valid": Out(unsigned(1)),
                 "o_row_max": Out(row_layout(signed(params.a_width), params)),
                 "o_theta_max": Out(unsigned(params.theta_width)),
                 "o_theta_min": Out(unsigned(params.theta_width)),

@@ -25,31 +25,39 @@ class RowThreshold(wiring.Component):
 
     Ports
     -----
-    settings : In(settings_layout(params))
+    i_settings : In(settings_layout(params))
         Stable; ``rho``, ``causal``, ``n_q`` and ``n_k`` matter.
-    i_valid : In(1)
+    i_valid : In(unsigned(1))
+        The predictor gives a block and the statistics of its row.
     i_row : In(unsigned(params.block_width))
+        With ``i_valid``: the block's row.
     i_column : In(unsigned(params.block_width))
-    i_exists : In(1)
+        With ``i_valid``: the block's column.
+    i_exists : In(unsigned(1))
         The block has a valid element.
     i_theta : In(unsigned(params.theta_width))
         Importance of the block.
     i_theta_max : In(unsigned(params.theta_width))
-        Of the block row, as the next three.
+        With ``i_valid``: the largest importance of the block row.
     i_theta_min : In(unsigned(params.theta_width))
+        With ``i_valid``: the smallest importance of the block row.
     i_theta_sum : In(unsigned(theta_sum_width(params)))
+        With ``i_valid``: the sum of the importances of the block row.
     i_n_b : In(unsigned(params.n_blocks_width))
-    o_valid : Out(1)
-    o_keep : Out(1)
+        With ``i_valid``: blocks of the row that have a valid element.
+    o_valid : Out(unsigned(1))
+        The decision on a block leaves.
+    o_keep : Out(unsigned(1))
+        With ``o_valid``: the block's importance reaches the row's threshold.
 
     Timing
     ------
-    Latency ``latency`` = 7 clock cycles, one block per clock cycle, no back-pressure. ``settings`` have to be stable
+    Latency ``latency`` = 7 clock cycles, one block per clock cycle, no back-pressure. ``i_settings`` have to be stable
     for two clock cycles before the first block.
 
     Numerics
     --------
-    Exact. Golden twin: golden.bits.pruning.block_rules.
+    Exact. Golden twin ``golden.bits.pruning.block_rules``.
     """
 
     latency = 1 + PRODUCT_LATENCY + 1 + PRODUCT_LATENCY + 1
@@ -58,24 +66,24 @@ class RowThreshold(wiring.Component):
         self.params = params
         super().__init__(
             {
-                "settings": In(settings_layout(params)),
-                "i_valid": In(1),
+                "i_settings": In(settings_layout(params)),
+                "i_valid": In(unsigned(1)),
                 "i_row": In(unsigned(params.block_width)),
                 "i_column": In(unsigned(params.block_width)),
-                "i_exists": In(1),
+                "i_exists": In(unsigned(1)),
                 "i_theta": In(unsigned(params.theta_width)),
                 "i_theta_max": In(unsigned(params.theta_width)),
                 "i_theta_min": In(unsigned(params.theta_width)),
                 "i_theta_sum": In(unsigned(theta_sum_width(params))),
                 "i_n_b": In(unsigned(params.n_blocks_width)),
-                "o_valid": Out(1),
-                "o_keep": Out(1),
+                "o_valid": Out(unsigned(1)),
+                "o_keep": Out(unsigned(1)),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
-        rho = self.settings.rho
+        rho = self.i_settings.rho
         rho_magnitude = Signal(len(rho) - 1)
         extreme = Signal(self.params.theta_width)
         m.d.sync += [
@@ -104,7 +112,7 @@ class RowThreshold(wiring.Component):
 
     def _diagonal(self, m):
         """Whether causal mode keeps the block in any case, one clock cycle late."""
-        settings, tile_bits = self.settings, log2(self.params.tile)
+        settings, tile_bits = self.i_settings, log2(self.params.tile)
         offset = Signal(signed(self.params.seq_width + 1))
         blocks = Signal(signed(self.params.seq_width + 2))
         on_diagonal = Signal()

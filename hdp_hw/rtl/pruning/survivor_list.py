@@ -27,6 +27,7 @@ class SurvivorList(wiring.Component):
     i_mask_head : In(unsigned(2))
         The head's place, 0 to 2.
     i_mask_row : In(unsigned(params.block_width))
+        With ``i_mask_valid``: the block row of the word.
     i_mask_index : In(unsigned(bits_for(params.mask_words - 1)))
         Of the word in its row.
     i_mask : In(unsigned(params.mask_word))
@@ -34,10 +35,13 @@ class SurvivorList(wiring.Component):
     i_start : In(unsigned(1))
         A head begins; only while ``o_busy`` is low.
     i_head : In(unsigned(2))
-        Its place. This and the next five hold still from ``i_start`` to the end of ``o_busy``.
+        The head's place; holds still from ``i_start`` to the end of ``o_busy``.
     i_n_q : In(unsigned(params.seq_width))
+        Query rows of the head; holds still from ``i_start`` to the end of ``o_busy``.
     i_n_k : In(unsigned(params.seq_width))
+        Keys of the head; holds still from ``i_start`` to the end of ``o_busy``.
     i_causal : In(unsigned(1))
+        The head is causal; holds still from ``i_start`` to the end of ``o_busy``.
     i_all : In(unsigned(1))
         Every block with a valid element is executed, whatever the mask says.
     i_none : In(unsigned(1))

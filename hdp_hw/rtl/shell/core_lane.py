@@ -55,7 +55,8 @@ class CoreLane(wiring.Component):
 
     Numerics
     --------
-    Golden twins: golden.bits.core.attention_core, golden.bits.shell.fetch; clock cycles: golden.cycles.shell.core_lane.
+    Golden twins ``golden.bits.core.attention_core``, ``golden.bits.shell.fetch``;
+    clock cycles: ``golden.cycles.shell.core_lane``.
     """
 
     def __init__(self, params):

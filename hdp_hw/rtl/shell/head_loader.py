@@ -68,7 +68,7 @@ class HeadLoader(wiring.Component):
 
     Numerics
     --------
-    Golden twin: golden.bits.shell.fetch; clock cycles: golden.cycles.shell.head_loader.
+    Golden twin ``golden.bits.shell.fetch``; clock cycles: ``golden.cycles.shell.head_loader``.
     """
 
     def __init__(self, params):

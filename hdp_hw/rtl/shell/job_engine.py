@@ -99,7 +99,7 @@ class JobEngine(wiring.Component):
 
     Numerics
     --------
-    Golden twin: golden.cycles.shell.job; clock cycles: golden.cycles.shell.job_engine.
+    Golden twin ``golden.cycles.shell.job``; clock cycles: ``golden.cycles.shell.job_engine``.
     """
 
     def __init__(self, params):

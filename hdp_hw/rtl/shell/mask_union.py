@@ -38,7 +38,7 @@ class MaskUnion(wiring.Component):
 
     Numerics
     --------
-    Golden twin: golden.bits.shell.fetch.
+    Golden twin ``golden.bits.shell.fetch``.
     """
 
     def __init__(self, params, n_readers=2):

@@ -47,7 +47,7 @@ class SegmentGenerator(wiring.Component):
 
     Numerics
     --------
-    Golden twin: golden.bits.shell.fetch.runs; clock cycles: golden.cycles.shell.segment_generator.
+    Golden twin ``golden.bits.shell.fetch.runs``; clock cycles: ``golden.cycles.shell.segment_generator``.
     """
 
     def __init__(self, params):

@@ -130,5 +130,5 @@ def random_heads(rng, params, rules, n_heads):
 
 
 def held_settings(settings):
-    """Ports of ``settings`` and their values."""
-    return {f"settings_{name}": int(value) for name, value in vars(settings).items()}
+    """Ports of ``i_settings`` and their values."""
+    return {f"i_settings_{name}": int(value) for name, value in vars(settings).items()}
