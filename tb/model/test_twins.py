@@ -17,6 +17,7 @@ NAME = re.compile(r"\b(?:hdp_hw|golden)(?:\.\w+)+")
 NO_TWIN = {
     "approximation/multiply.py": "the product that Python has, in pieces of DSPs",
     "array/operand_buffer.py": "a memory",
+    "core/activity_counters.py": "counts strobes; golden.cycles.core.attention_core says how many come",
     "core/row_queue.py": "a queue; golden.cycles.clock.Queue is its model",
     "pruning/arithmetic.py": "products and comparisons that Python has",
     "shell/axi.py": "signatures of the bus",

@@ -59,7 +59,7 @@ class ExecuteControl(wiring.Component):
 
     Numerics
     --------
-    Golden twin ``golden.bits.pruning.survivor_list``, ``golden.cycles.core.cycle_model``.
+    Golden twin ``golden.bits.pruning.survivor_list``, ``golden.cycles.core.attention_core``.
     """
 
     def __init__(self, params):

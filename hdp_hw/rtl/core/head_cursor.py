@@ -45,7 +45,7 @@ class HeadCursor(wiring.Component):
 
     Numerics
     --------
-    Golden twin ``golden.cycles.core.cycle_model``, whose lists of heads to do this stands for.
+    Golden twin ``golden.cycles.core.attention_core``, whose lists of heads to do this stands for.
     """
 
     latency = 1

@@ -69,7 +69,7 @@ class PredictControl(wiring.Component):
 
     Numerics
     --------
-    Golden twin ``golden.cycles.core.cycle_model``.
+    Golden twin ``golden.cycles.core.attention_core``.
     """
 
     def __init__(self, params, means_latency):

@@ -57,7 +57,7 @@ class RowPipeline(wiring.Component):
 
     Numerics
     --------
-    Golden twin ``golden.cycles.core.cycle_model``.
+    Golden twin ``golden.cycles.core.attention_core``.
     """
 
     def __init__(self, params, sums_layout):
