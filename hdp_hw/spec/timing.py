@@ -27,16 +27,19 @@ BLOCK_ROWS_LATENCY = 3  #: from the start of a head, or a row that was taken, to
 OPERAND_LATENCY = 4  #: from a micro-operation to its operands at the array: slot, column, memory, register
 
 
+PIECE_WIDTH = 17  #: bits, unsigned, that a multiplier takes: 18 signed, as MULT18X18D of the ECP5 and all larger ones
+
+
 def tree_latency(n_terms, levels_per_stage=2):
     """Clock cycles of an adder tree with a register after every ``levels_per_stage`` levels."""
     return -(-(n_terms - 1).bit_length() // levels_per_stage)
 
 
 def product_latency(*unsigned_widths):
-    """Clock cycles of a multiplication of operands so wide, not counting a sign, in pieces of 17 bits."""
+    """Clock cycles of a multiplication of operands so wide, not counting a sign, in pieces of PIECE_WIDTH."""
     pieces = 1
     for width in unsigned_widths:
-        pieces *= max(1, -(-width // 17))
+        pieces *= max(1, -(-width // PIECE_WIDTH))
     return 1 + tree_latency(pieces, 1)
 
 

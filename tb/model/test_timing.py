@@ -1,11 +1,12 @@
 """The latencies that the cycle model computes with are those of the components."""
 
 import itertools
+import math
 
 import pytest
+from amaranth.hdl import signed, unsigned
 
-from hdp_hw.rtl.approximation.multiply import multiply_latency
-from hdp_hw.rtl.common.pipeline import adder_tree_latency
+from hdp_hw.rtl.approximation.multiply import _cuts, multiply_latency
 from hdp_hw.rtl.core.attention_core import AttentionCore
 from hdp_hw.rtl.pruning.block_rows import BlockRows
 from hdp_hw.spec.params import LEGAL_DIGIT_WIDTHS, LEGAL_LANES, LEGAL_TILES, HdpParams
@@ -14,7 +15,6 @@ from hdp_hw.spec.timing import (
     OPERAND_LATENCY,
     CoreLatencies,
     core_latencies,
-    product_latency,
     tree_latency,
 )
 
@@ -41,11 +41,15 @@ def test_constants():
     assert BLOCK_ROWS_LATENCY == BlockRows.latency
 
 
-@pytest.mark.parametrize("n_terms", range(1, 20))
-def test_tree_latency(n_terms):
-    assert tree_latency(n_terms) == adder_tree_latency(n_terms)
+def test_tree_latency():
+    """A register after every second level and after the last; test_pipeline.py holds the trees to it."""
+    latencies = [tree_latency(n_terms) for n_terms in (1, 2, 4, 5, 16, 17)]
+    assert latencies == [0, 1, 1, 2, 2, 3] and tree_latency(5, levels_per_stage=1) == 3
 
 
-def test_product_latency():
-    for a, b in itertools.product(range(1, 60), range(1, 60)):
-        assert product_latency(a, b) == multiply_latency(a, b)
+@pytest.mark.parametrize(("a", "b"), [(unsigned, unsigned), (signed, unsigned), (signed, signed)])
+def test_multiply_latency(a, b):
+    """The pieces into which a multiplication is cut are as many as its latency assumes."""
+    for shapes in itertools.product(map(a, range(2, 60)), map(b, range(2, 60))):
+        pieces = math.prod(len(_cuts(shape)) for shape in shapes)
+        assert multiply_latency(*shapes) == 1 + tree_latency(pieces, 1)

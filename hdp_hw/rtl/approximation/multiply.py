@@ -2,15 +2,13 @@
 
 from amaranth.hdl import Shape, Value
 
-from hdp_hw.rtl.common.pipeline import adder_tree, adder_tree_latency, register
-
-PIECE_WIDTH = 17  # unsigned, so 18 bits signed: one MULT18X18D of the ECP5, and inside every larger multiplier
+from hdp_hw.rtl.common.pipeline import adder_tree, register
+from hdp_hw.spec.timing import PIECE_WIDTH, product_latency
 
 
 def multiply_latency(a_shape, b_shape):
     """Clock cycles of :func:`multiply` for operands of these shapes."""
-    pieces = len(_cuts(Shape.cast(a_shape))) * len(_cuts(Shape.cast(b_shape)))
-    return 1 + adder_tree_latency(pieces, levels_per_stage=1)
+    return product_latency(*(shape.width - shape.signed for shape in map(Shape.cast, (a_shape, b_shape))))
 
 
 def multiply(m, a, b, name="product"):

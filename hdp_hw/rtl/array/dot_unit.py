@@ -5,7 +5,8 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hdp_hw.rtl.array.digit_multiplier import DigitMultiplier
-from hdp_hw.rtl.common.pipeline import adder_tree, adder_tree_latency, delay, register
+from hdp_hw.rtl.common.pipeline import adder_tree, delay, register
+from hdp_hw.spec.timing import tree_latency
 
 
 class DotUnit(wiring.Component):
@@ -86,7 +87,7 @@ class DotUnit(wiring.Component):
     @property
     def latency(self):
         """Clock cycles from the digits to ``o_sum``."""
-        return self.elements_latency + adder_tree_latency(self.params.slice_width)
+        return self.elements_latency + tree_latency(self.params.slice_width)
 
     def elaborate(self, platform):
         m = Module()
@@ -117,7 +118,7 @@ class DotUnit(wiring.Component):
             m.d.comb += self.o_elements[i].eq(register(m, element, f"element_{i}"))
         m.d.comb += self.o_elements_valid.eq(delay(m, multiplier.o_valid, 2, "elements_valid"))
 
-        tree = adder_tree_latency(quarter)
+        tree = tree_latency(quarter)
         m.d.comb += [
             self.o_sum.eq(adder_tree(m, [self.o_elements[i] for i in range(quarter)])),
             self.o_valid.eq(delay(m, self.o_elements_valid, tree, "valid")),

@@ -4,7 +4,8 @@ from amaranth.hdl import Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hdp_hw.rtl.common.pipeline import adder_tree, adder_tree_latency, delay
+from hdp_hw.rtl.common.pipeline import adder_tree, delay
+from hdp_hw.spec.timing import tree_latency
 
 
 class RowAccumulator(wiring.Component):
@@ -63,11 +64,11 @@ class RowAccumulator(wiring.Component):
     @property
     def latency(self):
         """Clock cycles from the last terms to the sums."""
-        return adder_tree_latency(self.params.tile) + 1
+        return tree_latency(self.params.tile) + 1
 
     def elaborate(self, platform):
         m = Module()
-        tree = adder_tree_latency(self.params.tile)
+        tree = tree_latency(self.params.tile)
         valid = delay(m, self.i_valid, tree, "valid", local=True)
         first = delay(m, self.i_first, tree, "first", local=True)
         last = delay(m, self.i_last, tree, "last")

@@ -49,16 +49,10 @@ def unary_counter(m, limit, up, down, init=0, name="count"):
     return count
 
 
-def adder_tree_latency(n_terms, levels_per_stage=2):
-    """Clock cycles of :func:`adder_tree`."""
-    levels = (n_terms - 1).bit_length()
-    return -(-levels // levels_per_stage)
-
-
 def adder_tree(m, terms, levels_per_stage=2, name="sum"):
     """Sum of ``terms`` in a binary tree with a register after every ``levels_per_stage`` levels and after the last.
 
-    A single term passes unchanged. Latency: :func:`adder_tree_latency`; one sum per clock cycle.
+    A single term passes unchanged. Latency: :func:`hdp_hw.spec.timing.tree_latency`; one sum per clock cycle.
     """
     terms, level = list(terms), 0
     while len(terms) > 1:

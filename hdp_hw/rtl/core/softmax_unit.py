@@ -6,13 +6,14 @@ from amaranth.lib.wiring import In, Out
 
 from hdp_hw.rtl.approximation.exp2 import Exp2
 from hdp_hw.rtl.common.layouts import row_layout, tile_layout
-from hdp_hw.rtl.common.pipeline import adder_tree, adder_tree_latency, delay
+from hdp_hw.rtl.common.pipeline import adder_tree, delay
 from hdp_hw.rtl.common.queue import Queue
 from hdp_hw.rtl.common.storage import separate_memory
 from hdp_hw.rtl.core.jobs import row_job_layout
 from hdp_hw.spec.formats import HEADS_INSIDE
 from hdp_hw.spec.params import bits_for
 from hdp_hw.spec.tables import exp2_coefficients
+from hdp_hw.spec.timing import tree_latency
 
 
 class SoftmaxUnit(wiring.Component):
@@ -118,7 +119,7 @@ class SoftmaxUnit(wiring.Component):
     def latency(self):
         """Clock cycles from a row's last step to ``o_finished``: memory, choice of the operands, exponential, sum of a
         tile, accumulator."""
-        return 3 + self.lanes[0].latency + adder_tree_latency(self.params.tile) + 1
+        return 3 + self.lanes[0].latency + tree_latency(self.params.tile) + 1
 
     def elaborate(self, platform):
         m = Module()
@@ -219,7 +220,7 @@ class SoftmaxUnit(wiring.Component):
         weights = [Mux(valid[index], lane.o_weight, 0) for index, lane in enumerate(self.lanes)]
         self._weight_memory(m, weights, writes, step_of_weights, slot_of_weights)
 
-        tree = adder_tree_latency(tile)
+        tree = tree_latency(tile)
         added = [adder_tree(m, weights[k * tile : (k + 1) * tile], name=f"row_sum_{k}") for k in range(rows)]
         at_sum = read_latency + at_weights + tree
         first_then = delay(m, first, at_sum, "first")

@@ -5,13 +5,14 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hdp_hw.rtl.common.layouts import row_layout, settings_layout, tile_layout
-from hdp_hw.rtl.common.pipeline import adder_tree, adder_tree_latency, delay
+from hdp_hw.rtl.common.pipeline import adder_tree, delay
 from hdp_hw.rtl.pruning.arithmetic import extreme_tree, log2
 from hdp_hw.rtl.pruning.coarse_exp import CoarseExp
 from hdp_hw.rtl.pruning.coarse_logit import DISTANCE_WIDTH, NO_DISTANCE, CoarseLogit
 from hdp_hw.spec.params import LEGAL_TILES, bits_for
 from hdp_hw.spec.settings import Rule
 from hdp_hw.spec.tables import COARSE_ONE
+from hdp_hw.spec.timing import tree_latency
 
 
 class BlockDistance(wiring.Component):
@@ -53,7 +54,7 @@ class BlockDistance(wiring.Component):
     """
 
     # Registers: the difference, the logit, its exponential, and a sum that takes the same time for every tile edge.
-    latency = 1 + CoarseLogit.latency + CoarseExp.latency + adder_tree_latency(max(LEGAL_TILES))
+    latency = 1 + CoarseLogit.latency + CoarseExp.latency + tree_latency(max(LEGAL_TILES))
 
     def __init__(self, params):
         self.params = params
@@ -96,7 +97,7 @@ class BlockDistance(wiring.Component):
         logit_elements = delay(m, self.i_elements, 1 + CoarseLogit.latency, "logit_elements")
         exp_elements = delay(m, logit_elements, CoarseExp.latency, "exp_elements")
         distance_padding = self.latency - (1 + CoarseLogit.latency) - log2(tile)
-        sum_padding = adder_tree_latency(max(LEGAL_TILES)) - adder_tree_latency(tile)
+        sum_padding = tree_latency(max(LEGAL_TILES)) - tree_latency(tile)
         for r in range(tile):
             distances = [Mux(logit_elements[r][c], coarse_logit.o_logit[r][c], NO_DISTANCE) for c in range(tile)]
             exps = [Mux(exp_elements[r][c], coarse_exp.o_exp[r][c], 0) for c in range(tile)]

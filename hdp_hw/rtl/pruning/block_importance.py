@@ -5,8 +5,9 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hdp_hw.rtl.common.layouts import tile_layout
-from hdp_hw.rtl.common.pipeline import adder_tree, adder_tree_latency, delay
+from hdp_hw.rtl.common.pipeline import adder_tree, delay
 from hdp_hw.spec.params import bits_for
+from hdp_hw.spec.timing import tree_latency
 
 
 class BlockImportance(wiring.Component):
@@ -80,4 +81,4 @@ class BlockImportance(wiring.Component):
 
 def importance_latency(params):
     """Clock cycles from a tile to its importance."""
-    return 1 + adder_tree_latency(params.tile**2)
+    return 1 + tree_latency(params.tile**2)

@@ -5,7 +5,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hdp_hw.rtl.common.layouts import row_layout, settings_layout, tile_layout
-from hdp_hw.rtl.common.pipeline import adder_tree, adder_tree_latency, delay
+from hdp_hw.rtl.common.pipeline import adder_tree, delay
 from hdp_hw.rtl.common.storage import separate_memory
 from hdp_hw.rtl.pruning.arithmetic import log2
 from hdp_hw.rtl.pruning.block_distance import BlockDistance
@@ -24,6 +24,7 @@ from hdp_hw.spec.timing import (
     PREDICTOR_LATENCY_C,
     PREDICTOR_ROWS,
     ROW_CYCLES_MIN,
+    tree_latency,
 )
 
 READ_LATENCY = 2  #: clock cycles of a memory with a register behind it
@@ -271,7 +272,7 @@ class Predictor(wiring.Component):
         m.d.sync += self.o_row_done.eq(pacer_b.o_last)
 
         # Sums of each query row's valid scores, ready first, are stored first.
-        sum_tile = delay(m, tile, adder_tree_latency(params.tile), "sum_tile")
+        sum_tile = delay(m, tile, tree_latency(params.tile), "sum_tile")
         write = score_sums.write_port()
         m.d.comb += [
             write.en.eq(sum_tile.valid),

@@ -8,7 +8,8 @@ from amaranth.hdl import Module, signed
 from amaranth.lib import data
 from amaranth.lib.wiring import Component, In, Out
 
-from hdp_hw.rtl.common.pipeline import adder_tree, adder_tree_latency, delay
+from hdp_hw.rtl.common.pipeline import adder_tree, delay
+from hdp_hw.spec.timing import tree_latency
 from tb.lib.lockstep import lockstep
 from tb.lib.simulation import simulate
 
@@ -19,7 +20,7 @@ class AdderTree(Component):
     """Sum of ``n_terms`` signed terms, and the first of them delayed to match."""
 
     def __init__(self, n_terms):
-        self.latency = adder_tree_latency(n_terms)
+        self.latency = tree_latency(n_terms)
         super().__init__(
             {
                 "i_valid": In(1),
@@ -51,7 +52,7 @@ async def sums(dut, gaps):
         dut,
         [{"terms": terms} for terms in items],
         [{"sum": sum(terms), "first": terms[0]} for terms in items],
-        adder_tree_latency(n_terms),
+        tree_latency(n_terms),
         gaps,
     )
 
