@@ -34,8 +34,8 @@ TIMINGS = {
 
 
 def on_widths(*widths, more=()):
-    """Parametrizes a test by ``simulator`` and ``widths``, of a word and of the bus; ``more`` are for Icarus alone."""
-    runs = [(simulator, pair) for pair in widths for simulator in SIMULATORS] + [("icarus", pair) for pair in more]
+    """Parametrizes a test by ``simulator`` and ``widths``, of a word and of the bus; ``more`` for Verilator alone."""
+    runs = [(simulator, pair) for pair in widths for simulator in SIMULATORS] + [("verilator", pair) for pair in more]
     ids = [f"{simulator}-{word}-{bus}" for simulator, (word, bus) in runs]
     return pytest.mark.parametrize("simulator, widths", runs, ids=ids)
 
