@@ -1,7 +1,7 @@
 """Prediction of a head: which of its blocks are kept, and whether it is worth computing at all."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
-from amaranth.lib import data, wiring
+from amaranth.hdl import Module, Mux, Signal, signed, unsigned
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hdp_hw.rtl.common.layouts import row_layout, settings_layout, tile_layout
@@ -11,11 +11,21 @@ from hdp_hw.rtl.pruning.arithmetic import log2
 from hdp_hw.rtl.pruning.block_distance import BlockDistance
 from hdp_hw.rtl.pruning.block_rules import BlockRules
 from hdp_hw.rtl.pruning.coarse_log import z_width
-from hdp_hw.rtl.pruning.coarse_logit import DISTANCE_WIDTH
 from hdp_hw.rtl.pruning.head_verdict import HeadVerdict
 from hdp_hw.rtl.pruning.mask_packer import MaskPacker
+from hdp_hw.rtl.pruning.predictor_rows import (
+    READ_LATENCY,
+    block_position,
+    findings_layout,
+    memory_depth,
+    read_memory,
+    row_address,
+    score_sums_layout,
+    scores_layout,
+    statistics_layout,
+)
 from hdp_hw.rtl.pruning.row_pacer import RowPacer, row_description_layout
-from hdp_hw.rtl.pruning.row_statistics import RowStatistics, statistics_latency, theta_sum_width
+from hdp_hw.rtl.pruning.row_statistics import RowStatistics, statistics_latency
 from hdp_hw.rtl.pruning.row_threshold import RowThreshold
 from hdp_hw.spec.params import bits_for
 from hdp_hw.spec.timing import (
@@ -26,8 +36,6 @@ from hdp_hw.spec.timing import (
     ROW_CYCLES_MIN,
     tree_latency,
 )
-
-READ_LATENCY = 2  #: clock cycles of a memory with a register behind it
 
 
 class Predictor(wiring.Component):
@@ -185,10 +193,10 @@ class Predictor(wiring.Component):
         """Stores the arriving scores, gathers the row's statistics and the head's totals; returns the memories."""
         params = self.params
         m.submodules.row_statistics = row_statistics = RowStatistics(params)
-        depth = _depth(params, PREDICTOR_ROWS)
-        m.submodules.scores = scores = separate_memory(_scores_layout(params), depth)
+        depth = memory_depth(params, PREDICTOR_ROWS)
+        m.submodules.scores = scores = separate_memory(scores_layout(params), depth)
         m.submodules.thetas = thetas = separate_memory(params.theta_width, depth)
-        m.submodules.statistics = statistics = separate_memory(_statistics_layout(params), PREDICTOR_ROWS)
+        m.submodules.statistics = statistics = separate_memory(statistics_layout(params), PREDICTOR_ROWS)
 
         # What is written is written when it is known: the scores at once, importances and statistics later. The last
         # tile describes its row.
@@ -199,7 +207,7 @@ class Predictor(wiring.Component):
             tile.last_column.eq(self.i_column),
             tile.last_row.eq(self.i_last_row),
             write.en.eq(self.i_valid),
-            write.addr.eq(_address(tile.row, tile.last_column, PREDICTOR_ROWS)),
+            write.addr.eq(row_address(tile.row, tile.last_column, PREDICTOR_ROWS)),
             write.data.a.eq(self.i_a),
             write.data.elements.eq(self.i_valid_elements),
             row_statistics.i_valid.eq(self.i_valid),
@@ -212,7 +220,7 @@ class Predictor(wiring.Component):
         write = thetas.write_port()
         m.d.comb += [
             write.en.eq(row_statistics.o_tile_valid),
-            write.addr.eq(_address(tile.row, tile.last_column, PREDICTOR_ROWS)),
+            write.addr.eq(row_address(tile.row, tile.last_column, PREDICTOR_ROWS)),
             write.data.eq(row_statistics.o_theta),
         ]
         row = delay(m, tile, row_statistics.latency - row_statistics.tile_latency, "row")
@@ -259,16 +267,16 @@ class Predictor(wiring.Component):
         # Two rows suffice. Counted from the earliest start of row b + 1 in B, C reads the first column of row b
         # PREDICTOR_LATENCY_B later; row b + 2 overwrites it a turn and READ_LATENCY later, or more.
         assert ROW_CYCLES_MIN + READ_LATENCY > PREDICTOR_LATENCY_B
-        depth = _depth(params, 2)
-        m.submodules.findings = findings = separate_memory(_findings_layout(params), depth)
-        m.submodules.score_sums = score_sums = separate_memory(_score_sums_layout(params), depth)
+        depth = memory_depth(params, 2)
+        m.submodules.findings = findings = separate_memory(findings_layout(params), depth)
+        m.submodules.score_sums = score_sums = separate_memory(score_sums_layout(params), depth)
 
         # Read the tile and its row's statistics.
-        tile = _position(m, pacer_b, READ_LATENCY, "b")
-        address = _address(pacer_b.o.row, pacer_b.o_column, PREDICTOR_ROWS)
-        score_tile = _read(m, scores, address, "score_tile")
-        theta = _read(m, thetas, address, "theta")
-        row = _read(m, statistics, pacer_b.o.row[: log2(PREDICTOR_ROWS)], "row_statistics")
+        tile = block_position(m, pacer_b, READ_LATENCY, "b")
+        address = row_address(pacer_b.o.row, pacer_b.o_column, PREDICTOR_ROWS)
+        score_tile = read_memory(m, scores, address, "score_tile")
+        theta = read_memory(m, thetas, address, "theta")
+        row = read_memory(m, statistics, pacer_b.o.row[: log2(PREDICTOR_ROWS)], "row_statistics")
         m.d.sync += self.o_row_done.eq(pacer_b.o_last)
 
         # Sums of each query row's valid scores, ready first, are stored first.
@@ -276,7 +284,7 @@ class Predictor(wiring.Component):
         write = score_sums.write_port()
         m.d.comb += [
             write.en.eq(sum_tile.valid),
-            write.addr.eq(_address(sum_tile.row, sum_tile.column, 2)),
+            write.addr.eq(row_address(sum_tile.row, sum_tile.column, 2)),
         ]
         for r in range(params.tile):
             terms = [Mux(score_tile.elements[r][c], score_tile.a[r][c], 0) for c in range(params.tile)]
@@ -304,7 +312,7 @@ class Predictor(wiring.Component):
         write = findings.write_port()
         m.d.comb += [
             write.en.eq(tile.valid),
-            write.addr.eq(_address(tile.row, tile.column, 2)),
+            write.addr.eq(row_address(tile.row, tile.column, 2)),
             write.data.distance.eq(block_distance.o_distance),
             write.data.above.eq(above),
         ]
@@ -330,10 +338,10 @@ class Predictor(wiring.Component):
         """Decides on the tiles of a row; mask, counts, sums of pruned scores, and after the last row the verdict."""
         params = self.params
         m.submodules.mask_packer = mask_packer = MaskPacker(params)
-        address = _address(pacer_c.o.row, pacer_c.o_column, 2)
-        finding = _read(m, findings, address, "finding")
-        score_sum = _read(m, score_sums, address, "tile_sum")
-        tile = _position(m, pacer_c, READ_LATENCY, "c")
+        address = row_address(pacer_c.o.row, pacer_c.o_column, 2)
+        finding = read_memory(m, findings, address, "finding")
+        score_sum = read_memory(m, score_sums, address, "tile_sum")
+        tile = block_position(m, pacer_c, READ_LATENCY, "c")
         m.d.comb += [
             block_rules.i_valid.eq(tile.valid),
             block_rules.i_distance.eq(finding.distance),
@@ -376,62 +384,3 @@ class Predictor(wiring.Component):
             self.o_done.eq(head_verdict.o_valid),
             self.o_verdict.eq(head_verdict.o_verdict),
         ]
-
-
-def _depth(params, rows):
-    """Words of a memory that holds a word per block of ``rows`` block rows, a power of two."""
-    return min(rows, 1 << params.block_width) << params.block_width
-
-
-def _address(row, column, rows):
-    """Address in such a memory: rows take turns."""
-    return Cat(column, row[: log2(rows)])
-
-
-def _read(m, memory, address, name):
-    """What ``memory`` holds at ``address``, ``READ_LATENCY`` clock cycles late."""
-    port = memory.read_port()
-    m.d.comb += port.addr.eq(address)
-    return delay(m, port.data, READ_LATENCY - 1, name)
-
-
-def _position(m, pacer, cycles, name):
-    """The block that ``pacer`` is at, ``cycles`` clock cycles late; ``first`` and ``last`` imply ``valid``."""
-    flags = dict.fromkeys(("valid", "first", "last", "last_row"), unsigned(1))
-    block = {"row": pacer.o.row.shape(), "column": pacer.o_column.shape()}
-    position = Signal(data.StructLayout(flags | block), name=f"position_{name}")
-    m.d.comb += [
-        position.valid.eq(pacer.o_valid),
-        position.first.eq(pacer.o_first),
-        position.last.eq(pacer.o_last),
-        position.last_row.eq(pacer.o.last_row),
-        position.row.eq(pacer.o.row),
-        position.column.eq(pacer.o_column),
-    ]
-    return delay(m, position, cycles, f"position_{name}")
-
-
-def _scores_layout(params):
-    return data.StructLayout(
-        {"a": tile_layout(signed(params.a_width), params), "elements": tile_layout(unsigned(1), params)}
-    )
-
-
-def _statistics_layout(params):
-    return data.StructLayout(
-        {
-            "row_max": row_layout(signed(params.a_width), params),
-            "theta_max": unsigned(params.theta_width),
-            "theta_min": unsigned(params.theta_width),
-            "theta_sum": unsigned(theta_sum_width(params)),
-            "n_b": unsigned(params.n_blocks_width),
-        }
-    )
-
-
-def _findings_layout(params):
-    return data.StructLayout({"distance": row_layout(unsigned(DISTANCE_WIDTH), params), "above": unsigned(1)})
-
-
-def _score_sums_layout(params):
-    return row_layout(signed(params.a_width + log2(params.tile)), params)
