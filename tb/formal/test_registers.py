@@ -28,7 +28,7 @@ def counters(m, counters):
 
 
 def test_counters():
-    prove(Counters(PARAMS), counters, "counters", 2)
+    prove(Counters(), counters, "counters", 2)
 
 
 # -- the register port ------------------------------------------------------------------------------------------------
@@ -77,14 +77,14 @@ def _requests(m, kind, channels, strobe, answer, response):
 
 @pytest.mark.parametrize("mode", ["prove", "cover"])
 def test_axi_lite_answers(mode):
-    prove(AxiLite(PARAMS), axi_lite, "axi_lite", {"prove": 5, "cover": 12}[mode], mode)
+    prove(AxiLite(), axi_lite, "axi_lite", {"prove": 5, "cover": 12}[mode], mode)
 
 
 def test_axi_lite_has_no_combinational_path():
     inputs = ["aw_valid", "w_valid", "ar_valid", "b_ready", "r_ready"]
     outputs = ["aw_ready", "w_ready", "ar_ready", "b_valid", "r_valid"]
     pairs = [(source, sink) for source in inputs for sink in outputs]
-    assert_independent(AxiLite(PARAMS), "axi_lite", pairs)
+    assert_independent(AxiLite(), "axi_lite", pairs)
 
 
 # -- the register bank against the register map -----------------------------------------------------------------------

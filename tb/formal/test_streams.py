@@ -109,7 +109,7 @@ STREAMS = {  # what makes the component, properties, how they are checked and in
     "head_table": (lambda: HeadTable(PARAMS), head_table, "prove", 3, 12),
     "drain": (lambda: Drain(PARAMS, SoftmaxUnit(PARAMS).sums_layout), drain, "prove", 3, 40),
     "plane_loader": (lambda: PlaneLoader(PARAMS, PARAMS.max_words, 8, keyed=True), plane_loader, "prove", 3, 12),
-    "axi_lite": (lambda: AxiLite(PARAMS), stream_contract, "prove", 3, 8),
+    "axi_lite": (lambda: AxiLite(), stream_contract, "prove", 3, 8),
     "segment_generator": (lambda: SegmentGenerator(PARAMS), stream_contract, "prove", 4, 16),
     "read_arbiter": (lambda: ReadArbiter(PARAMS, 2), arbiter, "prove", 4, 12),
     "write_arbiter": (lambda: WriteArbiter(PARAMS, 2), arbiter, "bmc", 7, 12),  # a FIFO's memory is not inductive

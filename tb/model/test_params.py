@@ -8,7 +8,7 @@ import pytest
 
 from hdp_hw.__main__ import main
 from hdp_hw.spec.configs import CONFIGS, NAMES, PURPOSE, load_config
-from hdp_hw.spec.params import LEGAL_DIGIT_WIDTHS, LEGAL_LANES, LEGAL_TILES, HdpParams, ParameterError
+from hdp_hw.spec.params import HdpParams, ParameterError
 from hdp_hw.spec.settings import HeadSettings, Rule
 
 TILES, LANES = "2, 4, 8", "4, 8, 16, 32, 64"
@@ -55,14 +55,6 @@ def test_bad_parameter(values, name, legal):
     with pytest.raises(ParameterError) as error:
         HdpParams(**values)
     refuses(error, name, values[name], legal)
-
-
-def test_every_legal_array():
-    for tile in LEGAL_TILES:
-        for lanes in LEGAL_LANES:
-            for digit_width in LEGAL_DIGIT_WIDTHS:
-                params = HdpParams(tile, lanes, digit_width, max_head_dim=64, max_seq_len=128)
-                assert params.multipliers == tile * tile * lanes
 
 
 @pytest.mark.parametrize(

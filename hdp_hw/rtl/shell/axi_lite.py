@@ -37,11 +37,6 @@ class AxiLite(wiring.Component):
     Address and data of a write come in either order. What the bank refuses is answered with SLVERR, all else with
     OKAY. The two lowest address bits are ignored, as ``prot`` is.
 
-    Parameters
-    ----------
-    params : HdpParams
-        Nothing depends on them.
-
     Ports
     -----
     aw : In(stream.Signature(self.address_layout))
@@ -67,7 +62,7 @@ class AxiLite(wiring.Component):
 
     latency = 3
 
-    def __init__(self, params):
+    def __init__(self):
         self.address_layout = data.StructLayout({"addr": unsigned(ADDRESS_WIDTH), "prot": unsigned(3)})
         self.write_layout = data.StructLayout({"data": unsigned(32), "strb": unsigned(4)})
         self.response_layout = data.StructLayout({"resp": unsigned(2)})

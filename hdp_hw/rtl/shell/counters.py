@@ -10,11 +10,6 @@ from hdp_hw.rtl.shell.register_bank import counter_layout
 class Counters(wiring.Component):
     """Adds up what happens in each clock cycle, in 64 bits.
 
-    Parameters
-    ----------
-    params : HdpParams
-        Nothing depends on them.
-
     Ports
     -----
     i : In(self.increment_layout)
@@ -31,7 +26,7 @@ class Counters(wiring.Component):
     An increment shows two clock cycles later.
     """
 
-    def __init__(self, params):
+    def __init__(self):
         self.increment_layout = data.StructLayout({name: unsigned(32) for name, _ in counter_layout()})
         super().__init__(
             {

@@ -87,10 +87,10 @@ class HdpTop(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         params = self.params
-        m.submodules.axi_lite = axi_lite = AxiLite(params)
+        m.submodules.axi_lite = axi_lite = AxiLite()
         m.submodules.bank = bank = RegisterBank(params)
         m.submodules.engine = engine = JobEngine(params)
-        m.submodules.counters = counters = Counters(params)
+        m.submodules.counters = counters = Counters()
         m.submodules.reads = reads = ReadArbiter(params, len(STREAMS) * params.n_cores + 1)
         m.submodules.writes = writes = WriteArbiter(params, params.n_cores)
         for name in ("aw", "w", "b", "ar", "r"):

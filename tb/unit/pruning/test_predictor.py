@@ -9,10 +9,9 @@ from hdp_hw.golden.bits.pruning.head_verdict import head_verdict
 from hdp_hw.golden.cycles.pruning.predictor import predictor_cycles
 from hdp_hw.rtl.pruning.predictor import Predictor
 from hdp_hw.spec.settings import Rule, Verdict
-from hdp_hw.spec.timing import PREDICTOR_LATENCY_A, PREDICTOR_LATENCY_B, PREDICTOR_LATENCY_C, PREDICTOR_ROWS
+from hdp_hw.spec.timing import PREDICTOR_ROWS
 from tb.lib.play import play
 from tb.unit.pruning.pruning_bench import (
-    PARAMS,
     bench_params,
     bench_rng,
     held_settings,
@@ -154,10 +153,3 @@ def test_predictor(simulator, config):
 def test_predictor_of_largest_tile():
     """Longest adder trees, and heads of fewer rows than the ring has; too slow to build for both simulators."""
     run_bench(Predictor, __name__, "icarus", "octo")
-
-
-@pytest.mark.parametrize("config", PARAMS)
-def test_latencies(config):
-    predictor = Predictor(PARAMS[config])
-    assert predictor.latency_a <= PREDICTOR_LATENCY_A
-    assert (predictor.latency_b, predictor.latency_c) == (PREDICTOR_LATENCY_B, PREDICTOR_LATENCY_C)

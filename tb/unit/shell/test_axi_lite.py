@@ -199,7 +199,7 @@ class AxiLiteBank(wiring.Component):
     """Both blocks, the hardware's side of the bank at 0."""
 
     def __init__(self, params):
-        self.axi_lite, self.bank = AxiLite(params), register_bank.RegisterBank(params)
+        self.axi_lite, self.bank = AxiLite(), register_bank.RegisterBank(params)
         members = dict(self.axi_lite.signature.members)
         super().__init__({channel: members[channel] for channel in CHANNELS})
 
@@ -213,7 +213,7 @@ class AxiLiteBank(wiring.Component):
 
 
 def test_axi_lite(simulator):
-    run(AxiLite(PARAMS), __name__, simulator, "tiny")
+    run(AxiLite(), __name__, simulator, "tiny")
 
 
 def test_axi_lite_with_bank(simulator):

@@ -9,7 +9,7 @@ from hdp_hw.rtl.shell.counters import Counters
 from hdp_hw.rtl.shell.register_bank import counter_layout
 from tb.lib.play import play
 from tb.lib.simulation import SIMULATORS, simulate
-from tb.unit.block_bench import PARAMS, bench_rng
+from tb.unit.block_bench import bench_rng
 
 NAMES = [name for name, _ in counter_layout()]
 N_CYCLES = 400
@@ -33,4 +33,4 @@ async def increments(dut):
 
 @pytest.mark.parametrize("simulator", SIMULATORS)
 def test_counters(simulator):
-    simulate(Counters(PARAMS), __name__, simulator, name="counters")
+    simulate(Counters(), __name__, simulator, name="counters")
