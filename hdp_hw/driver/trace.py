@@ -30,12 +30,12 @@ def draw_masks(results: list[HeadResult], path: str | Path, title: str = "") -> 
 
     results : of :func:`layer_masks`; path : its ending is the format, as matplotlib has it.
     """
+    if not results:
+        raise ParameterError("results", results, "those of at least one head")
     try:
         from matplotlib.figure import Figure
     except ImportError:
         raise MissingPackage("pictures take matplotlib: pip install 'hdp-hw[plots]'") from None
-    if not results:
-        raise ParameterError("results", results, "those of at least one head")
     n_rows = -(-len(results) // COLUMNS)
     columns = min(COLUMNS, len(results))
     figure = Figure(figsize=(2.4 * columns, 2.7 * n_rows + 0.4), layout="constrained")

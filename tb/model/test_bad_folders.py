@@ -159,12 +159,11 @@ def test_index(tmp_path, content, message):
 
 
 def test_shards(tmp_path):
-    from safetensors.numpy import load_file, save_file
-
+    safetensors = pytest.importorskip("safetensors.numpy")
     folder = write_shards(tmp_path)
-    tensors = load_file(folder / SHARD)
+    tensors = safetensors.load_file(folder / SHARD)
     first = min(random_tensors())
-    save_file(tensors | {first: np.ones(1)}, folder / SHARD)
+    safetensors.save_file(tensors | {first: np.ones(1)}, folder / SHARD)
     assert refusal(folder) == f"{SHARD} holds tensors that another shard of {INDEX} holds too: {first}"
     (folder / SHARD).unlink()
     assert refusal(folder) == f"{SHARD} is missing, which {INDEX} names"

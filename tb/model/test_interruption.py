@@ -33,6 +33,8 @@ def begin(folder, *arguments, **options):
 )
 def test_interrupted(tmp_path, arguments, said):
     """In the midst of the work, which says how far it is."""
+    if "profile" in arguments:
+        pytest.importorskip("safetensors")
     with open(tmp_path / "said", "w") as file:
         process = begin(tmp_path, *arguments, stdout=file, stderr=file)
     deadline = time.monotonic() + 120

@@ -99,8 +99,7 @@ def test_numbers_of_eight_bits(tmp_path, kind, code, value):
 # -- shards -----------------------------------------------------------------------------------------------------------
 def write_shards(folder):
     """The model in two files and an index."""
-    from safetensors.numpy import save_file
-
+    save_file = pytest.importorskip("safetensors.numpy").save_file
     write_model(folder)
     (folder / "model.safetensors").unlink()
     names, tensors = sorted(random_tensors()), random_tensors()
