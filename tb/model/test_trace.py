@@ -45,7 +45,7 @@ def test_masks_of_integers():
 def test_no_matplotlib(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(MissingPackage, match=r"pictures take matplotlib: pip install 'hdp-hw\[plots\]'"):
-        draw_masks([], tmp_path / "masks.png")
+        draw_masks([object()], tmp_path / "masks.png")  # before it is looked at
 
 
 class Recorder:
