@@ -95,7 +95,8 @@ async def job_in_a_soc(dut):
         await load(dut, place, content)
         assert await fetch(dut, place, len(content)) == content, name
     done = BY_NAME["IRQ_STATUS"].pack(job_done=1)
-    expected = pack_rows(Emulator(params).run(job).output, params.operand_width, row_bytes(16, params)[2]).tobytes()
+    n_bytes = row_bytes("output", 16, params)
+    expected = pack_rows(Emulator(params).run(job).output, params.operand_width, n_bytes).tobytes()
     assert any(expected)
     for job_id in (1, 2):
         place = MEMORY + layout.regions["output"].offset
