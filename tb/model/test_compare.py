@@ -16,8 +16,7 @@ from hdp_hw.spec.configs import CONFIGS
 from hdp_hw.spec.params import ParameterError
 from hdp_hw.study.accuracy.parts import digests
 from hdp_hw.study.compare import command
-from hdp_hw.study.compare.cache import digest
-from hdp_hw.study.compare.command import compare
+from hdp_hw.study.compare.command import compare, digest
 from hdp_hw.study.compare.records import Record, best, best_of_curves, findings, percent
 from hdp_hw.study.compare.report import BUDGET, COLORS
 from hdp_hw.study.compare.sweep import Point, points

@@ -2,13 +2,12 @@
 
 from hdp_hw.spec.failure import MissingPackage
 from hdp_hw.spec.output_file import write
-from hdp_hw.study.compare.cache import digest
 from hdp_hw.study.compare.records import Record, findings, write_records
 from hdp_hw.study.compare.report import report
 from hdp_hw.study.compare.sweep import points
 from hdp_hw.study.compare.worker import evaluate, prepare
 from hdp_hw.study.models import ModelError
-from hdp_hw.study.sweep import Results, SweepError, run
+from hdp_hw.study.sweep import Results, SweepError, digest_of_job, run
 from hdp_hw.study.tasks import TaskError
 
 
@@ -54,3 +53,8 @@ def compare(job, folder, only=(), jobs=1, scheduler=None, command="", say=print)
     if failures:
         raise SweepError(f"{len(failures)} points failed, the first with: {failures[0]}")
     return records
+
+
+def digest(job):
+    """Of data, model, numbers of examples, array, and the sources that compute a result."""
+    return digest_of_job(job, filter(None, (job.data, job.settings)), job.model)
