@@ -31,10 +31,15 @@ class HeadTable:
         self.status: Head | None = None  # whose status is offered
         self.done: list[int] = []  # cycles in which a status was taken
 
+    @property
+    def takes_settings(self) -> bool:
+        """There is a place for a head."""
+        return not self.staged and len(self.inside) < HEADS_INSIDE
+
     def look(self) -> None:
         """Takes settings; see :class:`golden.cycles.clock.Clock`."""
         plan = self.streams.settings()
-        if plan is None or self.staged or len(self.inside) == HEADS_INSIDE:
+        if plan is None or not self.takes_settings:
             return
         self.streams.settings_taken()
         self.staged = True

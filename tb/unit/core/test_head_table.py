@@ -1,10 +1,12 @@
-"""HeadTable, every output in every cycle; its counts are golden.bits.pruning.geometry's."""
+"""HeadTable, every output in every cycle: when heads enter and leave is golden.cycles', counts are golden.bits'."""
 
 from collections import deque
 
 import cocotb
 
 from hdp_hw.golden.bits.pruning.geometry import existing_blocks, visited_blocks
+from hdp_hw.golden.cycles.clock import Clock
+from hdp_hw.golden.cycles.core import head_table as cycles
 from hdp_hw.rtl.core.head_table import HeadTable
 from hdp_hw.spec.formats import HEADS_INSIDE, STREAMS
 from hdp_hw.spec.params import ParameterError
@@ -19,7 +21,7 @@ class Head:
     """A head of random settings, and what is left to happen to it."""
 
     def __init__(self, rng, index):
-        self.place, self.half = index % HEADS_INSIDE, index % 2
+        self.place = index % HEADS_INSIDE
         self.settings = random_settings(rng)
         errors = [HeadError.NONE] * 8 + [HeadError.SHORT, HeadError.LONG, HeadError.ORDER]
         self.planes = dict(enumerate(rng.choice(errors, N_PLANES).tolist()))
@@ -46,13 +48,13 @@ class Head:
     def over(self):
         return self.predicted and not self.planes and not self.rows
 
-    def entry(self):
+    def entry(self, half):
         """What the entry is set to when the head enters."""
         d = self.settings.head_dim
         integer, cross = PARAMS.integer_cycles(d), PARAMS.cross_cycles(d)
         return {
             "settings": vars(self.settings),
-            "half": self.half,
+            "half": half,
             "cycles": {"integer": integer, "cross": cross, "slices": d // PARAMS.slice_width},
             "words": integer,
             "value_words": cross,
@@ -76,34 +78,39 @@ def random_settings(rng):
 
 
 class Schedule:
-    """The table's inputs, at random, and its outputs, cycle by cycle."""
+    """Heads through golden.cycles' table, whose streams this is; all inputs, at random, and outputs, cycle by cycle.
+
+    haste : probability that what can happen in a cycle does.
+    """
 
     def __init__(self, rng, n_heads, haste):
-        self.rng, self.haste = rng, haste  # haste: probability that what can happen in a cycle does
+        self.rng, self.haste = rng, haste
         self.layout = HeadTable(PARAMS).o_entries.shape()
         names = [name for name, _ in HeadTable(PARAMS).entry_layout]
         empty = {name: {"settings": {}, "cycles": {}, "errors": []}.get(name, 0) for name in names}
         self.entries = [empty] * HEADS_INSIDE
         self.to_come = deque(Head(rng, index) for index in range(n_heads))
-        self.offered = self.staged = self.status = None
-        self.inside = []
+        self.offered, self.status_ready = None, False
         self.held, self.values, self.strobes = {}, {}, {"i_settings_ready": {}, "o_status_valid": {}, "o_retired": {}}
-        cycle = 0
-        while self.to_come or self.offered or self.staged or self.inside or self.status:
-            self.values[cycle] = {
-                "o_used": sum(1 << head.place for head in self.inside),
-                "o_report_free": int(self.status is None),
-                "o_entries": bits(self.layout, self.entries),
-                **self._summary(),
-            }
-            if self.status:
-                self.strobes["o_status_valid"][cycle] = self.status
-            ready = not self.staged and len(self.inside) < HEADS_INSIDE
-            if ready:
-                self.strobes["i_settings_ready"][cycle] = {}
-            # What changes from here on shows in the next cycle.
-            self.held[cycle] = self._report(cycle) | self._progress() | self._settings(ready)
-            cycle += 1
+        self.clock = Clock()
+        self.clock.blocks = [self]
+        self.table = cycles.HeadTable(self.clock, self, [self._enter])
+        self.clock.run()
+
+    def look(self):
+        """One clock cycle. What changes from here on shows in the next."""
+        cycle, table = self.clock.now, self.table
+        self.values[cycle] = {
+            "o_used": sum(1 << head.plan.place for head in table.inside),
+            "o_report_free": int(table.status is None),
+            "o_entries": bits(self.layout, self.entries),
+            **self._summary(),
+        }
+        self.held[cycle] = self._report() | self._progress() | self._settings()
+        table.look()
+        table.look_at_status()
+        if self.to_come or self.offered or table.staged or table.inside or table.status:
+            self.clock.wake(1)
 
     def _summary(self):
         """``o_unpredicted`` and ``o_failed``; an entry that was never used is neither."""
@@ -119,7 +126,7 @@ class Schedule:
 
     def choose(self, condition):
         """One of the heads inside that fulfil the condition, or none."""
-        heads = [head for head in self.inside if condition(head)]
+        heads = [head.plan for head in self.table.inside if condition(head.plan)]
         return heads[self.rng.integers(len(heads))] if heads and self.happens() else None
 
     def _update(self, head, **fields):
@@ -147,32 +154,40 @@ class Schedule:
             inputs |= {"i_row_head": 1 << head.place, "i_row_blocks": n_blocks, "i_row_tiles": n_tiles}
         return inputs
 
-    def _settings(self, ready):
-        """Settings are offered until they are taken; the head enters in the cycle after."""
+    def _settings(self):
+        """Settings are offered until they are taken."""
         inputs = {}
+        if self.table.takes_settings:
+            self.strobes["i_settings_ready"][self.clock.now] = {}
         if not self.offered and self.to_come and self.happens():
             self.offered = self.to_come.popleft()
             inputs = {f"i_settings_{name}": int(value) for name, value in vars(self.offered.settings).items()}
-        inputs["i_settings_valid"] = int(self.offered is not None)
-        taken = None
-        if ready:
-            taken, self.offered = self.offered, None
-        if self.staged:
-            self.inside.append(self.staged)
-            self._update(self.staged, **self.staged.entry())
-        self.staged = taken
-        return inputs
+        return inputs | {"i_settings_valid": int(self.offered is not None)}
 
-    def _report(self, cycle):
+    def _enter(self, head):
+        self._update(head.plan, **head.plan.entry(head.half))
+
+    def _report(self):
         """The oldest head ends, when its status has a place."""
-        ready, reports = self.happens(), False
-        if self.status:
-            self.status = None if ready else self.status
-        elif self.inside and self.inside[0].over and self.happens():
-            reports, head = True, self.inside.pop(0)
-            self.status = head.status
-            self.strobes["o_retired"][cycle] = {"o_retired": 1 << head.place}
-        return {"o_status_ready": int(ready), "i_report": int(reports)}
+        cycle, table = self.clock.now, self.table
+        self.status_ready, reports = self.happens(), False
+        if table.status:
+            self.strobes["o_status_valid"][cycle] = table.status.plan.status
+        elif table.inside and table.inside[0].plan.over and self.happens():
+            reports, head = True, table.inside[0]
+            self.strobes["o_retired"][cycle] = {"o_retired": 1 << head.plan.place}
+            self.clock.at(1, lambda: table.report(head))
+        return {"o_status_ready": int(self.status_ready), "i_report": int(reports)}
+
+    # -- the streams around golden.cycles' table
+    def settings(self):
+        return self.offered
+
+    def settings_taken(self):
+        self.offered = None
+
+    def status_taken(self, head):
+        return self.status_ready
 
 
 @cocotb.test()

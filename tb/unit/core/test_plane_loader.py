@@ -1,17 +1,22 @@
-"""PlaneLoader against golden.bits.core.plane_loader."""
+"""PlaneLoader against its golden twins: what it writes is golden.bits', when it is golden.cycles'."""
 
 import os
+from collections import deque
 
 import cocotb
 import pytest
 
 from hdp_hw.golden.bits.core.plane_loader import load, places
+from hdp_hw.golden.cycles.clock import Clock
+from hdp_hw.golden.cycles.core import plane_loader as cycles
+from hdp_hw.golden.cycles.core.jobs import Head
 from hdp_hw.rtl.core.plane_loader import PlaneLoader
 from hdp_hw.spec.settings import HeadError
 from tb.lib.play import play
 from tb.unit.block_bench import CORES, PARAMS, bench_rng, on_cores, run
 
 KEYED = os.environ.get("HDP_KEYED", "1") == "1"
+PLANE = "integer"  #: that golden.cycles loads; of the three the one whose heads wait for no half
 ERRORS = [HeadError.NONE, HeadError.SHORT, HeadError.LONG, *([HeadError.ORDER] if KEYED else [])]
 
 
@@ -35,34 +40,71 @@ def plane(rng, n_q, n_k, words, error):
     return [(key, index == len(keys) - 1) for index, key in enumerate(keys)]
 
 
-class Schedule:
-    """Ports by clock cycle of planes that follow one another."""
+class Plane:
+    """A plane of random rows: ``content``, and where golden.bits writes it; with ``discard`` it is only read."""
 
-    def __init__(self, rng):
-        self.rng, self.cycle = rng, 3
+    def __init__(self, rng, n_k, words, error, discard):
+        self.n_q, self.n_k, self.words, self.discard = (
+            int(rng.integers(1, 3 * PARAMS.tile)) * KEYED,
+            n_k,
+            words,
+            discard,
+        )
+        self.content = plane(rng, self.n_q, n_k, words, error)
+        self.beats = {PLANE: len(self.content)}
+        written, found = load(self.content, self.n_q, n_k, words)
+        assert found == error
+        self.written, self.error = ([], HeadError.NONE) if discard else (written, found)
+
+
+class Schedule:
+    """Planes that follow one another in golden.cycles' loader, and all ports, cycle by cycle.
+
+    A plane begins as soon as it may, or a little later. Its first beat may have been waiting; others come with
+    ``gaps``.
+    """
+
+    def __init__(self, rng, planes, gaps):
+        self.rng, self.gaps, self.to_come = rng, gaps, deque(planes)
         self.beats = {"i_start": {}, "i_valid": {}}
         self.held, self.expected = {}, {"o_write": {}, "o_done": {}, "o_busy": {}, "i_ready": {}}
+        self.clock, self.head = Clock(), None
+        self.loader = cycles.PlaneLoader(self.clock, PLANE, self)
+        self.clock.blocks = [self]
+        self.clock.run()
 
-    def add(self, n_k, words, error, discard, gaps):
-        """One plane; its first beat may have been waiting."""
-        rng, start, cycle = self.rng, self.cycle, self.cycle
-        n_q = int(rng.integers(1, 3 * PARAMS.tile)) if KEYED else 0
-        beats = plane(rng, n_q, n_k, words, error)
-        written, found = load(beats, n_q, n_k, words)
-        assert found == error
-        self.beats["i_start"][start] = {"i_discard": int(discard)}
-        self.held[start] = {"i_n_q": n_q, "i_n_k": n_k, "i_words": words}
-        for index, (key, last) in enumerate(beats):
-            data = int.from_bytes(rng.bytes(PARAMS.lanes * PARAMS.digit_width // 8), "little")
+    def look(self):
+        """One clock cycle."""
+        cycle = self.clock.now
+        if self.head and self.head.loaded:
+            self.expected["o_done"][cycle - 1] = {"o_error": self.head.plan.error}
+            self.head = None
+        if not self.head and self.to_come and self.rng.random() < 0.5:
+            self.head = Head(0, self.to_come.popleft(), 0, set())
+            self.loader.heads.append(self.head)
+        self.loader.look()
+        if self.loader.takes_beats:
+            for name in ("o_busy", "i_ready"):
+                self.expected[name][cycle] = {}
+        if self.head or self.to_come:
+            self.clock.wake(1)
+
+    def plane_begins(self, loader, plane):
+        """Its beats, from the next cycle on."""
+        start = cycle = self.clock.now
+        self.beats["i_start"][start] = {"i_discard": int(plane.discard)}
+        self.held[start] = {"i_n_q": plane.n_q, "i_n_k": plane.n_k, "i_words": plane.words}
+        for index, (key, last) in enumerate(plane.content):
+            data = int.from_bytes(self.rng.bytes(PARAMS.lanes * PARAMS.digit_width // 8), "little")
             ports = {"i_data": data, "i_last": last} | ({"i_key": key} if KEYED else {})
-            if index == 0 and rng.random() < 0.5:
+            if index == 0 and self.rng.random() < 0.5:
                 self.beats["i_valid"][start] = ports
-            elif gaps:
-                cycle += int(rng.integers(0, 3))
+            elif self.gaps:
+                cycle += int(self.rng.integers(0, 3))
             cycle += 1
             self.beats["i_valid"][cycle] = ports
-            if index < len(written) and not discard:
-                _, row, word = written[index]
+            if index < len(plane.written):
+                _, row, word = plane.written[index]
                 self.expected["o_write"][cycle + PlaneLoader.latency] = {
                     "o_write": 1 << row % PARAMS.tile,
                     "o_key": key,
@@ -70,11 +112,7 @@ class Schedule:
                     "o_word": word,
                     "o_data": data,
                 }
-        done = {"o_error": HeadError.NONE if discard else found}
-        self.expected["o_done"][cycle + PlaneLoader.latency] = done
-        for name in ("o_busy", "i_ready"):
-            self.expected[name] |= {c: {} for c in range(start + 1, cycle + 1)}
-        self.cycle = cycle + int(rng.integers(2, 4))
+        self.clock.at(cycle - start, loader.ends)
 
 
 @cocotb.test()
@@ -82,13 +120,14 @@ class Schedule:
 async def planes(dut, gaps):
     """Well-formed planes of all sizes between malformed ones, and some that are only read."""
     rng = bench_rng()
-    schedule = Schedule(rng)
     max_words = PARAMS.max_words if KEYED else PARAMS.max_value_words
+    to_come = []
     for index in range(60):
         error = ERRORS[index // 2 % len(ERRORS)] if index % 2 else HeadError.NONE
         n_k = PARAMS.max_seq_len if index == 0 else int(rng.integers(1, 3 * PARAMS.tile)) + (error == HeadError.SHORT)
         words = max_words if index == 0 else int(rng.integers(1, max_words + 1))
-        schedule.add(n_k, words, error, index % 9 == 8, gaps)
+        to_come.append(Plane(rng, n_k, words, error, index % 9 == 8))
+    schedule = Schedule(rng, to_come, gaps)
     await play(dut, schedule.beats, schedule.held, schedule.expected)
 
 

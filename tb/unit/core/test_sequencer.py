@@ -1,10 +1,15 @@
-"""Sequencer against golden.bits.core.sequencer, and the order in which it takes what waits."""
+"""Sequencer against its golden twins: golden.cycles has what it takes when, golden.bits the micro-operations."""
 
 from collections import deque
+from types import SimpleNamespace
+from unittest.mock import Mock
 
 import cocotb
 
 from hdp_hw.golden.bits.core.sequencer import micro_ops
+from hdp_hw.golden.cycles.clock import Clock
+from hdp_hw.golden.cycles.core import sequencer as cycles
+from hdp_hw.golden.cycles.core.jobs import Head, RowJob
 from hdp_hw.rtl.core.sequencer import Sequencer
 from tb.lib.play import play
 from tb.unit.block_bench import CORES, PARAMS, bench_rng, bits, on_cores, run
@@ -29,74 +34,115 @@ def random_job(rng, kind, empty):
     }
 
 
-def random_shape(rng):
-    d = int(rng.integers(1, PARAMS.max_slices + 1)) * PARAMS.slice_width
+def shape(d):
     return {"integer": PARAMS.integer_cycles(d), "cross": PARAMS.cross_cycles(d), "slices": PARAMS.slices(d)}
 
 
-class Schedule:
-    """Jobs of all kinds, each offered at random (``idle``), rooms behind that are full at times (``busy``).
+class Place:
+    """A queue at the sequencer: the row that waits in it, or that it is full."""
 
-    ``empty`` is the share of rows without tiles.
+    def __init__(self):
+        self.head, self.full = None, False
+
+    def pop(self):
+        row, self.head = self.head, None
+        return row
+
+    def push(self, row):
+        pass
+
+
+class Schedule:
+    """The neighbours of golden.cycles' sequencer, at random, and all ports, cycle by cycle.
+
+    Jobs of all kinds are offered at times (``idle``), and rooms behind are full at times (``busy``). ``empty`` is the
+    share of rows without tiles.
     """
 
     def __init__(self, rng, idle, busy, empty=0.3):
         self.rng, self.idle, self.busy = rng, idle, busy
-        self.shapes = [random_shape(rng) for _ in range(3)]
+        self.dims = [int(rng.integers(1, PARAMS.max_slices + 1)) * PARAMS.slice_width for _ in range(3)]
         self.to_come = {kind: deque(random_job(rng, kind, empty) for _ in range(60)) for kind in KINDS}
         self.offered = dict.fromkeys(KINDS)
         self.begun, self.waited = dict.fromkeys(KINDS, 0), dict.fromkeys(KINDS, 0)
-        self.held = {0: {"i_shapes": bits(Sequencer(PARAMS).i_shapes.shape(), self.shapes)}}
+        self.held = {0: {"i_shapes": bits(Sequencer(PARAMS).i_shapes.shape(), [shape(d) for d in self.dims])}}
         names = "i_predict_ready i_score_ready i_context_ready o_score_valid o_context_valid o_valid o_freed"
         self.expected = {name: {} for name in names.split()}
-        self.cycle = self.free_from = 0
-        while any([*self.to_come.values(), *self.offered.values(), self.cycle < self.free_from + Sequencer.latency]):
-            self._cycle()
-            self.cycle += 1
 
-    def _cycle(self):
-        inputs = self.held.setdefault(self.cycle, {})
-        room = {kind: kind == "predict" or self.rng.random() >= self.busy for kind in KINDS}
-        drain_free = self.rng.random() >= self.busy
-        inputs |= {f"o_{kind}_ready": int(room[kind]) for kind in ("score", "context")}
-        inputs["i_context_free"] = int(drain_free)
-        free = self.cycle >= self.free_from  # no micro-operation, or an operation's last, is chosen
-        if free:
-            self.expected["i_predict_ready"][self.cycle] = {}
+        self.waiting, self.room = ({kind: Place() for kind in KINDS} for _ in range(2))
+        self.predictor = Mock(take_row=self._take_predict)
+        self.drain = Mock(rows=self.room["context"])
+        survivors = Mock(listed=self.waiting["score"], free=self._free)
+        softmax = Mock(rows=self.room["score"], context=self.waiting["context"], finished=1)
+        self.clock = Clock()
+        self.clock.blocks = [self]
+        self.sequencer = cycles.Sequencer(self.clock, PARAMS, self.predictor, survivors, softmax, self.drain)
+        self.clock.run()
+
+    def look(self):
+        """One clock cycle."""
+        cycle, sequencer = self.clock.now, self.sequencer
+        if not any([*self.to_come.values(), *self.offered.values(), cycle < sequencer.free + Sequencer.latency]):
+            return
+        self.clock.wake(1)
+        inputs = self.held.setdefault(cycle, {})
+        for kind in ("score", "context"):
+            self.room[kind].full = self.rng.random() < self.busy
+            inputs[f"o_{kind}_ready"] = int(not self.room[kind].full)
+        inputs["i_context_free"] = self.drain.stores = int(self.rng.random() >= self.busy)
         for kind in KINDS:
-            if not self.offered[kind] and self.to_come[kind] and self.rng.random() >= self.idle:
-                self.offered[kind] = self.to_come[kind].popleft()
-                inputs |= {f"i_{kind}_{name}": value for name, value in self.offered[kind].items()}
-            job = self.offered[kind]
-            inputs[f"i_{kind}_valid"] = int(job is not None)
-            if not job:
-                continue
-            passes = job["n_tiles"] == 0  # on to the next queue, whatever the array does
-            begins = not passes and free and room[kind] and (kind != "context" or drain_free)
-            if begins:
-                free = False
-                self._begin(kind, job)
-            taken = begins or (passes and room[kind])
-            if kind != "predict" and (begins or passes):
-                self.expected[f"o_{kind}_valid"][self.cycle] = {f"o_{kind}_{name}": job[name] for name in job}
-                self.expected[f"i_{kind}_ready"] |= {self.cycle: {}} if taken else {}
-            if taken:
-                self.offered[kind] = None
-            self.waited[kind] += not taken
+            self._offer(kind, inputs)
+        self.predictor.has_room = self.waiting["predict"].head is not None
+        if cycle >= sequencer.free:  # no micro-operation, or an operation's last, is chosen
+            self.expected["i_predict_ready"][cycle] = {}
+        n_begun = len(sequencer.operations)
+        sequencer.look()
+        for kind, *_, begin, end in sequencer.operations[n_begun:]:
+            self._begin(kind, begin, end)
+        for kind in KINDS:
+            if self.offered[kind]:
+                self._handshake(kind, self.offered[kind])
 
-    def _begin(self, kind, job):
-        """Micro-operations of a job that is taken in this cycle."""
-        ops = micro_ops(kind, job["n_tiles"], self.shapes[job["head"]], job["full"])
-        first, self.free_from = self.cycle + Sequencer.latency, self.cycle + len(ops)
+    def _offer(self, kind, inputs):
+        """A job, at times, unless one waits."""
+        if not self.offered[kind] and self.to_come[kind] and self.rng.random() >= self.idle:
+            self.offered[kind] = job = self.to_come[kind].popleft()
+            inputs |= {f"i_{kind}_{name}": value for name, value in job.items()}
+            plan = SimpleNamespace(settings=SimpleNamespace(head_dim=self.dims[job["head"]]), full=job["full"])
+            head = Head(job["head"], plan, job["half"], set())
+            self.waiting[kind].head = RowJob(head, job["row"], job["n_tiles"], job["last"])
+        inputs[f"i_{kind}_valid"] = int(self.offered[kind] is not None)
+
+    def _handshake(self, kind, job):
+        """What the streams do in a cycle in which ``job`` is offered; a row without tiles is passed on."""
+        taken = self.waiting[kind].head is None
+        if kind != "predict" and (taken or not job["n_tiles"]):
+            self.expected[f"o_{kind}_valid"][self.clock.now] = {f"o_{kind}_{name}": job[name] for name in job}
+        if taken:
+            self.offered[kind] = None
+            self.expected[f"i_{kind}_ready"][self.clock.now] = {}
+        self.waited[kind] += not taken
+
+    def _take_predict(self):
+        row = self.waiting["predict"].pop()
+        return row.head, row.row, row.n_tiles, row.last
+
+    def _begin(self, kind, begin, end):
+        """Micro-operations of the job that is taken in this cycle."""
+        job = self.offered[kind]
+        ops = micro_ops(kind, job["n_tiles"], shape(self.dims[job["head"]]), job["full"])
+        assert len(ops) == end - begin
         self.begun[kind] += 1
-        for n, op in enumerate(ops):
+        for cycle, op in enumerate(ops, begin):
             tile = op.pop("tile")
             op |= {"column": tile} if kind == "predict" else {"slot": (job["base"] + tile) % PARAMS.score_slots}
             op |= {name: job[name] for name in ("head", "half", "row")}
             op |= {"predict": kind == "predict", "last_row": job["last"]}
-            self.expected["o_valid"][first + n] = {f"o_op_{name}": value for name, value in op.items()}
-        if kind == "context":
-            self.expected["o_freed"][first + len(ops) - 1] = {"o_freed": job["n_tiles"]}
+            self.expected["o_valid"][cycle] = {f"o_op_{name}": value for name, value in op.items()}
+
+    def _free(self, n_slots):
+        """They are free in this cycle, since the port said so in the last."""
+        self.expected["o_freed"][self.clock.now - 1] = {"o_freed": n_slots}
 
 
 @cocotb.test()
