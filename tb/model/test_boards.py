@@ -117,7 +117,7 @@ def test_steps(tmp_path, monkeypatch):
         calls.append((tool, arguments, sources, results))
         assert all((folder / name).exists() for name in sources)
         for name in results:
-            (folder / name).write_text('{"modules": {"top": {"attributes": {"top": "1"}, "cells": {}}}}')
+            (folder / name).write_text('{"modules": {"top": {"attributes": {"top": "1"}, "cells": {}, "ports": {}}}}')
 
     monkeypatch.setattr(bitstream, "run", run)
     bitstream.build("ulx3s", PARAMS, BAUD, True, tmp_path, say=str)

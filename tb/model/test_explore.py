@@ -141,7 +141,8 @@ def test_records_made_here_take_precedence(tmp_path):
 def test_synthesis_is_not_done_twice(tmp_path, monkeypatch, design, counts):
     """What is counted are the parts without their harness; the second time nothing is run."""
     names = ("core.core.lane_0.a_LUT4", "core.core.lane_1.a_LUT4", "core.core.bank.a_LUT4", "sent_LUT4")
-    netlist = {"modules": {"harness": {"cells": {name: {"type": "LUT4"} for name in names}}}}
+    cells = {name: {"type": "LUT4", "connections": {}} for name in names}
+    netlist = {"modules": {"harness": {"cells": cells, "ports": {}}}}
 
     def yosys(folder, log, tool, arguments, *_):
         assert "synth_ecp5" in arguments[-1] and "module harness" in (folder / "part.v").read_text()

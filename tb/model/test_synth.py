@@ -13,7 +13,7 @@ from amaranth.lib.wiring import Component, In, Out
 
 from hdp_hw.deliver.synth import area_by_block, count_cells, netlist, place_route, synthesise, tools
 from hdp_hw.deliver.synth.devices import DEVICES, DIGIT_PRODUCT, GW2A, ICE40, XCUP
-from hdp_hw.deliver.synth.flow import harness, harnessed, summary, synthesise_netlist
+from hdp_hw.deliver.synth.flow import harness, harnessed, summary, synthesise_netlist, write_sources
 from hdp_hw.deliver.synth.netlist import block_of
 from hdp_hw.deliver.synth.place_route import NotRouted, critical_path, fmax, place_and_route, progress, slowest
 from hdp_hw.rtl.common.pipeline import register
@@ -286,8 +286,7 @@ def test_progress_of_nextpnr():
 
 def netlist_of(block, device, folder):
     """Cells of the netlist of a block in its harness."""
-    (folder / "core.v").write_text(harnessed(block))
-    (folder / DIGIT_PRODUCT.name).write_text(DIGIT_PRODUCT.read_text())
+    write_sources(harnessed(block), folder)
     synthesise_netlist(folder, DEVICES[device].family, say=str)
     return json.loads((folder / "netlist.json").read_text())["modules"]["harness"]["cells"]
 

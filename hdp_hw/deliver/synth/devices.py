@@ -16,7 +16,7 @@ KINDS = ("luts", "lutrams", "ffs", "dsps", "brams")
 
 @dataclass(frozen=True)
 class Family:
-    """How yosys synthesises ``harness`` for it, and ``{kind: {pattern: how many of the kind such a cell is}}``.
+    """How yosys synthesises a design for it, and ``{kind: {pattern: how many of the kind such a cell is}}``.
 
     LUTs are those of the family: 6 inputs at Xilinx, 4 elsewhere. LUT RAMs are counted in LUTs at Xilinx, in cells of
     16 x 4 bits elsewhere; block RAMs in 18 Kbit, but in 4 Kbit for iCE40. tool, options : of place and route, if any.
@@ -29,7 +29,7 @@ class Family:
 
 
 ECP5 = Family(
-    "synth_ecp5 -top harness",
+    "synth_ecp5",
     {
         "luts": {"LUT4": 1, "CCU2C": 2},  # a carry cell is two LUTs
         "lutrams": {"TRELLIS_DPR16X4": 1},
@@ -48,10 +48,10 @@ XILINX = {
     "dsps": {"DSP48E[12]": 1},
     "brams": {"RAMB18E[12]": 1, "RAMB36E[12]": 2},
 }
-XILINX_SCRIPT = "synth_xilinx -family {} -flatten -noiopad -noclkbuf -top harness; autoname"
+XILINX_SCRIPT = "synth_xilinx -family {} -flatten -noiopad -noclkbuf; autoname"
 XC7, XCUP = (Family(XILINX_SCRIPT.format(family), XILINX) for family in ("xc7", "xcup"))
 ICE40 = Family(
-    "synth_ice40 -dsp -top harness",
+    "synth_ice40 -dsp",
     {
         "luts": {"SB_LUT4": 1},
         "lutrams": {},  # it has none
@@ -61,7 +61,7 @@ ICE40 = Family(
     },
 )
 GW2A = Family(
-    "synth_gowin -family gw2a -top harness",
+    "synth_gowin -family gw2a",
     {
         "luts": {"LUT[1-4]|ALU": 1},
         "lutrams": {"RAM16SDP[124]|RAM16S[124]": 1},

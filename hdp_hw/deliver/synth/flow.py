@@ -29,6 +29,7 @@ from hdp_hw.spec.output_file import write
 from hdp_hw.spec.params import ParameterError
 
 BUILD = Path("build", "synth")
+SOURCE = "core.v"  #: the Verilog of a design
 LIMIT_SECONDS = 3600  #: of processor time, of place and route with each seed
 
 
@@ -85,19 +86,24 @@ def write_design(params, folder):
     from hdp_hw.rtl.core.attention_core import AttentionCore
 
     verilog = harnessed(AttentionCore(params))
-    write(folder / "core.v", verilog)
-    write(folder / DIGIT_PRODUCT.name, DIGIT_PRODUCT.read_text(encoding="utf-8"))
+    write_sources(verilog, folder)
     return hashlib.sha256(verilog.encode()).hexdigest()
 
 
-def synthesise_netlist(folder, family, say):
-    """NETLIST of the design in ``folder``."""
+def write_sources(verilog, folder):
+    """Write what :func:`synthesise_netlist` reads, of the Verilog of a design."""
+    write(folder / SOURCE, verilog)
+    write(folder / DIGIT_PRODUCT.name, DIGIT_PRODUCT.read_text(encoding="utf-8"))
+
+
+def synthesise_netlist(folder, family, say, top="harness"):
+    """NETLIST of the design in ``folder``, whose module ``top`` holds it all."""
     result = "synthesised.json" if family is ECP5 else NETLIST
     script = (
-        f"read_verilog core.v; hierarchy -top harness; {PREPARE.format(DIGIT_PRODUCT.name)}; "
+        f"read_verilog {SOURCE}; hierarchy -top {top}; {PREPARE.format(DIGIT_PRODUCT.name)}; "
         f"{family.script}; write_json {result}"
     )
-    sources = ["core.v", DIGIT_PRODUCT.name]
+    sources = [SOURCE, DIGIT_PRODUCT.name]
     run(folder, "yosys.log", YOSYS, ["-v", "2", "-p", script], sources, [result], synthesis_progress, say)
     if family is ECP5:
         write_netlist(folder, result)

@@ -5,6 +5,7 @@ import re
 from collections import Counter
 
 from hdp_hw.deliver.synth.devices import ECP5, PINS
+from hdp_hw.deliver.synth.multiplier_registers import take_registers
 from hdp_hw.deliver.synth.netlist import block_of, buffer_resets
 from hdp_hw.deliver.synth.tools import SynthesisError, TimeLimit, run
 from hdp_hw.spec.output_file import write
@@ -23,9 +24,10 @@ class NotRouted(Exception):
 
 
 def write_netlist(folder, synthesised):
-    """NETLIST for an ECP5, in ``folder``, of what yosys wrote there: with resets on global nets, and SETTINGS."""
+    """NETLIST for an ECP5, in ``folder``, of what yosys wrote: registers in multipliers, global resets, SETTINGS."""
     design = json.loads((folder / synthesised).read_text(encoding="utf-8"))
     (top,) = (module for module in design["modules"].values() if "top" in module["attributes"])
+    take_registers(top)
     buffer_resets(top["cells"])
     top["settings"] = SETTINGS
     write(folder / NETLIST, json.dumps(design))

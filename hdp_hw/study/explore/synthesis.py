@@ -13,6 +13,7 @@ from pathlib import Path
 from hdp_hw.deliver.synth import block_of, count_cells, harnessed
 from hdp_hw.deliver.synth.devices import DEVICES, DIGIT_PRODUCT, ECP5, KINDS, PREPARE
 from hdp_hw.deliver.synth.flow import BUILD, synthesis_progress
+from hdp_hw.deliver.synth.multiplier_registers import take_registers
 from hdp_hw.deliver.synth.published import read
 from hdp_hw.deliver.synth.tools import YOSYS, run, version_of
 from hdp_hw.rtl.core.attention_core import AttentionCore
@@ -48,8 +49,10 @@ def measure(design, params, build=BUILD, say=print):
     )
     sources = ["part.v", DIGIT_PRODUCT.name]
     run(folder, "yosys.log", YOSYS, ["-v", "2", "-p", script], sources, ["netlist.json"], synthesis_progress, say)
-    cells = json.loads((folder / "netlist.json").read_text(encoding="utf-8"))["modules"]["harness"]["cells"]
-    record = {"parameters": vars_of(params), "resources": resources_of(design, cells), **made_from}
+    netlist = json.loads((folder / "netlist.json").read_text(encoding="utf-8"))["modules"]["harness"]
+    take_registers(netlist)
+    resources = resources_of(design, netlist["cells"])
+    record = {"parameters": vars_of(params), "resources": resources, **made_from}
     write(folder / "record.json", json.dumps(record) + "\n")
     (folder / "netlist.json").unlink()  # tens of megabytes
     return record
