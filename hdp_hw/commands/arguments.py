@@ -236,14 +236,17 @@ def add_calibration(parser: argparse.ArgumentParser) -> None:
     add_hidden(parser, "--jobs", "threads", integer(1))
 
 
-def workplace_of(arguments: argparse.Namespace) -> "Workplace":
-    """The model, its task and its core that the command line asks for. Raises ParameterError, Failure, OSError."""
+def workplace_of(arguments: argparse.Namespace, settings: str | None = None) -> "Workplace":
+    """The model, its task and its core that the command line asks for, and layers of a settings file.
+
+    Raises ParameterError, Failure, OSError.
+    """
     from hdp_hw.study.accuracy.calibrate import open_workplace
 
     config, overrides = words_of(arguments)
     sizes = arguments.max_tokens, arguments.examples
     chosen = arguments.model, arguments.data, config, overrides
-    return open_workplace(*chosen, *sizes, arguments.threads, progress, arguments.seed, arguments.columns)
+    return open_workplace(*chosen, *sizes, arguments.threads, progress, arguments.seed, arguments.columns, settings)
 
 
 def search_of(arguments: argparse.Namespace) -> tuple[Any, ...]:

@@ -20,16 +20,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # threads share the work out among themselves
-    from hdp_hw.study.accuracy.calibrate import calibrate, judge, layers_of, unseen_of
+    from hdp_hw.study.accuracy.calibrate import calibrate, judge, unseen_of
     from hdp_hw.study.accuracy.page import page
     from hdp_hw.study.accuracy.profile import profile, write_json
 
-    place = workplace_of(arguments)
+    place = workplace_of(arguments, arguments.settings)
     print(place.task.describe(), flush=True)
-    if arguments.settings:
-        layers = layers_of(arguments.settings, place.task.model.encoder.n_layers)
+    if place.layers:
         task, outcome = unseen_of(arguments.settings, place.task)
-        judged = judge(task, layers, place.params, arguments.threads, progress)
+        judged = judge(task, place.layers, place.params, arguments.threads, progress)
         said: tuple[str, ...] = (outcome,)
     else:
         found = calibrate(place, *search_of(arguments))

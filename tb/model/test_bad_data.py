@@ -38,6 +38,11 @@ def refused(folder, name, content, n_labels=2, columns=None):
         ("a.csv", b"\xff\xfetext,label\n", r" begins as UTF-16, but byte \d+ is not; save it as UTF-8"),
         ("a.csv", "text,label\na,1\n".encode("utf-16-le"), ", line 1: a NUL byte, which no text has; save .* as UTF-8"),
         ("a.csv", b"text,label\nok,1\na\0b,1\n", ", line 3: a NUL byte"),
+        ("a.csv", b"\n<!-- saved -->\n<!DOCTYPE html>\n<html><p>so good</html>\n",
+         r" holds HTML, .* legal: the content of a \.tsv, .* or \.npz; a link to a page .* take the file's own"),
+        ("a.csv", b"<HTML lang='en'>\n", " holds HTML, "),
+        ("a.tsv", b'<?xml version="1.0"?>\n<a>so good</a>\n', r" holds XML, .* \.npz$"),
+        ("a.txt", b"<a id='1'>\n<b>so good</b>\n<b>bad</b>\n</a>\n", " holds XML, "),
         ("a.csv", b"version https://git-lfs.github.com/spec/v1\n", " is a Git LFS pointer"),
     ],
 )  # fmt: skip

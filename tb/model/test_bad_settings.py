@@ -5,6 +5,7 @@ import json
 import pytest
 
 from hdp_hw.__main__ import main
+from hdp_hw.study.models import Model
 from tb.lib.tiny_model import write_model, write_pairs
 
 LAYER = {"q_absmax": 5.5, "k_absmax": 4.0, "v_absmax": 2.0, "rule": "mass", "threshold": 1.0, "relative": True}
@@ -56,7 +57,9 @@ def folder(tmp_path_factory):
     ],
 )
 def test_commands_say_it_in_one_line(folder, monkeypatch, capsys, command, text, said):
+    """No model runs before."""
     monkeypatch.chdir(folder)
+    monkeypatch.setattr(Model, "run", None)
     path = folder / "settings.json"
     path.unlink(missing_ok=True)
     if text is not None:

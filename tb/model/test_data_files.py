@@ -82,6 +82,8 @@ def test_the_file_says_the_delimiter_and_not_its_ending(tmp_path, name, delimite
         ("a.txt", "so good,1\nso, bad\n", [("so good,1",), ("so, bad",)], None, "a text a line"),
         ("a.txt", "so good,1\nbad,0\n", [("so good",), ("bad",)], ["1", "0"], "commas"),
         ("a.txt", "one, two\n\n  three;\n", [("one, two",), ("three;",)], None, "a text a line"),
+        ("a.txt", "<s>so good</s>\n<s>bad</s>\n", [("<s>so good</s>",), ("<s>bad</s>",)], None, "a text a line"),
+        ("a.csv", "<b>so</b> good,1\nbad</b>,0\n", [("<b>so</b> good",), ("bad</b>",)], ["1", "0"], "commas"),
         ("a.txt", "text\nlabel\n", [("text",), ("label",)], None, "a text a line"),
         ("a.csv", '"one, two"\nthree\n', [("one, two",), ("three",)], None, "one column"),
         ("a.csv", "text\none two\nthree\n", [("one two",), ("three",)], None, "one column"),

@@ -21,12 +21,16 @@ from hdp_hw.study.tasks import Task, load_task
 
 @dataclass(frozen=True, eq=False)
 class Workplace:
-    """A model on a task, fitted, and the core that is to run it. seed : of what is drawn at random."""
+    """A model on a task, fitted, and the core that is to run it.
+
+    seed : of what is drawn at random; layers : LayerSettings of each layer of a settings file, None without one.
+    """
 
     task: Task
     label: str
     params: HdpParams
     seed: int = 0
+    layers: list[LayerSettings] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,14 +120,16 @@ def open_workplace(
     say: Say = print,
     seed: int = 0,
     columns: str | None = None,
+    settings: str | None = None,
 ) -> Workplace:
     """Workplace of a model and a file of examples by their names.
 
     config : by default the first named configuration that takes the model's heads. Texts are cut to ``max_tokens`` and
-    to what the core takes; ``limit`` : so many, at random; ``columns`` : as :func:`load_task` has
-    them. Raises ModelError, TaskError, ParameterError.
+    to what the core takes; ``limit`` : so many, at random; ``columns`` : as :func:`load_task` has them; ``settings`` :
+    a settings file of this model. Raises ModelError, TaskError, ParameterError, FileError, OSError.
     """
     model = load_model(model)
+    layers = layers_of(settings, model.encoder.n_layers) if settings else None  # before all that takes time
     fitting = [name for name, params in CONFIGS.items() if params.max_head_dim >= model.encoder.head_dim]
     label, params = load_config(config or (fitting or list(CONFIGS))[0], overrides)
     task = load_task(data, model, min(max_tokens or params.max_seq_len, params.max_seq_len), limit, seed, columns)
@@ -134,7 +140,7 @@ def open_workplace(
         raise ParameterError("data", f"{len(task.labels)} examples", f"at least {LEAST} different ones")
     say(task.describe())
     say(f"{task.model.name} on {label}: {len(task.inputs)} inputs without pruning")
-    return Workplace(task.fit(model.run(task.inputs, jobs=jobs)), label, params, seed)
+    return Workplace(task.fit(model.run(task.inputs, jobs=jobs)), label, params, seed, layers)
 
 
 def calibrate(

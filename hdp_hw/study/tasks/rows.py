@@ -80,7 +80,20 @@ def _text(path: Path) -> str:
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise TaskError(f"{path}, line {line}: a NUL byte, which no text has; save the file as UTF-8")
+    if markup := _markup(text):
+        hint = "; a link to a page about the file gives that page, so take the file's own" * (markup == "HTML")
+        raise TaskError(f"{path} holds {markup}, whatever its ending says; legal: the content of a {LEGAL}{hint}")
     return text
+
+
+def _markup(text: str) -> str:
+    """HTML or XML, where a file is that: it begins as such, or is one element from its first letter to its last."""
+    text = re.sub(r"\A(\s*<!--.*?-->)*\s*", "", text, flags=re.DOTALL)
+    if re.match(r"<(!doctype\s+)?html\b", text, re.IGNORECASE):
+        return "HTML"
+    root = re.match(r"<([\w.:-]+)[^<>]*>", text)
+    whole = root and text.rstrip().endswith(f"</{root[1]}>") and text.count(f"<{root[1]}") == 1
+    return "XML" if whole or re.match(r"<(\?xml|!doctype)\b", text, re.IGNORECASE) else ""
 
 
 # -- cells between delimiters -----------------------------------------------------------------------------------------
