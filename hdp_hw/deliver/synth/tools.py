@@ -97,8 +97,14 @@ def run(folder, log, tool, arguments, sources, results, progress, say=print, lim
     begin = said = time.time()
     with open(folder / log, "w", encoding="utf-8") as output:
         options = {"cwd": folder, "stdout": output, "stderr": subprocess.STDOUT, "preexec_fn": limit_time}
-        process = subprocess.Popen([program, *arguments], **options)
+        unmasked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # or ^C would lose a tool that begins
+        try:
+            process = subprocess.Popen([program, *arguments], **options)
+        except BaseException:
+            signal.pthread_sigmask(signal.SIG_SETMASK, unmasked)
+            raise
     try:
+        signal.pthread_sigmask(signal.SIG_SETMASK, unmasked)
         while process.poll() is None:
             time.sleep(POLL_SECONDS)
             now = time.time()
