@@ -5,8 +5,10 @@ joined by single underscores. A structure becomes one port per field; the fields
 stream's name (``i_data``, ``i_last``). Arrays are packed vectors, element 0 lowest.
 """
 
+import gc
 import os
 import re
+from contextlib import contextmanager
 
 from amaranth.back import verilog
 from amaranth.hdl import ClockDomain, Module, Signal, Value
@@ -40,7 +42,21 @@ def to_verilog(component, name):
         port = Signal(member.shape(), name=port_name)
         ports[port_name] = (port, None)
         m.d.comb += member.eq(port) if direction == "input" else port.eq(member)
-    return _without_aliases(verilog.convert(m, name=name, ports=ports, emit_src=False, strip_internal_attrs=True))
+    with _uncollected():
+        text = verilog.convert(m, name=name, ports=ports, emit_src=False, strip_internal_attrs=True)
+    return _without_aliases(text)
+
+
+@contextmanager
+def _uncollected():
+    """Without Python's garbage collection, half of the time otherwise: what Amaranth makes lives until its end."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def ports_of(component):
