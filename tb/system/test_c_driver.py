@@ -16,7 +16,7 @@ from hdp_hw.simulation import MemoryTiming, SimulatedBus
 from hdp_hw.simulation.simulated_bus import SILENT
 from hdp_hw.spec.configs import CONFIGS
 from hdp_hw.spec.formats import ADDRESSES
-from hdp_hw.spec.params import HdpParams
+from hdp_hw.spec.params import HdpParams, ParameterError
 from hdp_hw.spec.register_map import BY_NAME
 from hdp_hw.spec.settings import field_limits
 from tb.lib import c_driver
@@ -213,21 +213,46 @@ def test_unsupported_core(library, register, word, error):
     assert c_driver.ERRORS[library.hdp_open(ctypes.byref(device), ctypes.c_size_t(0))] == error
 
 
-def test_illegal_jobs(library):
+@pytest.mark.parametrize("params", [TINY, HdpParams(tile=8, lanes=64, digit_width=8, max_head_dim=128)])
+def test_supported_cores(library, params):
+    """hdp.c has the limits of HdpParams as literals: with every value of every parameter, it supports what is legal."""
+    fake, device = FakeCoprocessor(params), Device()
+    hooks = READ(lambda base, offset: fake.words[offset]), WRITE(lambda base, offset, value: None)
+    c_driver.connect(library, *hooks)
+    for name in c_driver.PARAMETERS:
+        outcomes = set()
+        for value in (*range(1100), 2048, 1 << 16, 1 << 31):
+            fake.words[BY_NAME[name.upper()].address] = value
+            outcomes.add(outcome := c_driver.ERRORS[library.hdp_open(ctypes.byref(device), ctypes.c_size_t(0))])
+            assert outcome == ("OK" if legal(params, name, value) else "UNSUPPORTED"), f"{name} = {value}"
+        assert outcomes == {"OK", "UNSUPPORTED"}, name
+        fake.words[BY_NAME[name.upper()].address] = getattr(params, name)
+
+
+def legal(params, name, value):
+    try:
+        replace(params, **{name: value})
+    except ParameterError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("params", [TINY, replace(TINY, digit_width=8)])
+def test_illegal_jobs(library, params):
     """Every field at both ends of its range is legal, and illegal beyond, where the type holds that."""
-    device, n_illegal = device_of(TINY), 0
-    limits = field_limits(TINY) | {"head_dim": (TINY.slice_width, TINY.max_head_dim)}
+    device, n_illegal = device_of(params), 0
+    limits = field_limits(params) | {"head_dim": (params.slice_width, params.max_head_dim)}
     for name, (low, high) in limits.items():
         for value in (low - 1, low, high, high + 1):
-            of_job = job_of(layer_job())
+            of_job = job_of(layer_job(params=params))
             target = of_job if hasattr(of_job, name) else of_job.thresholds[0]
             setattr(target, name, value)
             if getattr(target, name) != value:
                 continue  # the type is too narrow
             found = library.hdp_illegal(ctypes.byref(device), ctypes.byref(of_job))
-            legal = low <= value <= high
-            assert found == (None if legal else name.encode()), f"{name} = {value}"
-            n_illegal += not legal
+            within = low <= value <= high
+            assert found == (None if within else name.encode()), f"{name} = {value}"
+            n_illegal += not within
     assert n_illegal >= 10
 
 
