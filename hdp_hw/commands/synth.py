@@ -4,8 +4,10 @@ import argparse
 
 from hdp_hw.commands.arguments import add_config, add_place_and_route, config_of
 
-NAME, HELP = "synth", "synthesise a core; for an ECP5 or a Gowin, place and route it too"
-DEVICES = "LFE5U-25F, LFE5U-45F, LFE5U-85F (default) or GW2A-18, placed and routed; xc7, xcup or ice40, synthesised"
+NAME, HELP = "synth", "synthesise a core; for an ECP5, a Gowin or a Nexus, place and route it too"
+DEVICES = (
+    "LFE5U-25F, LFE5U-45F, LFE5U-85F (default), GW2A-18 or LIFCL-40, placed and routed; xc7, xcup or ice40, synthesised"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,7 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.publish:
         check_published()
     target = arguments.device, arguments.speed, arguments.seeds
-    record = synthesise(label, params, *target, limit=60 * arguments.minutes)
+    record = synthesise(label, params, *target, limit=60 * arguments.minutes, search=arguments.search)
     if arguments.publish:
         publish(record)
     return 0

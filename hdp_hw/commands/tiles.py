@@ -15,5 +15,6 @@ def run(arguments: argparse.Namespace) -> int:
     from hdp_hw.deliver.synth.published import check_published, compare_sizes
 
     check_published()
-    compare_sizes(arguments.device, arguments.speed, arguments.seeds, 60 * arguments.minutes)
+    target = arguments.device, arguments.speed, arguments.seeds
+    compare_sizes(*target, 60 * arguments.minutes, arguments.search)
     return 0

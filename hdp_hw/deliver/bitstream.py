@@ -20,7 +20,7 @@ MAP = "digit_product.map"  #: not .v: the platform would read that as a part of 
 OPTIONS = {
     "script_after_read": f"hierarchy -top top; {PREPARE.format(MAP)}",
     "yosys_opts": "-v 2",
-    "nextpnr_opts": f"--seed 1 {' '.join(ECP5.options)}",
+    "nextpnr_opts": "--seed 1",
     "verbose": True,  # what the tools say is their progress
 }
 
@@ -60,14 +60,27 @@ def build(board, params, baud, bitstream, folder=Path("build", "board"), say=pri
     say("synthesis")
     run(folder, "yosys.log", YOSYS, next(commands), files, ["top.json"], synthesis_progress, say)
     write_netlist(folder, "top.json")
-    say("place and route")
-    arguments = [NETLIST if name == "top.json" else name for name in next(commands)]
-    run(folder, "nextpnr.log", NEXTPNR, arguments, [NETLIST, "top.lpf"], ["top.config", "top.tim"], progress, say)
+    place_and_route(folder, [NETLIST if name == "top.json" else name for name in next(commands)], say)
     say("bitstream")
     run(folder, "ecppack.log", ECPPACK, next(commands), ["top.config"], ["top.bit", "top.svf"], str, say)
     say(summary((folder / "top.tim").read_text(encoding="utf-8")))
     content = (folder / "top.bit").read_bytes()
     say(f"{folder / 'top.bit'}: {len(content):,} bytes, sha256 {hashlib.sha256(content).hexdigest()}")
+
+
+def place_and_route(folder, arguments, say):
+    """Run nextpnr with the first of the ECP5's choices that it routes the board with. Raises SynthesisError."""
+    left = list(ECP5.choices.items())
+    while left:
+        choice, options = left.pop(0)
+        say(f"place and route: {choice}")
+        files = [NETLIST, "top.lpf"], ["top.config", "top.tim"]
+        try:
+            return run(folder, "nextpnr.log", NEXTPNR, [*arguments, *options], *files, progress, say)
+        except SynthesisError as error:
+            if not left:
+                raise
+            say(str(error))
 
 
 def summary(log):

@@ -30,7 +30,7 @@ class BenchFailed(AssertionError):
     """A cocotb test failed, or none ran."""
 
 
-def simulate(component, test_module, simulator, *, name, top=None, plusenv=None, testcase=None):
+def simulate(component, test_module, simulator, *, name, top=None, plusenv=None, testcase=None, verilog=to_verilog):
     """Run the cocotb tests of the Python module ``test_module`` on ``component``'s Verilog.
 
     Parameters
@@ -50,6 +50,8 @@ def simulate(component, test_module, simulator, *, name, top=None, plusenv=None,
         Environment variables for the cocotb tests, all strings.
     testcase : str or list of str, optional
         Run only these cocotb tests.
+    verilog : function, optional
+        What makes the Verilog of ``component`` and ``top``.
 
     Raises
     ------
@@ -59,7 +61,7 @@ def simulate(component, test_module, simulator, *, name, top=None, plusenv=None,
     top = top or name
     inputs = [port for port, direction, _ in ports_of(component) if direction == "input"]
     environment = {"HDP_INPUTS": ",".join(inputs), **(plusenv or {})}
-    text, ports = to_verilog(component, top), [port for port, *_ in ports_of(component)]
+    text, ports = verilog(component, top), [port for port, *_ in ports_of(component)]
     simulate_verilog(text, ports, test_module, simulator, name=name, top=top, plusenv=environment, testcase=testcase)
 
 

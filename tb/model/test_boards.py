@@ -13,7 +13,9 @@ import pytest
 from hdp_hw.__main__ import main
 from hdp_hw.deliver import bitstream
 from hdp_hw.deliver.bitstream import BOARDS, prepare, summary
+from hdp_hw.deliver.synth.devices import ECP5
 from hdp_hw.deliver.synth.place_route import NETLIST, SETTINGS
+from hdp_hw.deliver.synth.tools import SynthesisError
 from hdp_hw.rtl.boards.ulx3s import Ulx3s
 from hdp_hw.spec.params import HdpParams, ParameterError
 
@@ -126,7 +128,28 @@ def test_steps(tmp_path, monkeypatch):
     assert yosys[-1] in read and made == ["top.json"]
     assert nextpnr[nextpnr.index("--json") + 1] == NETLIST == placed[0] and "--timing-allow-fail" not in nextpnr
     assert nextpnr[nextpnr.index("--textcfg") + 1] == ecppack[ecppack.index("--input") + 1] == packed[0] == routed[0]
+    assert " ".join(nextpnr).endswith(" ".join(next(iter(ECP5.choices.values()))))
     assert json.loads((tmp_path / "ulx3s" / NETLIST).read_text())["modules"]["top"]["settings"] == SETTINGS
+
+
+def test_next_choice(tmp_path, monkeypatch):
+    """What one choice of placer and router does not route the next one tries; the last failure is one."""
+    tried = []
+
+    def run(folder, log, tool, arguments, *_):
+        tried.append(" ".join(arguments))
+        if len(tried) < routed:
+            raise SynthesisError("not routed")
+
+    monkeypatch.setattr(bitstream, "run", run)
+    routed = 2
+    bitstream.place_and_route(tmp_path, ["--seed"], str)
+    assert len(tried) == 2 and all(text.startswith("--seed --placer") for text in tried) and len(set(tried)) == 2
+    tried.clear()
+    routed = 9
+    with pytest.raises(SynthesisError, match="not routed"):
+        bitstream.place_and_route(tmp_path, ["--seed"], str)
+    assert len(tried) == len(ECP5.choices)
 
 
 def test_summary():

@@ -12,7 +12,7 @@ from hdp_hw.deliver.synth.multiplier_registers import FACTORS, PRODUCT, take_reg
 from hdp_hw.deliver.synth.netlist import count_cells
 from hdp_hw.deliver.synth.place_route import place_and_route
 from hdp_hw.rtl.common.pipeline import register
-from tb.model.test_synth import NEXTPNR, netlist_of
+from tb.model.test_synth import NEXTPNR, YOSYS, netlist_of
 
 CLOCK, OTHER_CLOCK, SIGNAL, FREE = 2, 3, 4, 1000  #: nets; from FREE on there are none
 
@@ -195,6 +195,16 @@ class Products(Component):
         return m
 
 
+@pytest.mark.slow  # yosys of every family
+@pytest.mark.skipif(not YOSYS.exists(), reason="yosys is not installed: python3 tools/setup.py synth")
+@pytest.mark.parametrize("device", ["LFE5U-85F", "xc7", "xcup", "GW2A-18", "LIFCL-40"])
+def test_one_multiplier(tmp_path, device):
+    """A signed product of 11 x 18 bits between registers is one multiplier in every family that has such."""
+    counts = count_cells(netlist_of(Products(1), device, tmp_path), DEVICES[device].family)
+    assert counts["dsps"] == 1
+    assert counts["luts"] <= 2 * 29  # of what goes in and of the harness' signature
+
+
 @pytest.mark.slow  # nextpnr takes a minute
 @pytest.mark.skipif(not NEXTPNR.exists(), reason="nextpnr is not installed: python3 tools/setup.py synth")
 def test_multipliers_are_clocked(tmp_path):
@@ -204,6 +214,6 @@ def test_multipliers_are_clocked(tmp_path):
     before = json.loads((tmp_path / "synthesised.json").read_text())["modules"]["harness"]["cells"]
     counts = [count_cells(each) for each in (before, cells)]
     assert counts[1] == counts[0] | {"ffs": counts[0]["ffs"] - 2 * 29 * count} and counts[1]["dsps"] == count
-    report = place_and_route(tmp_path, DEVICES["LFE5U-85F"], 6, 1, 600, say=str)
+    report = place_and_route(tmp_path, DEVICES["LFE5U-85F"], 6, 1, 600)[0]["static"]
     steps = [step for path in report["critical_paths"] for step in path["path"] if "MULT18X18D" in step["from"]["cell"]]
     assert "logic" not in {step["type"] for step in steps}

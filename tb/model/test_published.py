@@ -63,7 +63,7 @@ def test_sizes_again(tmp_path, monkeypatch):
     """What is published of the same Verilog, tools and seeds is not synthesised again."""
     done = []
 
-    def synthesise(label, params, device, speed, seeds, say, limit):
+    def synthesise(label, params, device, speed, seeds, say, limit, search):
         done.append(label)
         return record(label, params, fmax_mhz={str(seed): 90.0 for seed in seeds})
 

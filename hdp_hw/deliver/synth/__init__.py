@@ -1,4 +1,4 @@
-"""Synthesis of a core with the open tools that pip installs; for an ECP5 or a Gowin, place and route too."""
+"""Synthesis of a core with the open tools that pip installs; for an ECP5, a Gowin or a Nexus, place and route too."""
 
 from hdp_hw.deliver.synth.devices import DIGIT_PRODUCT
 from hdp_hw.deliver.synth.flow import harness, harnessed, synthesise, synthesise_netlist

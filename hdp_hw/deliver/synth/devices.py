@@ -1,9 +1,9 @@
 """Devices that a core is synthesised for, and what their netlists are made of."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from hdp_hw.deliver.synth.tools import NEXTPNR, NEXTPNR_GOWIN
+from hdp_hw.deliver.synth.tools import NEXTPNR, NEXTPNR_GOWIN, NEXTPNR_NEXUS
 
 SPEEDS = (6, 7, 8)  #: speed grades of an ECP5, 6 the slowest
 DIGIT_PRODUCT = Path(__file__).parents[2] / "rtl" / "array" / "digit_product.v"
@@ -19,13 +19,14 @@ class Family:
     """How yosys synthesises a design for it, and ``{kind: {pattern: how many of the kind such a cell is}}``.
 
     LUTs are those of the family: 6 inputs at Xilinx, 4 elsewhere. LUT RAMs are counted in LUTs at Xilinx, in cells of
-    16 x 4 bits elsewhere; block RAMs in 18 Kbit, but in 4 Kbit for iCE40. tool, options : of place and route, if any.
+    16 x 4 bits elsewhere; block RAMs in 18 Kbit, but in 4 Kbit for iCE40. tool : of place and route, if any; choices :
+    ``{name: options}`` for it, in the order in which they are tried.
     """
 
     script: str
     cells: dict
     tool: str = ""
-    options: tuple = ()
+    choices: dict = field(default_factory=dict)
 
 
 ECP5 = Family(
@@ -38,8 +39,11 @@ ECP5 = Family(
         "brams": {"DP16KD": 1},
     },
     NEXTPNR,
-    # nextpnr's defaults do worse: HeAP places `edge` with more wire; router1 takes hours where it gets crowded.
-    ("--placer", "static", "--router", "router2"),
+    {
+        "static": ("--placer", "static", "--router", "router2"),  # the least wire, above all in a large design
+        "heap": ("--placer", "heap", "--router", "router2"),
+        "router1": ("--placer", "heap", "--router", "router1"),  # hours where it gets crowded, but it misses no way
+    },
 )
 XILINX = {
     "luts": {"LUT[1-6]|INV": 1},
@@ -71,7 +75,19 @@ GW2A = Family(
     },
     NEXTPNR_GOWIN,
     # Fewer tries to place a cell before it makes way for others: with the default, the first pass does not end.
-    ("--placer-heap-cell-placement-timeout", "1000000"),
+    {"heap": ("--placer-heap-cell-placement-timeout", "1000000")},
+)
+NEXUS = Family(
+    "synth_nexus",
+    {
+        "luts": {"LUT4|INV": 1, "CCU2": 2},
+        "lutrams": {"DPR16X4": 1},
+        "ffs": {"FD1P3.*": 1},
+        "dsps": {"MULT(9X9|18X18)": 1, "MULT18X36": 2, "MULT36X36": 4},
+        "brams": {"(DP|PDP)16K": 1},
+    },
+    NEXTPNR_NEXUS,
+    {"heap": (), "router1": ("--router", "router1")},
 )
 
 
@@ -92,6 +108,14 @@ DEVICES = {
         GW2A,
         ("--device", "GW2A-LV18PG256C8/I7", "--vopt", "family=GW2A-18C", "--vopt", f"cst={PINS}"),
         'IO_LOC "clk" H11;\nIO_LOC "reset_pin" T10;\nIO_LOC "si" T13;\nIO_LOC "so" M11;\n',
+    ),
+    "LIFCL-40": Device(
+        NEXUS,
+        ("--device", "LIFCL-40-9BG400C", "--pdc", PINS),
+        "".join(
+            f"ldc_set_location -site {{{site}}} [get_ports {port}]\n"
+            for port, site in {"clk": "L13", "reset_pin": "G19", "si": "E17", "so": "F13"}.items()
+        ),
     ),
     "xc7": Device(XC7),
     "xcup": Device(XCUP),

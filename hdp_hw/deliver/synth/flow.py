@@ -15,7 +15,6 @@ from hdp_hw.deliver.synth.devices import DEVICES, DIGIT_PRODUCT, ECP5, KINDS, PR
 from hdp_hw.deliver.synth.netlist import area_by_block, count_cells
 from hdp_hw.deliver.synth.place_route import (
     NETLIST,
-    NotRouted,
     critical_path,
     fmax,
     place_and_route,
@@ -33,11 +32,14 @@ SOURCE = "core.v"  #: the Verilog of a design
 LIMIT_SECONDS = 3600  #: of processor time, of place and route with each seed
 
 
-def synthesise(label, params, device, speed, seeds, build=BUILD, say=print, limit=LIMIT_SECONDS):
+def synthesise(label, params, device, speed, seeds, build=BUILD, say=print, limit=LIMIT_SECONDS, search=False):
     """Synthesise AttentionCore(params), place and route it with each of ``seeds``; returns and writes the record.
 
+    limit, search : of each seed, see :func:`place_and_route`. The best of what it tries counts.
+
     The record: config, device, speed, parameters; luts, lutrams, ffs, dsps, brams (as :class:`Family` counts them),
-    area_by_block; fmax_mhz (a seed each, null where it was not routed), not_routed (why, by seed, or for the device);
+    area_by_block; fmax_mhz (a seed each, null where it was not routed), tried (of each seed, MHz or why there is none,
+    by choice of placer and router), not_routed (why, by seed, or for the device);
     of the best seed, critical_path (blocks and nanoseconds) and slowest (nanoseconds to the latest register of each
     block), null without one; seconds, versions, commit, and the Verilog's sha256. Written to
     ``<build>/<label>-<device>.json``, and with the commit in its name to the folder where the tools worked. What is
@@ -55,18 +57,20 @@ def synthesise(label, params, device, speed, seeds, build=BUILD, say=print, limi
     synthesise_netlist(folder, target.family, say)
     cells = json.loads((folder / NETLIST).read_text(encoding="utf-8"))["modules"]["harness"]["cells"]
     record |= count_cells(cells, target.family) | {"area_by_block": area_by_block(cells, target.family)}
-    reports, not_routed = {}, {}
+    reports, tried, not_routed = {}, {}, {}
     if not target.options:
         not_routed["device"] = "synthesis alone: no place and route for it here"
         seeds = []
     for seed in seeds:
         say(f"{label}: place and route, seed {seed}")
-        try:
-            reports[seed] = place_and_route(folder, target, speed, seed, limit, say)
-        except NotRouted as reason:
-            not_routed[str(seed)] = str(reason)
+        routed, why = place_and_route(folder, target, speed, seed, limit, search, say)
+        tried[str(seed)] = {choice: round(fmax(report), 1) for choice, report in routed.items()} | why
+        if routed:
+            reports[seed] = max(routed.values(), key=fmax)
+        else:
+            not_routed[str(seed)] = "; ".join(f"{choice}: {reason}" for choice, reason in why.items())
     record["fmax_mhz"] = {str(seed): round(fmax(reports[seed]), 1) if seed in reports else None for seed in seeds}
-    record["not_routed"] = not_routed
+    record |= {"tried": tried, "not_routed": not_routed}
     best = reports[max(reports, key=lambda seed: fmax(reports[seed]))] if reports else None
     record["critical_path"] = best and critical_path(best)
     record["slowest"] = best and slowest(best)
@@ -174,6 +178,10 @@ def summary(record):
     lines = [f"{record['config']} on {part_of(record)}: {counts}"]
     if speeds := [f"{mhz} MHz (seed {seed})" for seed, mhz in record["fmax_mhz"].items() if mhz]:
         lines.append(f"clock: {', '.join(speeds)}")
+    for seed, tried in record["tried"].items():
+        if record["fmax_mhz"][seed] and len(tried) > 1:
+            results = (f"{choice}: {why if isinstance(why, str) else f'{why} MHz'}" for choice, why in tried.items())
+            lines.append(f"seed {seed}: {'; '.join(results)}")
     lines += [f"{'' if seed == 'device' else 'seed '}{seed}: {why}" for seed, why in record["not_routed"].items()]
     if path := record["critical_path"]:
         lines.append(f"critical path: {' -> '.join(path['blocks'])}, from {path['from']} to {path['to']}")

@@ -2,6 +2,7 @@
 
 import json
 import re
+import resource
 from collections import Counter
 
 from hdp_hw.deliver.synth.devices import ECP5, PINS
@@ -33,10 +34,34 @@ def write_netlist(folder, synthesised):
     write(folder / NETLIST, json.dumps(design))
 
 
-def place_and_route(folder, device, speed, seed, limit, say=print):
+def place_and_route(folder, device, speed, seed, limit, search=False, say=print):
+    """``({choice: nextpnr's report}, {choice: why there is none})`` of NETLIST in ``folder``.
+
+    The family's choices in turn until one is routed, with ``search`` all of them. A choice has half of what is left of
+    ``limit``, seconds of processor time, and the last has the rest.
+    """
+    reports, not_routed, left = {}, {}, [*device.family.choices]
+    while left and (search or not reports):
+        choice, begin = left.pop(0), _seconds_of_tools()
+        say(f"  {choice}")
+        try:
+            reports[choice] = _try(folder, device, speed, seed, choice, limit / 2 if left else limit, say)
+        except NotRouted as reason:
+            not_routed[choice] = str(reason)
+        limit -= _seconds_of_tools() - begin
+    return reports, not_routed
+
+
+def _seconds_of_tools():
+    """Processor time of all tools so far."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def _try(folder, device, speed, seed, choice, limit, say):
     """nextpnr's report of NETLIST in ``folder``; ``limit`` is as in :func:`run`. Raises NotRouted."""
-    report, log, sources = f"report-{seed}.json", f"nextpnr-{seed}.log", [NETLIST]
-    arguments = [*device.options, *device.family.options, "--json", NETLIST, "--freq", str(TARGET_MHZ)]
+    report, log, sources = f"report-{seed}-{choice}.json", f"nextpnr-{seed}-{choice}.log", [NETLIST]
+    arguments = [*device.options, *device.family.choices[choice], "--json", NETLIST, "--freq", str(TARGET_MHZ)]
     arguments += ["--timing-allow-fail", "--seed", str(seed), "--report", report, "--detailed-timing-report"]
     if device.family is ECP5:
         arguments += ["--speed", str(speed)]

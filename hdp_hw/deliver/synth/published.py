@@ -20,7 +20,7 @@ def sizes():
     return {f"tile{tile}-lanes{lanes}": HdpParams(tile, lanes, **SIZE_LIMITS) for tile, lanes in SIZES}
 
 
-def compare_sizes(device, speed, seeds, limit, say=print):
+def compare_sizes(device, speed, seeds, limit, search=False, say=print):
     """Publish a record of each of SIZES, but not again one that is there of the same Verilog, tools and seeds."""
     published = {(record["config"], record["device"]): record for record in read()}
     for label, params in sizes().items():
@@ -29,7 +29,7 @@ def compare_sizes(device, speed, seeds, limit, say=print):
         if record and is_current(record, write_design(params, folder), speed, seeds):
             say(f"{label}: as published")
         else:
-            publish(synthesise(label, params, device, speed, seeds, say=say, limit=limit))
+            publish(synthesise(label, params, device, speed, seeds, say=say, limit=limit, search=search))
 
 
 def is_current(record, sha256, speed, seeds):

