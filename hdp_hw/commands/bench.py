@@ -1,17 +1,17 @@
-"""hdp-hw bench: clock cycles in simulation, see hdp_hw.study.bench."""
+"""hdp-hw bench: clock cycles in simulation, and what they cost, see hdp_hw.study.bench."""
 
 import argparse
 from pathlib import Path
 
-from hdp_hw.commands.arguments import PROCESSORS, add_hidden, add_latency, integer, is_config, overrides_of
+from hdp_hw.commands.arguments import PROCESSORS, add_hidden, add_latency, integer, is_config, number, overrides_of
 from hdp_hw.spec.configs import load_config
 from hdp_hw.spec.params import CORES_RANGE, LEGAL_BUS_WIDTHS
 
-NAME, HELP = "bench", "measure clock cycles in simulation, against the golden models"
+NAME, HELP = "bench", "measure clock cycles in simulation, against the golden models; compare area"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    benches = parser.add_subparsers(dest="what", required=True, metavar="core|layer")
+    benches = parser.add_subparsers(dest="what", required=True, metavar="core|layer|area")
     core = benches.add_parser("core", help="heads on a core whose streams never stall")
     add_common(core, "tiny edge")
     layer = benches.add_parser("layer", help="layers on the co-processor, from start bit to interrupt")
@@ -23,6 +23,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="(default: all)",
     )  # fmt: skip
     add_latency(layer)
+    area = benches.add_parser("area", help="operations a second for LUTs and DSPs, from records of hdp-hw synth")
+    area.add_argument("configs", metavar="CONFIG|NAME=VALUE", nargs="*", help="(default: tiny edge)")
+    text = "of the blocks of pruned heads (default: 0.25)"
+    area.add_argument("--kept", metavar="SHARE", type=number(0, 1), default=0.25, help=text)
 
 
 def add_common(parser: argparse.ArgumentParser, default: str) -> None:
@@ -36,12 +40,17 @@ def add_common(parser: argparse.ArgumentParser, default: str) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from hdp_hw.study.bench import core, layer  # numpy and the golden models, which generation does without
+    from hdp_hw.study.bench import area, core, layer  # numpy and the golden models, which generation does without
 
-    of_layer = {name: getattr(arguments, name, None) for name in ("bus_widths", "cores", "latency")}
-    what, more = {"core": (core, {}), "layer": (layer, of_layer)}[arguments.what]
+    what = {"core": core, "layer": layer, "area": area}[arguments.what]
+    if what == area:
+        options = {"kept": arguments.kept}
+    else:
+        options = {"quick": arguments.quick, "jobs": arguments.threads, "readme": arguments.readme}
+    if what == layer:
+        options |= {name: getattr(arguments, name) for name in ("bus_widths", "cores", "latency")}
     overrides = overrides_of(word for word in arguments.configs if not is_config(word))
     names = [word for word in arguments.configs if is_config(word)] or what.DEFAULT_CONFIGS
     configs = [load_config(name, overrides) for name in names]
-    what.bench(configs, quick=arguments.quick, jobs=arguments.threads, readme=arguments.readme, **more)
+    what.bench(configs, **options)
     return 0

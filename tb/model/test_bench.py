@@ -1,5 +1,6 @@
 """hdp-hw bench without its simulations: the arithmetic of the records, the tables, the README's block."""
 
+import json
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -15,7 +16,7 @@ from hdp_hw.golden.stimulus import random_head
 from hdp_hw.spec.configs import CONFIGS
 from hdp_hw.spec.params import ParameterError
 from hdp_hw.spec.settings import Rule, Verdict
-from hdp_hw.study.bench import core, layer
+from hdp_hw.study.bench import area, core, layer
 from hdp_hw.study.bench.records import with_block
 
 KEYS = {
@@ -181,3 +182,47 @@ def test_refusals(what, capsys):
     ):
         assert main(["bench", what, *arguments]) == 2
         assert word in capsys.readouterr().err
+
+
+# -- area -------------------------------------------------------------------------------------------------------------
+def synthesised(**changes):
+    counts = {"luts": 8_000, "ffs": 2, "dsps": 64, "brams": 4}
+    clock = {"device": "LFE5U-85F", "speed": 6, "fmax_mhz": {"1": 120.0, "2": None, "3": 100.0}}
+    return {"config": "tiny", **clock, **counts, **changes}
+
+
+def test_area_figures():
+    """At the clock of the slowest seed; pruned heads count for the operations of dense ones."""
+    size = {"n_q": 128, "n_k": 128, "head_dim": 32}
+    seen = area.figures(synthesised(), size, [2**15, 2**14], 0.24)
+    assert seen["mhz"] == 100 and seen["device"] == "LFE5U-85F-6" and seen["lut_inputs"] == 4
+    assert (seen["gops"], seen["gops_pruned"]) == pytest.approx((6.4, 12.8))  # 2^21 operations
+    assert (seen["gops_per_klut"], seen["gops_pruned_per_klut"]) == pytest.approx((0.8, 1.6))
+    assert (seen["gops_per_dsp"], seen["gops_pruned_per_dsp"]) == pytest.approx((0.1, 0.2))
+    without = area.figures(synthesised(dsps=0, device="xcup", speed=None), size, [2**15, 2**14], 0.24)
+    assert without["gops_per_dsp"] is None and without["lut_inputs"] == 6
+    lines = area.table([seen, without]).splitlines()
+    assert len(lines) == 3 + len(area.OTHERS) and len(set(map(len, lines))) == 1
+    assert lines[1].split()[-4:] == ["0.80", "1.60", "0.10", "0.20"] and "24% kept" in lines[0]
+
+
+def test_area_cycles():
+    """Of captured heads; those that keep a quarter of their blocks take much less, but not a quarter."""
+    size, (dense, pruned), share = area.head_cycles(CONFIGS["tiny"], 0.25)
+    assert size == {"n_q": 128, "n_k": 128, "head_dim": 32}
+    assert share == pytest.approx(0.25, abs=0.02) and 0.25 < pruned / dense < 0.5
+
+
+def test_area_records(tmp_path, monkeypatch, capsys):
+    """What ``build/`` has of a configuration and device takes the place of what is published."""
+    made = [synthesised(), synthesised(device="xc7", fmax_mhz={}), synthesised(config="edge", fmax_mhz={"1": None})]
+    monkeypatch.setattr(area.published, "read", lambda: made)
+    monkeypatch.setattr(area, "BUILD", tmp_path / "build")
+    monkeypatch.setattr(area, "head_cycles", lambda params, kept: ({"n_q": 4, "n_k": 4, "head_dim": 4}, [9, 3], kept))
+    with pytest.raises(ParameterError, match=r"config = 'edge' is not legal; legal: .* placed and routed: tiny$"):
+        area.bench([("edge", CONFIGS["edge"])])
+    (tmp_path / "build").mkdir()
+    (tmp_path / "build" / "tiny-LFE5U-85F.json").write_text(json.dumps(synthesised(luts=7_000)))
+    area.bench([("tiny", CONFIGS["tiny"])], 0.5, tmp_path)
+    (entry,) = json.loads((tmp_path / "area.json").read_text())
+    assert entry["luts"] == 7_000 and entry["kept_share"] == 0.5 and "7,000" in capsys.readouterr().out
