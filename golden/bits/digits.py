@@ -16,9 +16,10 @@ def quantize(x: Any, absmax: float, params: HdpParams) -> np.ndarray:
 def split(x: Any, digit_width: int) -> tuple[np.ndarray, np.ndarray]:
     """Split ``x`` (s2w) into the digits ``(I, F)``, both signed w bits, with ``x = (I << w) + F``.
 
-    ``x`` saturates at digit_max first, so that I never overflows.
+    ``x`` saturates at +- digit_max first, so that I keeps within +- (2^(w-1) - 1).
     """
     w = digit_width
-    x = np.minimum(np.asarray(x, np.int64), 2 ** (2 * w - 1) - 2 ** (w - 1) - 1)
+    largest = 2 ** (2 * w - 1) - 2 ** (w - 1) - 1
+    x = np.clip(np.asarray(x, np.int64), -largest, largest)
     integer = (x + (1 << (w - 1))) >> w
     return integer, x - (integer << w)

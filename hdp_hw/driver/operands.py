@@ -25,9 +25,9 @@ def quantise(x: ArrayLike, absmax: ArrayLike, params: HdpParams) -> Integers:
 
 
 def digits_of(x: Integers, params: HdpParams) -> tuple[Integers, Integers]:
-    """``(integer, fraction)``, signed digits of w bits with x = integer * 2^w + fraction; x saturates at digit_max."""
+    """``(integer, fraction)``, signed digits of w bits: x = integer * 2^w + fraction; x saturates at +- digit_max."""
     base, half = 1 << params.digit_width, 1 << (params.digit_width - 1)
-    x = np.minimum(x, params.digit_max)
+    x = np.clip(x, -params.digit_max, params.digit_max)
     fraction = ((x & (base - 1)) ^ half) - half  # the low bits, their sign extended
     return (x - fraction) // base, fraction
 

@@ -8,7 +8,8 @@ from typing import Any
 LEGAL_TILES = (2, 4, 8)
 LEGAL_LANES = (4, 8, 16, 32, 64)
 LEGAL_DIGIT_WIDTHS = (4, 8)
-PACKED_DIGIT_WIDTH = 4  #: two products of wider digits take more than an 18 x 18 multiplier
+LEGAL_MULTIPLIERS = (0, 18)
+PACKED_DIGIT_WIDTH = 4  #: four products of wider digits take more than an 18 x 18 multiplier
 HEAD_DIM_RANGE = (16, 128)
 SEQ_LEN_RANGE = (16, 1024)
 CORES_RANGE = (1, 8)
@@ -62,9 +63,10 @@ class HdpParams:
         Largest head dimension, 16 to 128, a multiple of ``lanes / 4``.
     max_seq_len : int
         Largest number of queries and of keys, 16 to 1024, a multiple of ``tile``.
-    dsp_lanes : int
-        Lanes of every dot unit that multiply in DSPs, two products in each; the others in logic. 0 to ``lanes`` where
-        ``digit_width`` is 4, else 0. Changes no result and no cycle.
+    multiplier : int
+        What the array multiplies with: 18, hardware multipliers of 18 x 18 bits, ``tile * tile * lanes / 4`` of them,
+        for ``digit_width`` = 4; 0, digit multipliers that tools build of logic. Decides how kept blocks are scored: see
+        ``exact``.
     n_cores : int
         Cores behind the memory port, 1 to 8. Not of a core alone.
     bus_width : int
@@ -83,7 +85,7 @@ class HdpParams:
     digit_width: int = 4
     max_head_dim: int = 32
     max_seq_len: int = 128
-    dsp_lanes: int = 0
+    multiplier: int = 0
     n_cores: int = 1
     bus_width: int = 64
     address_width: int = 40
@@ -97,6 +99,7 @@ class HdpParams:
             ("tile", LEGAL_TILES),
             ("lanes", LEGAL_LANES),
             ("digit_width", LEGAL_DIGIT_WIDTHS),
+            ("multiplier", LEGAL_MULTIPLIERS),
             ("bus_width", LEGAL_BUS_WIDTHS),
         ):
             if getattr(self, name) not in legal:
@@ -108,10 +111,8 @@ class HdpParams:
             value = getattr(self, name)
             if not low <= value <= high or value % step:
                 raise ParameterError(name, value, f"{low} to {high}, a multiple of {why} = {step}")
-        if self.dsp_lanes and self.digit_width != PACKED_DIGIT_WIDTH:
-            raise ParameterError("dsp_lanes", self.dsp_lanes, f"0, but for digit_width = {PACKED_DIGIT_WIDTH}")
-        if not 0 <= self.dsp_lanes <= self.lanes:
-            raise ParameterError("dsp_lanes", self.dsp_lanes, f"0 to lanes = {self.lanes}")
+        if self.multiplier and self.digit_width != PACKED_DIGIT_WIDTH:
+            raise ParameterError("multiplier", self.multiplier, f"0, but for digit_width = {PACKED_DIGIT_WIDTH}")
         for name, (low, high) in (("n_cores", CORES_RANGE), ("address_width", ADDRESS_WIDTH_RANGE)):
             if not low <= getattr(self, name) <= high:
                 raise ParameterError(name, getattr(self, name), f"{low} to {high}")
@@ -119,13 +120,18 @@ class HdpParams:
     # -- the array ------------------------------------------------------------------------------------------------
     @property
     def multipliers(self) -> int:
-        """Digit multipliers of the whole array."""
+        """Digit products that the whole array makes in a cycle."""
         return self.tile**2 * self.lanes
 
     @property
-    def logic_lanes(self) -> int:
-        """Lanes of a dot unit that multiply in logic: the first, before ``dsp_lanes``."""
-        return self.lanes - self.dsp_lanes
+    def exact(self) -> bool:
+        """Kept blocks are scored in FULL, Q.K^T itself; else in INTEGER and CROSS, without the product of fractions."""
+        return self.multiplier != 0
+
+    @property
+    def integer_shift(self) -> int:
+        """Bits by which the array shifts A, the score of a tile that runs in INTEGER alone."""
+        return 0 if self.exact else self.operand_width
 
     @property
     def slice_width(self) -> int:
@@ -176,7 +182,8 @@ class HdpParams:
     @cached_property
     def softmax_rows(self) -> int:
         """Query rows of a tile that the softmax unit takes in one cycle: it keeps up with the array."""
-        cycles = self.integer_cycles(self.max_head_dim) + self.cross_cycles(self.max_head_dim) + self.max_slices
+        d = self.max_head_dim
+        cycles = self.max_slices + (self.max_slices if self.exact else self.integer_cycles(d) + self.cross_cycles(d))
         rows = 1
         while self.tile // rows > cycles:
             rows *= 2

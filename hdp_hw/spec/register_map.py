@@ -10,7 +10,7 @@ REGISTERS = (
         "general",
         "Version of the register map and of what it controls.",
         (
-            Field("minor", 0, 16, "r", 1, "Compatible additions."),
+            Field("minor", 0, 16, "r", 2, "Compatible additions."),
             Field("major", 16, 16, "r", 0, "Incompatible changes."),
         ),
     ),
@@ -148,6 +148,13 @@ REGISTERS = (
         0x03C,
         "parameters",
         "Bits of an address of the memory port.",
+        (Field("value", 0, 32, "r", None, "Value."),),
+    ),
+    Register(
+        "MULTIPLIER",
+        0x040,
+        "parameters",
+        "Bits of the array's hardware multipliers; 0: digit multipliers.",
         (Field("value", 0, 32, "r", None, "Value."),),
     ),
     Register("JOB_ID", 0x080, "job", "The driver's name for the job.", (Field("value", 0, 16, "rw", 0, "Value."),)),

@@ -73,9 +73,10 @@ def core_latencies(params):
     offset = 2 + product_latency(e_width, params.value_sum_width - 1)
     requantizer = 3 + product_latency(params.operand_width + REQUANTIZE_FRACTION, r_width)
     denominator = product_latency(e_width, params.seq_width) + 1 + reciprocal
+    products, terms = (4, params.lanes) if params.exact else (5, params.slice_width)
     return CoreLatencies(
-        score=OPERAND_LATENCY + 1 + 4 + tree_latency(params.slice_width) + 2,
-        context=OPERAND_LATENCY + 1 + 4 + tree_latency(params.tile) + 1,
+        score=OPERAND_LATENCY + products + tree_latency(terms, 1) + 2,
+        context=OPERAND_LATENCY + products + tree_latency(params.tile, 1) + 1,
         row_max=1 + levels + 1,
         softmax=3 + exp2 + tree_latency(params.tile) + 1,
         drain=1 + max(2, denominator - offset) + offset + requantizer,

@@ -25,6 +25,7 @@ EXAMPLES = {
     "BoardMemory": {"n_bytes": 4096},
     "Drain": {"sums_layout": unsigned(8)},
     "OperandBuffer": {"n_heads": 3, "n_words": PARAMS.max_words, "word_width": PARAMS.lanes * PARAMS.digit_width},
+    "OperandPacker": {"side": "left"},
     "OperandSelect": {"side": "left"},
     "PlaneLoader": {"n_words": PARAMS.max_words, "word_width": PARAMS.lanes * PARAMS.digit_width, "keyed": True},
     "Queue": {"shape": unsigned(8), "depth": 4},

@@ -18,7 +18,7 @@ from hdp_hw.spec.configs import CONFIGS, load_config, vars_of
 from hdp_hw.spec.params import HdpParams, ParameterError
 from hdp_hw.spec.settings import Rule
 from hdp_hw.study.explore import command, synthesis
-from hdp_hw.study.explore.area import IN_DSPS, OUTSIDE, TERMS, AreaModel, Fit, committed_records, load_records
+from hdp_hw.study.explore.area import OUTSIDE, PACKED, TERMS, AreaModel, Fit, committed_records, load_records
 from hdp_hw.study.explore.command import explore
 from hdp_hw.study.explore.memories import block_rams, memories, memory_bits
 from hdp_hw.study.explore.records import Record, mark_pareto
@@ -67,12 +67,13 @@ def test_multipliers_are_counted():
     for record in committed_records():
         params = HdpParams(**record["parameters"])
         if "core" in record["resources"] and params.digit_width == 4:
-            assert TERMS[OUTSIDE](params) + TERMS[IN_DSPS](params) == record["resources"]["core"]["dsps"]
+            packed = TERMS[PACKED](params) if params.multiplier else 0
+            assert TERMS[OUTSIDE](params) + packed == record["resources"]["core"]["dsps"]
 
 
 def test_what_was_not_synthesised_is_said():
     model = AreaModel.of([record for record in committed_records() if "core" in record["resources"]][:1])
-    assert "fewer than 2 cores of digit_width 4" in model.gap(CONFIGS["tiny"])
+    assert "fewer than 2 cores of multiplier 0, digit_width 4" in model.gap(CONFIGS["tiny"])
     assert ("lane", "nothing", "error not known, of no record") in model.lines()
 
 
@@ -107,7 +108,7 @@ def test_measured_points_are_marked():
     shell = {"parameters": vars_of(params), "resources": {"lane": own, "top": own}}
     resources, source = AreaModel([core, shell], {}).area(params)
     assert source == "measured" and resources["dsps"] == 7 * own["dsps"]
-    for changes in ({"tile": 8}, {"dsp_lanes": 1}):
+    for changes in ({"tile": 8}, {"multiplier": 18}):
         assert model.area(replace(params, **changes), core_brams=100)[1] == "fitted"
 
 

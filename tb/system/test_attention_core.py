@@ -293,8 +293,9 @@ GROUPS = {
 }
 OTHER_SIZES = (
     "edge",
-    "tiny dsp_lanes=16",
-    "tiny tile=4 lanes=4 dsp_lanes=3",
+    "tiny multiplier=18",
+    "tiny tile=4 lanes=4 multiplier=18",
+    "edge lanes=32 multiplier=18",
     "tiny tile=4 lanes=4",
     "tiny tile=2 lanes=64",
     "tiny tile=8 lanes=16 max_seq_len=64",

@@ -16,8 +16,8 @@ CORES = {
     "tiny": CONFIGS["tiny"],
     "small": HdpParams(tile=4, lanes=8, digit_width=8, max_head_dim=32, max_seq_len=32),
     "narrow": HdpParams(tile=2, lanes=4, digit_width=4, max_head_dim=16, max_seq_len=16),  # a slice is one element
-    "some_packed": HdpParams(tile=2, lanes=8, max_head_dim=16, max_seq_len=16, dsp_lanes=3),
-    "all_packed": HdpParams(tile=4, lanes=4, max_head_dim=16, max_seq_len=16, dsp_lanes=4),
+    "packed": HdpParams(tile=4, lanes=8, max_head_dim=16, max_seq_len=16, multiplier=18),
+    "packed_narrow": HdpParams(tile=2, lanes=4, max_head_dim=16, max_seq_len=16, multiplier=18),
     "quick": HdpParams(tile=4, lanes=64, digit_width=4, max_head_dim=16, max_seq_len=16),  # softmax_rows is 2
 }
 PARAMS = CORES[os.environ.get("HDP_CONFIG", "tiny")]  #: of the block under test, on the simulator's side

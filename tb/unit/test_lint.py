@@ -18,8 +18,10 @@ def arrays():
         params = HdpParams(tile, lanes, digit_width, max_head_dim=64, max_seq_len=128)
         slow = [pytest.mark.slow] if params.multipliers > QUICK else []
         yield pytest.param(params, id=f"tile{tile}-lanes{lanes}-w{digit_width}", marks=slow)
-    for dsp_lanes in (3, 16):
-        yield pytest.param(HdpParams(dsp_lanes=dsp_lanes), id=f"dsp_lanes{dsp_lanes}")
+    for tile, lanes in product(LEGAL_TILES, LEGAL_LANES):
+        params = HdpParams(tile, lanes, multiplier=18)
+        slow = [pytest.mark.slow] if params.multipliers > QUICK else []
+        yield pytest.param(params, id=f"tile{tile}-lanes{lanes}-multiplier18", marks=slow)
 
 
 @pytest.mark.parametrize("params", list(arrays()))

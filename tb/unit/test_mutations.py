@@ -106,13 +106,13 @@ MUTATIONS = [
     ("hdp_hw/rtl/pruning/row_threshold.py", ">= limit", "> limit", "tb.unit.pruning.test_row_threshold"),
     (
         "hdp_hw/rtl/array/digit_multiplier.py",
-        "range(self.params.logic_lanes)",
-        "range(self.params.logic_lanes - 1)",
+        "range(self.params.lanes)",
+        "range(self.params.lanes - 1)",
         "tb.unit.array.test_digit_multiplier",
     ),
     (
         "hdp_hw/rtl/array/digit_splitter.py",
-        "Mux(self.i_x[i] > self.params.digit_max, self.params.digit_max, self.i_x[i])",
+        "Mux(self.i_x[i] < -largest, -largest, self.i_x[i])",
         "self.i_x[i]",
         "tb.unit.array.test_digit_splitter",
     ),
@@ -129,7 +129,14 @@ MUTATIONS = [
         "tb.unit.array.test_operand_buffer",
     ),
     ("hdp_hw/rtl/array/operand_select.py", '("FFII", "IFIF")', '("FFII", "IIFF")', "tb.unit.array.test_operand_select"),
-    ("hdp_hw/rtl/array/packed_multiplier.py", " + y[2 * w - 1]", "", "tb.unit.array.test_packed_multiplier"),
+    ("hdp_hw/rtl/array/operand_packer.py", "less(second, first[-1])", "second", "tb.unit.array.test_operand_packer"),
+    (
+        "hdp_hw/rtl/core/plane_store.py",
+        "digit[0] | (digit == 1 << (w - 1))",
+        "digit[0]",
+        "tb.unit.core.test_plane_store",
+    ),
+    ("hdp_hw/rtl/array/sub_tile.py", "carry & ~self.i_full", "carry", "tb.unit.array.test_sub_tile"),
     ("hdp_hw/rtl/array/row_accumulator.py", "Mux(first, 0, sums)", "sums", "tb.unit.array.test_row_accumulator"),
     (
         "hdp_hw/rtl/array/tile_array.py",

@@ -88,3 +88,34 @@ def dot_unit(left: np.ndarray, right: np.ndarray, fused: bool, digit_width: int)
     w = digit_width if fused else 0
     elements = (q0 << 2 * w) + ((q1 + q2) << w) + q3
     return elements, elements.sum(-1)
+
+
+def packed_operands(
+    mode: ArrayMode, phase: int, integer: np.ndarray, fraction: np.ndarray, value: np.ndarray, side: str, w: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """``(packed [L], operands [2, L / 4])`` of a side of sub-tiles, in cycle ``phase`` of a tile.
+
+    integer, fraction : words of the planes of two rows of Q (``side`` "left") or two columns of K ("right"), [2, L];
+    value : words of V's digits (F, I) of two keys, [2, L / 2, 2].
+    """
+    quarter = integer.shape[-1] // 4
+    if mode == ArrayMode.CONTEXT and side == "right":
+        digits = value[:, quarter * (phase % 2) :][:, :quarter]
+        operands = (digits[..., 1] << w) + digits[..., 0]
+    else:
+        i, f = (plane[:, quarter * (phase % 4) :][:, :quarter] for plane in (integer, fraction))
+        operands = (i << w) + f
+    if mode == ArrayMode.INTEGER:
+        return integer[0] + (integer[1] << (2 * w - 1) * (1 if side == "left" else 2)), operands
+    packed = operands[[0, 0, 1, 1] if side == "left" else [0, 1, 0, 1]].reshape(-1)
+    return packed * (mode == ArrayMode.FULL or side == "right"), operands
+
+
+def sub_tile(left: np.ndarray, right: np.ndarray, w: int) -> tuple[np.ndarray, np.ndarray]:
+    """``(sums [2, 2], elements [2, 2, L / 4])`` of packed operands [L]: of INTEGER, and of FULL or CONTEXT."""
+    rest, sums = left * right, []
+    for _ in range(4):
+        digits = ((rest + (1 << (2 * w - 2))) & ((1 << (2 * w - 1)) - 1)) - (1 << (2 * w - 2))
+        rest = (rest - digits) >> (2 * w - 1)
+        sums.append(digits.sum())
+    return np.array(sums).reshape(2, 2).T, (left * right).reshape(2, 2, -1)

@@ -127,7 +127,7 @@ def _execute(
     tile, w = params.tile, params.digit_width
     full = (verdict == Verdict.DENSE) | (verdict == Verdict.FALLBACK)
     kept = executed.repeat(tile, -2).repeat(tile, -1) & valid
-    s = _pad(scores(q, k, w, full), valid.shape)
+    s = _pad(scores(q, k, w, full | params.exact), valid.shape)
     p, row_max = weights(s, kept, settings.mult, settings.shift, w)
     e_pruned = n_pruned = total = kept_sums = np.zeros((1, 1), np.int64)
     stands_in = np.where(verdict == Verdict.PRUNED, settings.mean_output, settings.compensate & ~full)

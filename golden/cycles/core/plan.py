@@ -72,6 +72,7 @@ def mode_cycles(
     settings : HeadSettings, of which rule and head dimension count; n_kept : blocks that are executed.
     """
     d, full = settings.head_dim, (verdict == Verdict.DENSE) | (verdict == Verdict.FALLBACK)
+    full = full | params.exact
     n_full, n_sparse = n_kept * full, n_kept * (1 - full)
     predicted = 0 if settings.rule == Rule.DENSE else n_visited
     return {

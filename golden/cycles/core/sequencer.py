@@ -13,7 +13,7 @@ from hdp_hw.spec.timing import core_latencies
 
 def operation_cycles(kind: str, n_tiles: int, head_dim: int, full: bool, params: HdpParams) -> int:
     """Clock cycles that an operation of ``n_tiles`` takes the array; ``kind``: "predict", "score" or "context"."""
-    if kind == "context" or (kind == "score" and full):
+    if kind == "context" or (kind == "score" and (full or params.exact)):
         return n_tiles * params.slices(head_dim)
     cross = params.cross_cycles(head_dim) if kind == "score" else 0
     return n_tiles * (params.integer_cycles(head_dim) + cross)

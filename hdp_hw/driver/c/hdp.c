@@ -81,7 +81,8 @@ static bool supported(const hdp_params *p) {
     return power_within(p->tile, 2, 8) && power_within(p->lanes, 4, 64) && power_within(p->digit_width, 4, 8) &&
            within(p->max_head_dim, 16, 128) && p->max_head_dim % (p->lanes / 4) == 0 &&
            within(p->max_seq_len, 16, 1024) && p->max_seq_len % p->tile == 0 && within(p->n_cores, 1, 8) &&
-           power_within(p->bus_width, 32, 128) && within(p->address_width, 32, 64);
+           power_within(p->bus_width, 32, 128) && within(p->address_width, 32, 64) &&
+           (p->multiplier == 0 || (p->multiplier == 18 && p->digit_width == 4));
 }
 
 hdp_error hdp_open(hdp_device *device, uintptr_t base) {
@@ -100,6 +101,7 @@ hdp_error hdp_open(hdp_device *device, uintptr_t base) {
     device->params.n_cores = get(device, HDP_N_CORES_OFFSET);
     device->params.bus_width = get(device, HDP_BUS_WIDTH_OFFSET);
     device->params.address_width = get(device, HDP_ADDRESS_WIDTH_OFFSET);
+    device->params.multiplier = get(device, HDP_MULTIPLIER_OFFSET);
     return supported(&device->params) ? HDP_OK : HDP_UNSUPPORTED;
 }
 
@@ -212,6 +214,7 @@ static void pack_digits(const hdp_params *p, const hdp_region *integer, const hd
         for (uint32_t i = 0; i < head_dim; ++i) {
             int32_t operand = element(p, x, row * head_dim + i);
             if (operand > largest) operand = largest;
+            if (operand < -largest) operand = -largest;
             const int32_t digit = (operand + one / 2 + one * one) / one - one; /* rounded; no shift of what is negative */
             put_digit(p, integers + row * integer->row_stride, i, digit);
             put_digit(p, fractions + row * fraction->row_stride, i, operand - digit * one);

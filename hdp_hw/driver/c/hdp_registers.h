@@ -21,7 +21,7 @@
 
 /* Version of the register map and of what it controls. */
 #define HDP_VERSION_OFFSET                 0x004u      /* r */
-#define HDP_VERSION_RESET                  0x00000001u
+#define HDP_VERSION_RESET                  0x00000002u
 #define HDP_VERSION_MINOR_SHIFT            0u
 #define HDP_VERSION_MINOR_MASK             0x0000FFFFu /* Compatible additions. */
 #define HDP_VERSION_MAJOR_SHIFT            16u
@@ -137,6 +137,11 @@
 #define HDP_ADDRESS_WIDTH_OFFSET           0x03Cu      /* r */
 #define HDP_ADDRESS_WIDTH_SHIFT            0u
 #define HDP_ADDRESS_WIDTH_MASK             0xFFFFFFFFu /* Value. */
+
+/* Bits of the array's hardware multipliers; 0: digit multipliers. */
+#define HDP_MULTIPLIER_OFFSET              0x040u      /* r */
+#define HDP_MULTIPLIER_SHIFT               0u
+#define HDP_MULTIPLIER_MASK                0xFFFFFFFFu /* Value. */
 
 /* -- Job -- */
 

@@ -8,7 +8,7 @@ from hdp_hw.rtl.common.pipeline import register
 
 
 class DigitMultiplier(wiring.Component):
-    """``logic_lanes`` products of two signed w-bit digits a cycle; those of the other lanes are PackedMultiplier's.
+    """``lanes`` products of two signed w-bit digits a cycle.
 
     Parameters
     ----------
@@ -18,13 +18,13 @@ class DigitMultiplier(wiring.Component):
     -----
     i_valid : In(unsigned(1))
         The dot unit gives digits.
-    i_left : In(data.ArrayLayout(signed(params.digit_width), params.logic_lanes))
+    i_left : In(data.ArrayLayout(signed(params.digit_width), params.lanes))
         With ``i_valid``: a digit of the left operand for each lane.
-    i_right : In(data.ArrayLayout(signed(params.digit_width), params.logic_lanes))
+    i_right : In(data.ArrayLayout(signed(params.digit_width), params.lanes))
         With ``i_valid``: the digit that each lane multiplies it by.
     o_valid : Out(unsigned(1))
         The products of the digits of ``latency`` clock cycles before are there.
-    o_product : Out(data.ArrayLayout(signed(2 * params.digit_width), params.logic_lanes))
+    o_product : Out(data.ArrayLayout(signed(2 * params.digit_width), params.lanes))
         With ``o_valid``: the product of each lane.
 
     Timing
@@ -40,7 +40,7 @@ class DigitMultiplier(wiring.Component):
 
     def __init__(self, params):
         self.params = params
-        w, lanes = params.digit_width, params.logic_lanes
+        w, lanes = params.digit_width, params.lanes
         digits = data.ArrayLayout(signed(w), lanes)
         super().__init__(
             {
@@ -55,7 +55,7 @@ class DigitMultiplier(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.d.sync += self.o_valid.eq(self.i_valid)
-        for lane in range(self.params.logic_lanes):
+        for lane in range(self.params.lanes):
             product = register(m, self.i_left[lane] * self.i_right[lane], f"product_{lane}")
             m.d.comb += self.o_product[lane].eq(product)
         return m

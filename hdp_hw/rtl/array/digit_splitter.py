@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 
 class DigitSplitter(wiring.Component):
-    """``x = (I << w) + F`` for ``lanes / 2`` operands; x saturates at ``digit_max`` first, so that I never overflows.
+    """``x = (I << w) + F`` for ``lanes / 2`` operands; x saturates at +- ``digit_max`` first.
 
     Parameters
     ----------
@@ -52,7 +52,8 @@ class DigitSplitter(wiring.Component):
         m.d.sync += self.o_valid.eq(self.i_valid)
         for i in range(self.params.lanes // 2):
             x = Signal(signed(2 * w), name=f"x_{i}")
-            m.d.comb += x.eq(Mux(self.i_x[i] > self.params.digit_max, self.params.digit_max, self.i_x[i]))
+            largest = self.params.digit_max
+            m.d.comb += x.eq(Mux(self.i_x[i] > largest, largest, Mux(self.i_x[i] < -largest, -largest, self.i_x[i])))
             m.d.sync += [
                 self.o_digits[i][1].eq((x + (1 << (w - 1))) >> w),
                 self.o_digits[i][0].eq(x[:w]),

@@ -17,9 +17,6 @@ class DotUnit(wiring.Component):
     elements up (a score, or a part of it), ``o_elements`` gives them singly (context: products of one weight).
     In CONTEXT the left digits are the weight's, the same in every lane of a quarter: PI, PI, PF, PF.
 
-    The first ``logic_lanes`` multiply here, the last ``dsp_lanes`` in a PackedMultiplier beside the unit, which the one
-    of a neighbouring row shares. It has registers of its own for ``o_left``.
-
     Parameters
     ----------
     params : HdpParams
@@ -38,10 +35,6 @@ class DotUnit(wiring.Component):
         {0: F, 1: I}.
     i_right : In(data.ArrayLayout(signed(params.digit_width), params.lanes))
         With ``i_valid``: the digits of K or V of each lane.
-    o_left : Out(data.ArrayLayout(signed(params.digit_width), params.dsp_lanes))
-        Left digits of the last lanes, in the same clock cycle.
-    i_product : In(data.ArrayLayout(signed(2 * params.digit_width), params.dsp_lanes))
-        Products of the last lanes, PackedMultiplier.latency clock cycles after their digits.
     o_elements_valid : Out(unsigned(1))
         The elements of operands that came with ``i_fused`` are there.
     o_elements : Out(data.ArrayLayout(signed(4 * params.digit_width), params.slice_width))
@@ -66,7 +59,7 @@ class DotUnit(wiring.Component):
     def __init__(self, params):
         self.params = params
         w = params.digit_width
-        digits, packed = (data.ArrayLayout(signed(w), n) for n in (params.lanes, params.dsp_lanes))
+        digits = data.ArrayLayout(signed(w), params.lanes)
         super().__init__(
             {
                 "i_valid": In(unsigned(1)),
@@ -75,8 +68,6 @@ class DotUnit(wiring.Component):
                 "i_left": In(digits),
                 "i_weight": In(data.ArrayLayout(signed(w), 2)),
                 "i_right": In(digits),
-                "o_left": Out(packed),
-                "i_product": In(data.ArrayLayout(signed(2 * w), params.dsp_lanes)),
                 "o_elements_valid": Out(unsigned(1)),
                 "o_elements": Out(data.ArrayLayout(signed(4 * w), params.slice_width)),
                 "o_valid": Out(unsigned(1)),
@@ -87,27 +78,23 @@ class DotUnit(wiring.Component):
     @property
     def latency(self):
         """Clock cycles from the digits to ``o_sum``."""
-        return self.elements_latency + tree_latency(self.params.slice_width)
+        return self.elements_latency + tree_latency(self.params.slice_width, 1)
 
     def elaborate(self, platform):
         m = Module()
-        w, quarter, n_logic = self.params.digit_width, self.params.slice_width, self.params.logic_lanes
+        w, quarter = self.params.digit_width, self.params.slice_width
         m.submodules.multiplier = multiplier = DigitMultiplier(self.params)
         # A register of the unit's own before the multipliers: the digits serve a whole row or column of the array.
         m.d.sync += multiplier.i_valid.eq(self.i_valid)
         for lane in range(self.params.lanes):
             weight = self.i_weight[1 - lane // (2 * quarter)]
             left = Mux(self.i_context, weight, self.i_left[lane])
-            if lane >= n_logic:
-                m.d.comb += self.o_left[lane - n_logic].eq(left)
-                continue
             m.d.comb += [
                 multiplier.i_left[lane].eq(register(m, left, f"left_{lane}", local=True)),
                 multiplier.i_right[lane].eq(register(m, self.i_right[lane], f"right_{lane}", local=True)),
             ]
 
-        products = [multiplier.o_product[lane] for lane in range(n_logic)]
-        products += [self.i_product[lane] for lane in range(self.params.dsp_lanes)]
+        products = [multiplier.o_product[lane] for lane in range(self.params.lanes)]
         fused = delay(m, self.i_fused, 1 + multiplier.latency, "fused", local=True)
         fused_again = delay(m, fused, 1, "fused_again", local=True)
         for i in range(quarter):
@@ -118,9 +105,9 @@ class DotUnit(wiring.Component):
             m.d.comb += self.o_elements[i].eq(register(m, element, f"element_{i}"))
         m.d.comb += self.o_elements_valid.eq(delay(m, multiplier.o_valid, 2, "elements_valid"))
 
-        tree = tree_latency(quarter)
+        tree = tree_latency(quarter, 1)
         m.d.comb += [
-            self.o_sum.eq(adder_tree(m, [self.o_elements[i] for i in range(quarter)])),
+            self.o_sum.eq(adder_tree(m, [self.o_elements[i] for i in range(quarter)], 1)),
             self.o_valid.eq(delay(m, self.o_elements_valid, tree, "valid")),
         ]
         return m

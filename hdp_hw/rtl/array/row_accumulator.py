@@ -64,17 +64,17 @@ class RowAccumulator(wiring.Component):
     @property
     def latency(self):
         """Clock cycles from the last terms to the sums."""
-        return tree_latency(self.params.tile) + 1
+        return tree_latency(self.params.tile, 1) + 1
 
     def elaborate(self, platform):
         m = Module()
-        tree = tree_latency(self.params.tile)
+        tree = tree_latency(self.params.tile, 1)
         valid = delay(m, self.i_valid, tree, "valid", local=True)
         first = delay(m, self.i_first, tree, "first", local=True)
         last = delay(m, self.i_last, tree, "last")
         m.d.sync += self.o_valid.eq(valid & last)
         for i in range(self.params.slice_width):
-            column_sum = adder_tree(m, [self.i_terms[c][i] for c in range(self.params.tile)], name=f"sum_{i}")
+            column_sum = adder_tree(m, [self.i_terms[c][i] for c in range(self.params.tile)], 1, f"sum_{i}")
             sums = Signal(signed(self.width), name=f"accumulator_{i}")
             with m.If(valid):
                 m.d.sync += sums.eq(Mux(first, 0, sums) + column_sum)

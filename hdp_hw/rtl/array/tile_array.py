@@ -1,25 +1,32 @@
 """The T x T x lanes tile array: scores of a tile, or one slice of its context, from operand words."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
+from itertools import product
+
+from amaranth.hdl import Cat, Module, Mux, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hdp_hw.rtl.approximation.score_composer import ScoreComposer
 from hdp_hw.rtl.array.dot_unit import DotUnit
+from hdp_hw.rtl.array.operand_packer import OperandPacker, less
 from hdp_hw.rtl.array.operand_select import OperandSelect
-from hdp_hw.rtl.array.packed_multiplier import PackedMultiplier
 from hdp_hw.rtl.array.row_accumulator import RowAccumulator
+from hdp_hw.rtl.array.sub_tile import SubTile
 from hdp_hw.rtl.common.layouts import row_layout, tile_layout
 from hdp_hw.rtl.common.pipeline import delay, register
 from hdp_hw.spec.params import ArrayMode
 
+VALUE_LATENCY = 1  #: clock cycles from the words to the operands of V: OperandSelect's, and the packer's to o_operands
+
 
 class TileArray(wiring.Component):
-    """T x T dot units with their operand selection and accumulators; one micro-operation a cycle.
+    """T x T scores with their operand selection and accumulators; one micro-operation a cycle.
 
-    INTEGER and CROSS cycles of a tile accumulate to S = (A << 2w) + ((IQ.FK^T + FQ.IK^T) << w), FULL cycles to the
-    exact Q.K^T; CONTEXT cycles accumulate one slice of P.V over the tiles of a row, and the sum of the V rows that
-    took part.
+    ``multiplier`` = 0: a DotUnit of digit multipliers each score. INTEGER and CROSS cycles of a tile accumulate to
+    S = (A << 2w) + ((IQ.FK^T + FQ.IK^T) << w), INTEGER alone to A << 2w.
+    ``multiplier`` = 18: a SubTile of hardware multipliers each 2 x 2 scores. INTEGER cycles accumulate to A; no CROSS.
+    FULL cycles accumulate to the exact Q.K^T; CONTEXT cycles accumulate one slice of P.V over the tiles of a row, and
+    the sum of the V rows that took part.
 
     Parameters
     ----------
@@ -54,7 +61,7 @@ class TileArray(wiring.Component):
     o_scores_valid : Out(unsigned(1))
         A tile's scores are complete, ``score_latency`` after its last micro-operation.
     o_scores : Out(tile_layout(signed(params.s_width), params))
-        With ``o_scores_valid``: the scores; of a tile of INTEGER alone, A times 2^2w.
+        With ``o_scores_valid``: the scores; of a tile of INTEGER alone, A << ``params.integer_shift``.
     o_context_valid : Out(unsigned(1))
         A slice of context is complete, ``context_latency`` after its last micro-operation.
     o_context : Out(row_layout(self.context_slice, params))
@@ -79,10 +86,9 @@ class TileArray(wiring.Component):
         word = row_layout(data.ArrayLayout(signed(w), lanes), params)
         self.value_word = data.ArrayLayout(data.ArrayLayout(signed(w), 2), lanes // 2)
         self.context_slice = data.ArrayLayout(signed(params.context_width), params.slice_width)
-        tile = range(params.tile)
-        self.units = [[DotUnit(params) for _ in tile] for _ in tile]
-        self.composers = [[ScoreComposer(params) for _ in tile] for _ in tile]
-        self.accumulators = [RowAccumulator(params, 4 * w, params.context_width) for _ in tile]
+        unit, n = (SubTile, params.tile // 2) if params.exact else (DotUnit, params.tile)
+        self.units = [[unit(params) for _ in range(n)] for _ in range(n)]
+        self.accumulators = [RowAccumulator(params, 4 * w, params.context_width) for _ in range(params.tile)]
         super().__init__(
             {
                 "i_valid": In(unsigned(1)),
@@ -108,35 +114,71 @@ class TileArray(wiring.Component):
     @property
     def score_latency(self):
         """Clock cycles from the last micro-operation of a tile to its scores."""
+        if self.params.exact:
+            return OperandPacker.latency + self.units[0][0].sum_latency + 1
         return OperandSelect.latency + self.units[0][0].latency + ScoreComposer.latency
+
+    @property
+    def elements_latency(self):
+        """Clock cycles from a micro-operation of CONTEXT to its products."""
+        return (OperandPacker if self.params.exact else OperandSelect).latency + self.units[0][0].elements_latency
 
     @property
     def context_latency(self):
         """Clock cycles from the last micro-operation of a slice to its context sums."""
-        return OperandSelect.latency + DotUnit.elements_latency + self.accumulators[0].latency
+        return self.elements_latency + self.accumulators[0].latency
 
     def elaborate(self, platform):
         m = Module()
         params, tile = self.params, self.params.tile
-        left, right = self._operands(m, "left", "q"), self._operands(m, "right", "k")
-
-        # Control, delayed to where it is used: at the digits, at the elements, at the sums.
-        at_digits = OperandSelect.latency
         mode = register(m, self.i_mode, "mode")
         context = self.i_valid & (mode == ArrayMode.CONTEXT)
+        scores = self.i_valid & ~context
+        elements, values = (self._sub_tiles if params.exact else self._dot_units)(m, mode, context, scores)
+        m.d.comb += self.o_scores_valid.eq(delay(m, scores & self.i_last, self.score_latency, "scores_valid"))
+
+        # Sums over the columns; those of the V rows themselves, for compensation, are ready earlier.
+        bounds = Cat(context, self.i_first, self.i_last)
+        bounds_at_values = delay(m, bounds, VALUE_LATENCY, "bounds_at_values")
+        bounds_at_elements = delay(m, bounds_at_values, self.elements_latency - VALUE_LATENCY, "bounds")
+        for r, accumulator in enumerate(self.accumulators):
+            m.submodules[f"accumulator_{r}"] = accumulator
+            m.d.comb += [accumulator.i_terms[c].eq(elements[r][c]) for c in range(tile)]
+            m.d.comb += Cat(accumulator.i_valid, accumulator.i_first, accumulator.i_last).eq(bounds_at_elements)
+            m.d.comb += self.o_context[r].eq(accumulator.o_sums)
+        m.d.comb += self.o_context_valid.eq(accumulator.o_valid)
+
+        m.submodules.values = total = RowAccumulator(params, params.operand_width, params.value_sum_width)
+        columns = delay(m, self.i_columns, VALUE_LATENCY, "columns")
+        for c in range(tile):
+            m.d.comb += [total.i_terms[c][i].eq(Mux(columns[c], x, 0)) for i, x in enumerate(values[c])]
+        late = delay(m, total.o_sums, self.elements_latency - VALUE_LATENCY, "value_sum", reset_less=True)
+        m.d.comb += [
+            Cat(total.i_valid, total.i_first, total.i_last).eq(bounds_at_values),
+            self.o_value_sum.eq(late),
+        ]
+        return m
+
+    def _dot_units(self, m, mode, context, scores):
+        """``multiplier`` = 0: a dot unit and a score composer a score.
+
+        Returns its products, [r][c][element], and the operands of V, [c][element], VALUE_LATENCY after their words.
+        """
+        w, tile = self.params.digit_width, self.params.tile
+        left, right = self._operands(m, "left", "q"), self._operands(m, "right", "k")
+        # Control, delayed to where it is used: at the digits, at the sums.
+        at_digits = OperandSelect.latency
         valid = delay(m, self.i_valid, at_digits, "valid")
         fused = delay(m, (mode == ArrayMode.FULL) | context, at_digits, "fused")
         weight = delay(m, self.i_weight, at_digits, "weight", reset_less=True)
-        at_elements, at_sum = at_digits + DotUnit.elements_latency, at_digits + self.units[0][0].latency
-        bounds_at_elements = delay(m, Cat(context, self.i_first, self.i_last), at_elements, "bounds")
-        control = Cat(self.i_valid & ~context, mode, self.i_first, self.i_last)
-        before_sum = delay(m, control, at_sum - 1, "control")
+        control = Cat(scores, mode, self.i_first, self.i_last)
+        before_sum = delay(m, control, at_digits + self.units[0][0].latency - 1, "control")
 
         elements = [[None] * tile for _ in range(tile)]
         for r in range(tile):
             for c in range(tile):
                 m.submodules[f"unit_{r}_{c}"] = unit = self.units[r][c]
-                m.submodules[f"composer_{r}_{c}"] = composer = self.composers[r][c]
+                m.submodules[f"composer_{r}_{c}"] = composer = ScoreComposer(self.params)
                 context_here = delay(m, context, at_digits, f"context_{r}_{c}", local=True)
                 control_here = delay(m, before_sum, 1, f"control_{r}_{c}", local=True)
                 m.d.comb += [
@@ -151,38 +193,50 @@ class TileArray(wiring.Component):
                     self.o_scores[r][c].eq(composer.o_s),
                 ]
                 elements[r][c] = unit.o_elements
-        m.d.comb += self.o_scores_valid.eq(composer.o_valid)
+        n = self.params.slice_width  # I and F of V stand in the first two quarters
+        return elements, [[(right[c][i] << w) + right[c][n + i] for i in range(n)] for c in range(tile)]
 
-        # The last lanes, in DSPs: the units of two rows share the multiplications of a column.
-        for r in range(0, tile, 2) if params.dsp_lanes else ():
-            for c in range(tile):
-                m.submodules[f"packed_{r}_{c}"] = packed = PackedMultiplier(params)
-                m.d.comb += [packed.i_valid.eq(valid), packed.i_right.eq(right[c][params.logic_lanes :])]
-                for row, left, product in zip(self.units[r : r + 2], packed.i_left, packed.o_product):
-                    m.d.comb += [left.eq(row[c].o_left), row[c].i_product.eq(product)]
+    def _sub_tiles(self, m, mode, context, scores):
+        """``multiplier`` = 18: a sub-tile each 2 x 2 scores; returns what :meth:`_dot_units` returns."""
+        tile = self.params.tile
+        left, right = ([self._packer(m, side, first) for first in range(0, tile, 2)] for side in ("left", "right"))
+        before_sum = OperandPacker.latency + self.units[0][0].sum_latency - 2
+        full = delay(m, mode == ArrayMode.FULL, before_sum, "full")
+        control = delay(m, Cat(scores, self.i_first), before_sum + 1, "control")
+        elements = [[None] * tile for _ in range(tile)]
+        for (r, rows), (c, columns) in product(enumerate(left), enumerate(right)):
+            m.submodules[f"sub_tile_{r}_{c}"] = unit = self.units[r][c]
+            m.d.comb += [
+                unit.i_left.eq(rows.o_packed),
+                unit.i_right.eq(columns.o_packed),
+                unit.i_full.eq(delay(m, full, 1, f"full_{r}_{c}", local=True)),
+                Cat(unit.i_valid, unit.i_first).eq(delay(m, control, 1, f"control_{r}_{c}", local=True)),
+            ]
+            for i, j in product(range(2), repeat=2):
+                fraction, integer = self.i_weight[2 * r + i][2 * c + j]
+                weight = Mux(context, Cat(fraction, less(integer, fraction[-1]))[:-1], 0)  # it is not negative
+                weight = delay(m, weight, OperandPacker.latency, f"weight_{2 * r + i}_{2 * c + j}", reset_less=True)
+                m.d.comb += [
+                    unit.i_weight[i][j].eq(weight),
+                    self.o_scores[2 * r + i][2 * c + j].eq(unit.o_scores[i][j]),
+                ]
+                elements[2 * r + i][2 * c + j] = unit.o_elements[i][j]
+        return elements, [columns.o_operands[j] for columns in right for j in range(2)]
 
-        for r, accumulator in enumerate(self.accumulators):
-            m.submodules[f"accumulator_{r}"] = accumulator
-            m.d.comb += [accumulator.i_terms[c].eq(elements[r][c]) for c in range(tile)]
-            m.d.comb += Cat(accumulator.i_valid, accumulator.i_first, accumulator.i_last).eq(bounds_at_elements)
-            m.d.comb += self.o_context[r].eq(accumulator.o_sums)
-        m.d.comb += self.o_context_valid.eq(accumulator.o_valid)
-
-        # The V rows of the tile themselves, for compensation: I and F stand in the first two quarters.
-        m.submodules.values = values = RowAccumulator(params, params.operand_width, params.value_sum_width)
-        columns = delay(m, self.i_columns, at_digits, "columns")
-        for c in range(tile):
-            for i in range(params.slice_width):
-                integer, fraction = right[c][i], right[c][params.slice_width + i]
-                value = Signal(signed(params.operand_width), name=f"value_{c}_{i}")
-                m.d.comb += value.eq(Mux(columns[c], (integer << params.digit_width) + fraction, 0))
-                aligned = delay(m, value, DotUnit.elements_latency, f"values_{c}_{i}", reset_less=True)
-                m.d.comb += values.i_terms[c][i].eq(aligned)
-        m.d.comb += [
-            Cat(values.i_valid, values.i_first, values.i_last).eq(bounds_at_elements),
-            self.o_value_sum.eq(values.o_sums),
-        ]
-        return m
+    def _packer(self, m, side, first):
+        """The packer of the rows (left) or columns (right) ``first`` and the next."""
+        m.submodules[f"{side}_{first // 2}"] = packer = OperandPacker(self.params, side)
+        operand = {"left": "q", "right": "k"}[side]
+        steering = register(m, Cat(self.i_mode, self.i_phase), f"steering_{side}_{first // 2}", local=True)
+        m.d.comb += Cat(packer.i_mode, packer.i_phase).eq(steering)
+        for index in range(2):
+            m.d.comb += [
+                packer.i_integer[index].eq(getattr(self, f"i_{operand}_integer")[first + index]),
+                packer.i_fraction[index].eq(getattr(self, f"i_{operand}_fraction")[first + index]),
+            ]
+            if side == "right":
+                m.d.comb += packer.i_value[index].eq(self.i_value[first + index])
+        return packer
 
     def _operands(self, m, side, operand):
         """Digits of the T rows (left) or the T columns (right), one cycle after their words."""

@@ -23,6 +23,8 @@ class PlaneStore(wiring.Component):
     The I planes have a place for each entry of the head table, for prediction needs them early. The F and V planes
     have two halves, which heads take in turn. V is split into digits on its way, and totals of V are added up.
 
+    An ``exact`` array takes no I digit of -2^(w-1), which no saturated operand has: it is kept as -2^(w-1) + 1.
+
     Parameters
     ----------
     params : HdpParams
@@ -118,7 +120,7 @@ class PlaneStore(wiring.Component):
                     buffer.i_write_head.eq(place),
                     buffer.i_write_block.eq(loader.o_block),
                     buffer.i_write_word.eq(loader.o_word),
-                    buffer.i_write_data.eq(loader.o_data),
+                    buffer.i_write_data.eq(self._kept(loader.o_data) if plane == "integer" else loader.o_data),
                 ]
                 self._read(m, buffer, plane, f"{operand}_{plane}")
         self._values(m)
@@ -152,6 +154,14 @@ class PlaneStore(wiring.Component):
             self.o_errors[index].eq(loader.o_error),
             self.o_loaded[index].eq(cursor.o_left),
         ]
+
+    def _kept(self, word):
+        """A word of the I plane as it is kept."""
+        if not self.params.exact:
+            return word
+        w = self.params.digit_width
+        digits = [word[low : low + w] for low in range(0, len(word), w)]
+        return Cat(Cat(digit[0] | (digit == 1 << (w - 1)), digit[1:]) for digit in digits)
 
     def _read(self, m, buffer, plane, name):
         """Words of a buffer for the array."""

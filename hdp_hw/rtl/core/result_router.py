@@ -139,5 +139,5 @@ class ResultRouter(wiring.Component):
         ]
         for r in range(self.params.tile):
             for c in range(self.params.tile):
-                m.d.comb += self.o_a[r][c].eq(self.i_scores[r][c] >> self.params.operand_width)
+                m.d.comb += self.o_a[r][c].eq(self.i_scores[r][c] >> self.params.integer_shift)
         return m

@@ -13,7 +13,7 @@ class Sequencer(wiring.Component):
     """Interleaves three kinds of row operation on the array without a bubble between them.
 
     - *predict*: the tiles of a row in INTEGER, for the predictor;
-    - *score*: a row's survivors in INTEGER and CROSS, or in FULL;
+    - *score*: a row's survivors in INTEGER and CROSS, or in FULL, always where the array is ``exact``;
     - *context*: for each slice of V, the row's survivors in CONTEXT.
 
     Whenever the array is free, or in the last cycle of an operation, the first that can begin is taken, in the order
@@ -178,7 +178,7 @@ class Sequencer(wiring.Component):
             with m.Else():
                 self._load(m, job, shape, self.i_score.payload, last_tile, last_cycle, "integer")
                 m.d.sync += [mode.eq(ArrayMode.INTEGER), goes_cross.eq(1)]
-                with m.If(self.i_score.payload.full):
+                with m.If(self.i_score.payload.full | self.params.exact):
                     self._load(m, job, shape, self.i_score.payload, last_tile, last_cycle, "slices")
                     m.d.sync += [mode.eq(ArrayMode.FULL), goes_cross.eq(0)]
         return m

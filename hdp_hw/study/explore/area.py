@@ -21,11 +21,11 @@ from hdp_hw.study.explore.targets import NAMES
 
 LUTRAM_LUTS = 6  #: LUTs that a LUT RAM takes, four that hold the bits and two that write them
 OUTSIDE = "products outside of the array"  #: of predictor, softmax, means and drain
-IN_DSPS = "pairs of digit multipliers in DSPs"
+PACKED = "multipliers of the array"
 TERMS = {
     "control": lambda p: 1,
     "digit multipliers": lambda p: p.multipliers,
-    IN_DSPS: lambda p: p.tile**2 * p.dsp_lanes / 2,
+    PACKED: lambda p: p.multipliers // 4,
     "elements of a tile": lambda p: p.tile**2,
     OUTSIDE: lambda p: 9 + p.tile**2 + 4 * p.tile * p.softmax_rows + 2 * p.out_lanes,
     "cores": lambda p: p.n_cores,
@@ -33,9 +33,10 @@ TERMS = {
 }
 ARRAY = ("digit multipliers", "control", "elements of a tile")
 SHELL = ("control", "bus bits")
-#: The terms of a resource, the most important first: of a core by its digit width, of a lane and of the top.
+#: The terms of a resource, the most important first: of a core by its array, of a lane and of the top.
 MODEL = {
-    "core, w = 4": {"luts": (*ARRAY, IN_DSPS), "ffs": (*ARRAY, IN_DSPS), "dsps": (OUTSIDE, IN_DSPS)},
+    "core, w = 4": {"luts": ARRAY, "ffs": ARRAY, "dsps": (OUTSIDE,)},
+    "core, w = 4, on multipliers": {"luts": ARRAY, "ffs": ARRAY, "dsps": (PACKED, OUTSIDE)},
     "core, w = 8": {"luts": ARRAY, "ffs": ARRAY, "dsps": ("digit multipliers", OUTSIDE)},
     "lane": {"luts": SHELL, "ffs": SHELL, "dsps": SHELL, "brams": SHELL[::-1]},
     "top": {"luts": (*SHELL, "cores"), "ffs": (*SHELL, "cores"), "dsps": SHELL, "brams": SHELL},
@@ -122,7 +123,8 @@ class AreaModel:
         name = _model_of("core", params)
         if name in self.fits and len(self.fits[name]["luts"].errors) >= RECORDS_MIN:
             return ""
-        return f"area not known: fewer than {RECORDS_MIN} cores of digit_width {params.digit_width} were synthesised"
+        such = f"multiplier {params.multiplier}, digit_width {params.digit_width}"
+        return f"area not known: fewer than {RECORDS_MIN} cores of {such} were synthesised"
 
     def fmax(self, params):
         """MHz of a record of such a core that was placed and routed, or None."""
@@ -149,7 +151,9 @@ class AreaModel:
 
 def _model_of(part, params):
     """The name in MODEL of a part of a co-processor."""
-    return f"core, w = {params.digit_width}" if part == "core" else part
+    if part != "core":
+        return part
+    return f"core, w = {params.digit_width}" + (", on multipliers" if params.multiplier else "")
 
 
 def _key(part, params):

@@ -27,11 +27,11 @@ LETTERS = {
     "digit_width": "w",
     "max_head_dim": "d",
     "max_seq_len": "n",
-    "dsp_lanes": "p",
+    "multiplier": "m",
     "n_cores": "c",
     "bus_width": "b",
 }
-CORE = ("tile", "lanes", "digit_width", "max_head_dim", "max_seq_len", "dsp_lanes")  #: what a core alone depends on
+CORE = ("tile", "lanes", "digit_width", "max_head_dim", "max_seq_len", "multiplier")  #: what a core alone depends on
 
 
 def grid_of(texts):

@@ -131,7 +131,7 @@ def work_of(results, settings, params):
     """
     n, d, tile, digit = settings.n_q, settings.head_dim, params.tile, params.digit_width
     verdict, n_kept = results.verdict, elements_kept(results, n, tile).sum((-2, -1))
-    full = np.isin(verdict, (Verdict.DENSE, Verdict.FALLBACK))
+    full = np.isin(verdict, (Verdict.DENSE, Verdict.FALLBACK)) | params.exact
     one, operands = multiplication(digit, digit), multiplication(2 * digit, 2 * digit)
     cost = n_kept * d * (np.where(full, 4, 3) * one + operands)
     if settings.compensate:

@@ -22,9 +22,10 @@ def words(x, width):
 
 
 def score_tile(rng, kind, d):
-    """``(micro-operations, expected scores)`` of a tile: INTEGER alone, INTEGER and CROSS, or FULL."""
+    """``(micro-operations, expected scores)`` of a tile: INTEGER alone; as kept blocks are scored; FULL."""
     q, k = signed_integers(rng, (2, TILE, d), PARAMS.operand_width)
-    modes = {"predict": "INTEGER", "sparse": "INTEGER CROSS", "full": "FULL"}[kind].split()
+    sparse = "FULL" if PARAMS.exact else "INTEGER CROSS"
+    modes = {"predict": "INTEGER", "sparse": sparse, "full": "FULL"}[kind].split()
     cycles = {"INTEGER": PARAMS.integer_cycles(d), "CROSS": PARAMS.cross_cycles(d), "FULL": PARAMS.slices(d)}
     parts = {"INTEGER": 1, "CROSS": 2, "FULL": 4}  # of a word, one a cycle
     planes = dict(zip(("q_integer", "q_fraction", "k_integer", "k_fraction"), words(q, LANES) + words(k, LANES)))
@@ -34,7 +35,9 @@ def score_tile(rng, kind, d):
         for mode in modes
         for cycle in range(cycles[mode])
     ]
-    expected = integer_scores(q, k, W) << 2 * W if kind == "predict" else scores(q, k, W, kind == "full")
+    if kind == "predict":
+        return _bounded(ops), integer_scores(q, k, W) << PARAMS.integer_shift
+    expected = scores(q, k, W, kind == "full" or PARAMS.exact)
     return _bounded(ops), expected
 
 
@@ -97,6 +100,6 @@ async def interleaved(dut, gaps):
     await play(dut, {"i_valid": beats}, ahead, {"o_scores_valid": of_scores, "o_context_valid": of_context})
 
 
-@on_cores("narrow", "some_packed", "all_packed")
+@on_cores("narrow", "packed", "packed_narrow")
 def test_tile_array(simulator, core):
     run(TileArray(CORES[core]), __name__, simulator, core)
