@@ -84,7 +84,7 @@ NEXUS = Family(
         "lutrams": {"DPR16X4": 1},
         "ffs": {"FD1P3.*": 1},
         "dsps": {"MULT(9X9|18X18)": 1, "MULT18X36": 2, "MULT36X36": 4},
-        "brams": {"(DP|PDP)16K": 1},
+        "brams": {"(DP|PDP|PDPSC)16K": 1},
     },
     NEXTPNR_NEXUS,
     {"heap": (), "router1": ("--router", "router1")},
