@@ -1,5 +1,6 @@
 """Fixtures and options of every test."""
 
+import gc
 import os
 
 import pytest
@@ -7,6 +8,8 @@ import pytest
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads wait for each other where tests run in parallel
 
 from tb.lib.simulation import SIMULATORS
+
+gc.set_threshold(100_000, 20, 20)  # elaboration and golden models make many objects that live
 
 
 @pytest.fixture(params=SIMULATORS)

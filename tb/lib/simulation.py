@@ -22,6 +22,7 @@ SIMULATORS = ("icarus", "verilator")
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / os.environ.get("HDP_SIM_FOLDER", "sim")
 RUNTIME = ROOT / "build" / "verilator-runtime"
+MODELS = ROOT / "build" / "simulator"  #: compiled models of hdp_hw.simulation
 DEFAULT_SEED = "1"
 TIMESCALE = ("1ns", "1ps")
 
@@ -200,6 +201,13 @@ class _Verilator(Verilator):
         objects = sorted(plain(str(path)) for path in self._runtime.glob("*.o"))
         copied = [["cp", *objects, folder]] if objects else []  # after verilation: make compares ages
         return [verilate, *copied, [*make, f"CURDIR={folder}"]]  # its own would be the one behind the link
+
+
+def link_models(folder):
+    """Let what runs in ``folder`` find the compiled models of this checkout, and add to them."""
+    MODELS.mkdir(parents=True, exist_ok=True)
+    (folder / "build").mkdir()
+    (folder / "build" / "simulator").symlink_to(MODELS)
 
 
 def verilator_lint(path):

@@ -14,6 +14,7 @@ from hdp_hw.driver.memory_mapped import ArrayMemory
 from hdp_hw.spec.configs import CONFIGS
 from tb.lib.docs import code, markdown, part_of
 from tb.lib.fake_device import FakeCoprocessor
+from tb.lib.simulation import link_models
 
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = ROOT / "docs" / "driver.md"
@@ -41,6 +42,7 @@ def test_example_of_the_readme():
 def test_guide(tmp_path, monkeypatch):
     """Its blocks one after the other, on a co-processor of plain Python where the text has a device."""
     coprocessor, pictures = FakeCoprocessor(CONFIGS["tiny"]), []
+    link_models(tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(ArrayMemory, "u_dma_buf", lambda name: {"udmabuf0": coprocessor.memory}[name])
     monkeypatch.setattr(MemoryMapped, "uio", lambda device, memory: {"/dev/uio0": coprocessor}[device])

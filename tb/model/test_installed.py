@@ -119,7 +119,7 @@ def test_generate_and_configs(hdp_hw):
     assert (folder / "constraints" / "hdp_top.xdc").read_text() == (ROOT / "constraints" / "hdp_top.xdc").read_text()
 
 
-@pytest.mark.parametrize("backend", ["emulator", "simulation"])
+@pytest.mark.parametrize("backend", ["emulator", pytest.param("simulation", marks=pytest.mark.slow)])
 def test_driver(hdp_hw, site, backend):
     (hdp_hw.folder / "small.toml").write_text("lanes = 4\nmax_head_dim = 16\nmax_seq_len = 16\n")
     words = hdp_hw("-c", ATTEND.replace("BACKEND", repr(backend))).stdout.split()

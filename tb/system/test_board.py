@@ -3,6 +3,7 @@
 import os
 import pty
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from hdp_hw.spec.params import ParameterError
 from hdp_hw.spec.register_map import BY_NAME
 from tb.lib.simulated_board import SimulatedBoard
 
-PARAMS = CONFIGS["tiny"]
+PARAMS = replace(CONFIGS["tiny"], lanes=4, max_seq_len=64)  # soon compiled
 SIZE = 1 << 16  #: of the board's memory
 
 
@@ -85,7 +86,7 @@ def test_refused_accesses(board):
 def test_memory_that_is_too_small(board):
     q, k, v, layer = layer_of(1, 32)
     with pytest.raises(ParameterError, match=rf"memory.size = {SIZE} is not legal; legal: at least"):
-        HdpDriver(BusBackend(bus_of(board))).attend(*(np.tile(x, (12, 4, 1)) for x in (q, k, v)), layer)
+        HdpDriver(BusBackend(bus_of(board))).attend(*(np.tile(x, (24, 2, 1)) for x in (q, k, v)), layer)
 
 
 def test_noise():

@@ -22,12 +22,10 @@ from hdp_hw.spec.settings import field_limits
 from tb.lib import c_driver
 from tb.lib.c_driver import FLAGS, READ, SOURCES, WRITE, CDriver, Device, device_of, job_of
 from tb.lib.fake_device import FakeCoprocessor
-from tb.lib.simulation import ROOT
+from tb.lib.simulation import MODELS
 from tb.model.test_bus_backend import LAYER, TINY, K, Q, V, read
 from tb.model.test_driver import captured_layer
 from tb.model.test_driver_guide import GUIDE, blocks
-
-CACHE = ROOT / "build" / "simulator"
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +36,7 @@ def library(tmp_path_factory):
 
 @pytest.fixture
 def bus():
-    return SimulatedBus(TINY, cache=CACHE)
+    return SimulatedBus(TINY, cache=MODELS)
 
 
 @pytest.fixture
@@ -147,7 +145,7 @@ def test_real_layer(driver, bus):
 
 def test_two_cores(library):
     params = replace(TINY, n_cores=2)
-    bus = SimulatedBus(params, cache=CACHE, timing=MemoryTiming(20, 20))
+    bus = SimulatedBus(params, cache=MODELS, timing=MemoryTiming(20, 20))
     driver = CDriver(library, bus)
     assert driver.device.params.n_cores == 2
     compare(driver, bus, layer_job(params=params), params)

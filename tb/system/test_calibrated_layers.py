@@ -18,7 +18,7 @@ from hdp_hw.study.accuracy.choices import LayerChoices, Sample
 from hdp_hw.study.accuracy.search import price_for
 from hdp_hw.study.models import ModelError, load_model
 from hdp_hw.study.tasks import load_task
-from tb.lib.simulation import ROOT
+from tb.lib.simulation import MODELS
 
 PARAMS = replace(CONFIGS["tiny"], max_head_dim=64, max_seq_len=256)  # heads of bert-tiny-sst2, positions of vit-vowels
 SHARE = 0.4  #: of the dense cycles
@@ -26,7 +26,7 @@ SHARE = 0.4  #: of the dense cycles
 
 @pytest.fixture(scope="module")
 def simulation():
-    return CoreSimulation(PARAMS, ROOT / "build" / "simulator")
+    return CoreSimulation(PARAMS, MODELS)
 
 
 @pytest.mark.parametrize("name", ["minilm", "bert-tiny-sst2", "vit-digits", "vit-vowels"])

@@ -25,7 +25,7 @@ def at_the_root(monkeypatch):
     monkeypatch.chdir(ROOT)
 
 
-@pytest.mark.parametrize("overrides", [[], ["n_cores=2"]])
+@pytest.mark.parametrize("overrides", [[], pytest.param(["n_cores=2"], marks=pytest.mark.slow)])
 def test_all_is_well(tmp_path, monkeypatch, capsys, overrides):
     monkeypatch.setattr(fault_table, "FOLDER", tmp_path)
     assert main(["faults", "tiny", *overrides, "--tries", "2", "--seed", "3"]) == 0

@@ -24,7 +24,7 @@ from hdp_hw.spec.formats import STREAMS
 from hdp_hw.spec.params import ArrayMode, HdpParams
 from hdp_hw.spec.settings import HeadSettings, Rule, field_limits
 from tb.lib.core_bench import mask_words
-from tb.lib.simulation import DEFAULT_SEED, ROOT
+from tb.lib.simulation import DEFAULT_SEED, MODELS
 
 SEED = int(os.environ.get("HDP_SEED", DEFAULT_SEED))
 SECONDS = float(os.environ.get("HDP_FUZZ_SECONDS", "60"))
@@ -152,7 +152,7 @@ def run_episode(rng, simulation):
 @pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES)
 def test_fuzz(size):
-    simulation = CoreSimulation(SIZES[size], ROOT / "build" / "simulator")
+    simulation = CoreSimulation(SIZES[size], MODELS)
     end, heads, cycles = time.monotonic() + SECONDS, 0, 0
     for episode in [int(EPISODE)] if EPISODE else count():
         try:

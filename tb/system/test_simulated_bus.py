@@ -31,7 +31,7 @@ from hdp_hw.spec.configs import CONFIGS
 from hdp_hw.spec.params import HdpParams, ParameterError
 from hdp_hw.spec.register_map import BY_NAME
 from hdp_hw.spec.settings import Rule
-from tb.lib.simulation import ROOT
+from tb.lib.simulation import MODELS, ROOT
 from tb.model.test_bus_backend import (  # noqa: F401  they run here with this file's bus_class
     LAYER,
     TINY,
@@ -48,7 +48,6 @@ from tb.model.test_bus_backend import (  # noqa: F401  they run here with this f
 from tb.model.test_driver import captured_layer
 from tb.model.test_driver_guide import example_of_the_readme
 
-CACHE = ROOT / "build" / "simulator"
 BEFORE_AND_AFTER = START_LATENCY + INTERRUPT_LATENCY - 1  #: clock cycles that the counter leaves out
 IDEAL = MemoryTiming()
 EXPECTED = HdpDriver(Emulator(TINY)).attend(Q, K, V, LAYER)
@@ -56,17 +55,17 @@ EXPECTED = HdpDriver(Emulator(TINY)).attend(Q, K, V, LAYER)
 
 @pytest.fixture
 def bus_class():
-    return partial(SimulatedBus, cache=CACHE)
+    return partial(SimulatedBus, cache=MODELS)
 
 
 @pytest.fixture
 def simulation():
-    return Simulation("tiny", cache=CACHE)
+    return Simulation("tiny", cache=MODELS)
 
 
 def equal(params, tensors, layer, timing=IDEAL, **more):
     """Statistics of a layer that gives the emulator's bits and statistics in the simulation, and its clock cycles."""
-    simulation = Simulation(params, cache=CACHE, timing=timing, **more)
+    simulation = Simulation(params, cache=MODELS, timing=timing, **more)
     emulator = Emulator(params, timing.read_latency, timing.write_latency)
     run, expected = (HdpDriver(each).attend(*tensors, layer) for each in (simulation, emulator))
     same(run, expected)
@@ -146,7 +145,7 @@ def random_jobs(rng, params, n):
 def test_cycles_of_random_jobs(n_cores):
     """From start bit to interrupt, for memories of any latency."""
     params, rng = replace(TINY, n_cores=n_cores), np.random.default_rng(int(os.environ.get("HDP_SEED", "1")))
-    simulation = Simulation(params, cache=CACHE)
+    simulation = Simulation(params, cache=MODELS)
     for job in random_jobs(rng, params, 30):
         latencies = [int(rng.choice([1, 2, 20, 60, 120])) for _ in range(2)]
         simulation.bus.timing = MemoryTiming(*latencies)
@@ -196,7 +195,7 @@ def test_buffer_ends(simulation):
     """Beyond the buffer there is DECERR."""
     layout = JobLayout.of(prepare(Q, K, V, LAYER, TINY)[0], TINY)
     size = layout.regions["record"].offset  # records come last
-    short = SimulatedBus(TINY, size, cache=CACHE)
+    short = SimulatedBus(TINY, size, cache=MODELS)
     write = short.memory.write
     short.memory.size = layout.size  # as the driver believes
     short.memory.write = lambda offset, content: write(offset, content[: max(0, size - offset)])

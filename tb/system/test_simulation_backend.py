@@ -16,14 +16,14 @@ from hdp_hw.simulation.core_simulation import CoreSimulation
 from hdp_hw.simulation.head_job import HeadJob, beats_of
 from hdp_hw.spec.configs import CONFIGS
 from hdp_hw.spec.settings import HeadError, Rule, Verdict
-from tb.lib.simulation import ROOT
+from tb.lib.simulation import MODELS
 
 PARAMS = CONFIGS["tiny"]
 
 
 @pytest.fixture(scope="module")
 def simulation():
-    return CoreSimulation(PARAMS, ROOT / "build" / "simulator")
+    return CoreSimulation(PARAMS, MODELS)
 
 
 @pytest.fixture(scope="module")

@@ -150,6 +150,7 @@ def test_predictor(simulator, config):
     run_bench(Predictor, __name__, simulator, config)
 
 
+@pytest.mark.slow
 def test_predictor_of_largest_tile():
     """Longest adder trees, and heads of fewer rows than the ring has; too slow to build for both simulators."""
     run_bench(Predictor, __name__, "icarus", "octo")
