@@ -105,7 +105,7 @@ def test_file_on_a_full_disk(tmp_path, monkeypatch, capsys):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("pathlib.Path.write_bytes", full)
-    assert main(["generate", "tiny", "-o", str(tmp_path / "out")]) == 2
+    assert main(["generate", "tiny", "lanes=4", "max_seq_len=16", "-o", str(tmp_path / "out")]) == 2
     assert capsys.readouterr().err == f"hdp-hw: {tmp_path}/out/hdp_core.v: No space left on device\n"
     assert not list((tmp_path / "out").iterdir())
 
