@@ -92,6 +92,18 @@ def test_resets_are_buffered(monkeypatch):
     assert cells["none"]["connections"]["Q"] == cells["inverter"]["connections"]["A"] == [12]
 
 
+def test_carry_inputs_are_open():
+    """Of Nexus cells that begin a chain, whose INIT1 says that the carry does not matter."""
+    chains = {"first": ("0x00AA", 7), "next": ("0x96AA", 8), "low": ("0x96AA", 7), "driven": ("0x00AA", 8)}
+    cells = {"zero": {"type": "VLO", "connections": {"Z": [7]}}}
+    for name, (init, carry) in chains.items():
+        connections = {"CIN": [carry], "A1": [7]}
+        cells[name] = {"type": "CCU2", "parameters": {"INIT1": init}, "connections": connections}
+    netlist.open_carry_inputs(cells)
+    assert [name for name in chains if "CIN" not in cells[name]["connections"]] == ["first"]
+    assert all(cells[name]["connections"]["A1"] == [7] for name in chains)
+
+
 def test_report():
     assert fmax(REPORT) == 97.5
     path = critical_path(REPORT)

@@ -102,15 +102,14 @@ def write_sources(verilog, folder):
 
 def synthesise_netlist(folder, family, say, top="harness"):
     """NETLIST of the design in ``folder``, whose module ``top`` holds it all."""
-    result = "synthesised.json" if family is ECP5 else NETLIST
+    result = "synthesised.json"
     script = (
         f"read_verilog {SOURCE}; hierarchy -top {top}; {PREPARE.format(DIGIT_PRODUCT.name)}; "
         f"{family.script}; write_json {result}"
     )
     sources = [SOURCE, DIGIT_PRODUCT.name]
     run(folder, "yosys.log", YOSYS, ["-v", "2", "-p", script], sources, [result], synthesis_progress, say)
-    if family is ECP5:
-        write_netlist(folder, result)
+    write_netlist(folder, result, family)
 
 
 def synthesis_progress(log):

@@ -1,4 +1,4 @@
-"""The flat netlist of yosys: what it counts, by block, and its global resets."""
+"""The flat netlist of yosys: what it counts, by block; its global resets, and carry inputs that nextpnr refuses."""
 
 import re
 from collections import Counter
@@ -33,6 +33,17 @@ def block_of(cell):
     if parts[0] != "core":
         return "harness"
     return re.split(r"[\[$]", parts[2])[0] if len(parts) > 3 else "core"
+
+
+def open_carry_inputs(cells):
+    """Leave the carry input open of Nexus carry cells that begin a chain: yosys ties it to 0, which nextpnr refuses.
+
+    Such a cell hands its operand A1 on, whatever its carry input is.
+    """
+    low = {cell["connections"]["Z"][0] for cell in cells.values() if cell["type"] == "VLO"}
+    for cell in cells.values():
+        if cell["type"] == "CCU2" and cell["parameters"]["INIT1"] == "0x00AA" and cell["connections"]["CIN"][0] in low:
+            del cell["connections"]["CIN"]
 
 
 def buffer_resets(cells):

@@ -5,9 +5,9 @@ import re
 import resource
 from collections import Counter
 
-from hdp_hw.deliver.synth.devices import ECP5, PINS
+from hdp_hw.deliver.synth.devices import ECP5, NEXUS, PINS
 from hdp_hw.deliver.synth.multiplier_registers import take_registers
-from hdp_hw.deliver.synth.netlist import block_of, buffer_resets
+from hdp_hw.deliver.synth.netlist import block_of, buffer_resets, open_carry_inputs
 from hdp_hw.deliver.synth.tools import SynthesisError, TimeLimit, run
 from hdp_hw.spec.output_file import write
 
@@ -24,13 +24,16 @@ class NotRouted(Exception):
     """There is no routed design; the message says why."""
 
 
-def write_netlist(folder, synthesised):
-    """NETLIST for an ECP5, in ``folder``, of what yosys wrote: registers in multipliers, global resets, SETTINGS."""
+def write_netlist(folder, synthesised, family=ECP5):
+    """NETLIST in ``folder`` of what yosys wrote. For an ECP5: registers in multipliers, global resets, SETTINGS."""
     design = json.loads((folder / synthesised).read_text(encoding="utf-8"))
     (top,) = (module for module in design["modules"].values() if "top" in module["attributes"])
-    take_registers(top)
-    buffer_resets(top["cells"])
-    top["settings"] = SETTINGS
+    if family is ECP5:
+        take_registers(top)
+        buffer_resets(top["cells"])
+        top["settings"] = SETTINGS
+    if family is NEXUS:
+        open_carry_inputs(top["cells"])
     write(folder / NETLIST, json.dumps(design))
 
 
