@@ -184,6 +184,26 @@ class HdpParams:
         """Query rows of a tile that the softmax unit takes in one cycle: it keeps up with the array."""
         d = self.max_head_dim
         cycles = self.max_slices + (self.max_slices if self.exact else self.integer_cycles(d) + self.cross_cycles(d))
+        return self._rows_per_cycle(cycles)
+
+    @cached_property
+    def predictor_rows(self) -> int:
+        """Query rows of a tile that the predictor takes in one cycle: at the largest head dimension it keeps up with
+        the array."""
+        return self._rows_per_cycle(self.integer_cycles(self.max_head_dim))
+
+    @property
+    def predictor_turns(self) -> int:
+        """Cycles that the predictor takes for a tile, whose query rows take turns."""
+        return self.tile // self.predictor_rows
+
+    @property
+    def turn_width(self) -> int:
+        """Bits of the index of a turn of the predictor."""
+        return bits_for(self.predictor_turns - 1)
+
+    def _rows_per_cycle(self, cycles: int) -> int:
+        """Smallest number of query rows a cycle, a power of two, with which a tile takes no more than ``cycles``."""
         rows = 1
         while self.tile // rows > cycles:
             rows *= 2
@@ -299,6 +319,10 @@ class HdpParams:
     def integer_cycles(self, head_dim: int) -> int:
         """INTEGER cycles of a tile (u of the algorithm's cycle formulas)."""
         return ceil_div(self.slices(head_dim), 4)
+
+    def predictor_wait(self, head_dim: int) -> int:
+        """Idle cycles of the array before each predicted tile, where the predictor takes longer for one than it."""
+        return max(0, self.predictor_turns - self.integer_cycles(head_dim))
 
     def cross_cycles(self, head_dim: int) -> int:
         """CROSS cycles of a tile."""

@@ -18,7 +18,7 @@ from hdp_hw.spec.tables import (
 PREDICTOR_ROWS = 4  #: rows that may be on their way between a row's first tile and its o_row_done
 ROW_CYCLES_MIN = 16  #: stages B and C take at least so long for a row
 
-PREDICTOR_LATENCY_A = 7  #: from a row's last tile to the first read of stage B, which is idle
+PREDICTOR_LATENCY_A = 9  #: from the last turn of a row's last tile to the first read of stage B, which is idle
 PREDICTOR_LATENCY_B = 13  #: from the end of a row's turn in stage B to the first read of stage C
 PREDICTOR_LATENCY_C = 6  #: from the cycle after a head's last read of stage C to o_done
 

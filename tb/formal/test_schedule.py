@@ -52,7 +52,8 @@ def sequencer(m, sequencer):
     predict, context = kinds[0], kinds[2]
     tile_then, step_then = Signal(4), Signal(4)
     tile, step = Mux(begins, 0, tile_then), Mux(begins, 0, step_then)
-    whole = Mux(predict, shape.integer, Mux(row.full, shape.slices, shape.integer + shape.cross))
+    wait = Mux(predict, shape.wait, 0)
+    whole = Mux(predict, wait + shape.integer, Mux(row.full, shape.slices, shape.integer + shape.cross))
     last_tile, last_step = tile + 1 == row.n_tiles, step + 1 == Mux(context, shape.slices, whole)
     inner = Mux(context, last_tile, last_step)
     m.d.sync += [
@@ -67,17 +68,18 @@ def sequencer(m, sequencer):
         "predict": predict,
         "head": row.head,
         "row": row.row,
-        "cycle": Mux(context, step, Mux(crosses, step - shape.integer, step)),
-        "first": Mux(context, tile == 0, step == 0),
+        "cycle": Mux(context, step, step - Mux(crosses, shape.integer, wait)),
+        "first": Mux(context, tile == 0, step == wait),
         "last": inner,
     }
     m.d.comb += [
         Assert(~(begins & running)),
-        Assert(sequencer.o_valid == (begins | running)),
+        Assert(sequencer.o_valid == ((begins | running) & (context | (step >= wait)))),
         *(Assert(~sequencer.o_valid | (op[name] == value)) for name, value in expected.items()),
         Assert(~sequencer.o_valid | Mux(predict, op.column == tile, op.slot == (row.base + tile)[: len(op.slot)])),
         *(Cover(kinds[bit] & running & last_tile & last_step) for bit in range(3)),
         Cover(crosses & running & last_tile & last_step),
+        Cover(running & (step < wait) & last_tile & (tile == 1)),
     ]
 
 

@@ -9,10 +9,12 @@ from amaranth.hdl import signed, unsigned
 from hdp_hw.rtl.approximation.multiply import _cuts, multiply_latency
 from hdp_hw.rtl.core.attention_core import AttentionCore
 from hdp_hw.rtl.pruning.block_rows import BlockRows
+from hdp_hw.rtl.pruning.predictor import Predictor
 from hdp_hw.spec.params import LEGAL_DIGIT_WIDTHS, LEGAL_LANES, LEGAL_TILES, HdpParams
 from hdp_hw.spec.timing import (
     BLOCK_ROWS_LATENCY,
     OPERAND_LATENCY,
+    PREDICTOR_LATENCY_A,
     CoreLatencies,
     core_latencies,
     tree_latency,
@@ -35,6 +37,18 @@ def test_core_latencies(max_head_dim, max_seq_len):
             means=core.means.latency,
         )
         assert core_latencies(params) == of_components, params
+
+
+def test_predictor_keeps_up():
+    """With as few query rows a cycle as do, a tile of the largest head dimension takes no longer than the array."""
+    latencies = set()
+    for tile, lanes, max_head_dim in itertools.product(LEGAL_TILES, LEGAL_LANES, (16, 64, 128)):
+        params = HdpParams(tile, lanes, max_head_dim=max_head_dim)
+        cycles = params.integer_cycles(max_head_dim)
+        assert params.predictor_turns <= cycles and params.predictor_wait(max_head_dim) == 0, params
+        assert params.predictor_rows == 1 or 2 * params.predictor_turns > cycles, params
+        latencies.add(Predictor(params).latency_a)
+    assert max(latencies) == PREDICTOR_LATENCY_A
 
 
 def test_constants():

@@ -54,8 +54,8 @@ MUTATIONS = [
     ("hdp_hw/rtl/pruning/arithmetic.py", '{low}") << low', '{low}")', "tb.unit.pruning.test_coarse_logit"),
     (
         "hdp_hw/rtl/pruning/block_distance.py",
-        "Mux(exp_elements[r][c], coarse_exp.o_exp[r][c], 0)",
-        "coarse_exp.o_exp[r][c]",
+        "Mux(is_margin, 1, self.i_settings.kappa)",
+        "self.i_settings.kappa",
         "tb.unit.pruning.test_block_distance",
     ),
     (
@@ -66,8 +66,8 @@ MUTATIONS = [
     ),
     (
         "hdp_hw/rtl/pruning/block_rules.py",
-        "difference >= COARSE_MAX",
-        "difference > COARSE_MAX",
+        "differences[r] >= COARSE_MAX",
+        "differences[r] > COARSE_MAX",
         "tb.unit.pruning.test_block_rules",
     ),
     (
@@ -103,7 +103,12 @@ MUTATIONS = [
         "self.i_a[r][c]",
         "tb.unit.pruning.test_row_statistics",
     ),
-    ("hdp_hw/rtl/pruning/row_threshold.py", ">= limit", "> limit", "tb.unit.pruning.test_row_threshold"),
+    (
+        "hdp_hw/rtl/pruning/row_threshold.py",
+        "self.i_theta_sum | (self.i_n_b == 0)",
+        "self.i_theta_sum",
+        "tb.unit.pruning.test_row_threshold",
+    ),
     (
         "hdp_hw/rtl/array/digit_multiplier.py",
         "range(self.params.lanes)",

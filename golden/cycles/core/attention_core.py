@@ -32,7 +32,8 @@ class CoreCycles:
 
     done : of each head, the cycle in which its status is taken; busy : array cycles by kind of row operation
     (``predict``, ``score``, ``context``); first_busy, last_busy : of the array, None if it never worked;
-    operations : ``(kind, head, row, begin, end)`` of each, in order, end exclusive.
+    operations : ``(kind, head, row, begin, end)`` of each, in order, end exclusive; those of a prediction include the
+    cycles in which the array waits for the predictor, which is not busy then.
     """
 
     done: list[int]
@@ -88,14 +89,11 @@ class AttentionCore:
 
     def cycles(self) -> CoreCycles:
         """CoreCycles of what has happened."""
-        table, operations = self.table, self.sequencer.operations
+        table, sequencer = self.table, self.sequencer
+        operations = sequencer.operations
         assert len(table.done) == table.n_entered and not table.inside, f"{len(table.inside)} heads never ended"
-        busy = dict.fromkeys(("predict", "score", "context"), 0)
-        for kind, _, _, begin, end in operations:
-            busy[kind] += end - begin
-        first = operations[0][3] if operations else None
         last = operations[-1][4] - 1 if operations else None
-        return CoreCycles(table.done, busy, first, last, operations)
+        return CoreCycles(table.done, sequencer.busy, sequencer.first_busy, last, operations)
 
 
 def run(plans: Iterable[HeadPlan], params: HdpParams) -> AttentionCore:

@@ -69,20 +69,32 @@ def mode_cycles(
 ) -> dict[ArrayMode, Any]:
     """``{ArrayMode: cycles}`` that micro-operations take: of a head, or of several, given arrays but for ``n_visited``.
 
+    Those in which the array waits for the predictor are not among them; :func:`array_cycles` has them too.
     settings : HeadSettings, of which rule and head dimension count; n_kept : blocks that are executed.
     """
     d, full = settings.head_dim, (verdict == Verdict.DENSE) | (verdict == Verdict.FALLBACK)
     full = full | params.exact
     n_full, n_sparse = n_kept * full, n_kept * (1 - full)
-    predicted = 0 if settings.rule == Rule.DENSE else n_visited
     return {
-        ArrayMode.INTEGER: (predicted + n_sparse) * params.integer_cycles(d),
+        ArrayMode.INTEGER: (n_predicted(settings, n_visited) + n_sparse) * params.integer_cycles(d),
         ArrayMode.CROSS: n_sparse * params.cross_cycles(d),
         ArrayMode.FULL: n_full * params.slices(d),
         ArrayMode.CONTEXT: n_kept * params.slices(d),
     }
 
 
+def array_cycles(settings: HeadSettings, verdict: Any, n_visited: int, n_kept: Any, params: HdpParams) -> Any:
+    """Clock cycles that a head, or several, block an array without bubbles: micro-operations and waits for the
+    predictor. Arguments as of :func:`mode_cycles`."""
+    waits = n_predicted(settings, n_visited) * params.predictor_wait(settings.head_dim)
+    return sum(mode_cycles(settings, verdict, n_visited, n_kept, params).values()) + waits
+
+
+def n_predicted(settings: HeadSettings, n_visited: int) -> int:
+    """Blocks that the array scores for the predictor, of those that are visited."""
+    return 0 if settings.rule == Rule.DENSE else n_visited
+
+
 def ideal_cycles(plan: HeadPlan, params: HdpParams) -> int:
-    """Array cycles of a head on an array without bubbles."""
-    return sum(plan.mode_cycles(params).values())
+    """Array cycles of a head on an array without bubbles, see :func:`array_cycles`."""
+    return int(array_cycles(plan.settings, plan.verdict, sum(plan.visited), plan.executed.sum(), params))

@@ -12,11 +12,15 @@ from hdp_hw.spec.timing import core_latencies
 
 
 def operation_cycles(kind: str, n_tiles: int, head_dim: int, full: bool, params: HdpParams) -> int:
-    """Clock cycles that an operation of ``n_tiles`` takes the array; ``kind``: "predict", "score" or "context"."""
+    """Clock cycles that an operation of ``n_tiles`` takes the array; ``kind``: "predict", "score" or "context".
+
+    Those of a prediction include the idle ones in which the array waits for the predictor.
+    """
+    if kind == "predict":
+        return n_tiles * (params.integer_cycles(head_dim) + params.predictor_wait(head_dim))
     if kind == "context" or (kind == "score" and (full or params.exact)):
         return n_tiles * params.slices(head_dim)
-    cross = params.cross_cycles(head_dim) if kind == "score" else 0
-    return n_tiles * (params.integer_cycles(head_dim) + cross)
+    return n_tiles * (params.integer_cycles(head_dim) + params.cross_cycles(head_dim))
 
 
 class Sequencer:
@@ -42,6 +46,8 @@ class Sequencer:
         self.context: Queue[RowJob] = softmax.context
         self.free = 0
         self.operations: list[Work] = []
+        self.busy = dict.fromkeys(("predict", "score", "context"), 0)  # clock cycles with a micro-operation
+        self.first_busy: int | None = None
 
     def look(self) -> None:
         """See :class:`golden.cycles.clock.Clock`."""
@@ -65,6 +71,10 @@ class Sequencer:
         plan: HeadPlan = head.plan
         cycles = operation_cycles(kind, n_tiles, plan.settings.head_dim, plan.full, self.params)
         begin = self.clock.now + self.latency
+        wait = self.params.predictor_wait(plan.settings.head_dim) if kind == "predict" else 0
+        self.busy[kind] += cycles - n_tiles * wait
+        if self.first_busy is None:
+            self.first_busy = begin + wait
         self.operations.append((kind, head.index, row, begin, begin + cycles))
         self.free = self.clock.now + cycles
         self.clock.wake(cycles)

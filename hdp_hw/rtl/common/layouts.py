@@ -22,6 +22,16 @@ def tile_layout(shape, params):
     return data.ArrayLayout(data.ArrayLayout(shape, params.tile), params.tile)
 
 
+def turn_layout(shape, params):
+    """The elements of ``shape`` of a tile that the predictor takes in one turn: ``predictor_rows`` query rows of it."""
+    return data.ArrayLayout(data.ArrayLayout(shape, params.tile), params.predictor_rows)
+
+
+def turn_row_layout(shape, params):
+    """An element of ``shape`` for each query row of such a turn."""
+    return data.ArrayLayout(shape, params.predictor_rows)
+
+
 def row_layout(shape, params):
     """T elements of ``shape``, one per query row of a block row: ``view[r]``."""
     return data.ArrayLayout(shape, params.tile)

@@ -111,6 +111,7 @@ class HeadTable(wiring.Component):
         staged, settings = Signal(), Signal(settings_layout(self.params))
         half = Signal()
         slices = settings.head_dim >> (self.params.slice_width - 1).bit_length()
+        integer, turns = (slices + 3) >> 2, self.params.predictor_turns
 
         m.d.comb += [
             self.i_settings.ready.eq(~staged & ~(self.o_used & newest).any()),
@@ -136,9 +137,10 @@ class HeadTable(wiring.Component):
                     entry.settings.eq(settings),
                     entry.half.eq(half),
                     entry.cycles.slices.eq(slices),
-                    entry.cycles.integer.eq((slices + 3) >> 2),
+                    entry.cycles.integer.eq(integer),
+                    entry.cycles.wait.eq(Mux(integer < turns, turns - integer, 0)),
                     entry.cycles.cross.eq((slices + 1) >> 1),
-                    entry.words.eq((slices + 3) >> 2),
+                    entry.words.eq(integer),
                     entry.value_words.eq((slices + 1) >> 1),
                     entry.settings_error.eq(~check.o_legal),
                     entry.errors.eq(0),

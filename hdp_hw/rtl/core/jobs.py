@@ -55,9 +55,12 @@ def row_job_layout(params):
 
 
 def head_shape_layout(params):
-    """Cycles of a tile in each mode, which is also what the head dimension means to the array."""
+    """Cycles of a tile in each mode, which is also what the head dimension means to the array.
+
+    wait : idle cycles before each predicted tile, for the predictor.
+    """
     count = unsigned(params.slice_index_width)
-    return data.StructLayout({"integer": count, "cross": count, "slices": count})
+    return data.StructLayout({"integer": count, "cross": count, "slices": count, "wait": unsigned(params.turn_width)})
 
 
 def micro_op_layout(params):

@@ -1,6 +1,6 @@
 """What the array does next."""
 
-from amaranth.hdl import Array, Module, Mux, Signal, unsigned
+from amaranth.hdl import Array, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -12,7 +12,7 @@ from hdp_hw.spec.params import ArrayMode
 class Sequencer(wiring.Component):
     """Interleaves three kinds of row operation on the array without a bubble between them.
 
-    - *predict*: the tiles of a row in INTEGER, for the predictor;
+    - *predict*: the tiles of a row in INTEGER, for the predictor, which each of them gives its time;
     - *score*: a row's survivors in INTEGER and CROSS, or in FULL, always where the array is ``exact``;
     - *context*: for each slice of V, the row's survivors in CONTEXT.
 
@@ -50,8 +50,9 @@ class Sequencer(wiring.Component):
     Timing
     ------
     An operation that is taken in clock cycle t has its micro-operations in ``o_op`` from cycle t + ``latency`` = t + 2
-    on, one a cycle. The next can be taken as many cycles after t as it has micro-operations. Back-pressure of a queue
-    behind holds back its own kind only.
+    on, one a cycle; those of a predicted tile come after as many idle cycles as its head's shape has in ``wait``. The
+    next can be taken as many cycles after t as it takes in all. Back-pressure of a queue behind holds back its own kind
+    only.
 
     Numerics
     --------
@@ -85,7 +86,7 @@ class Sequencer(wiring.Component):
         job = Signal(row_job_layout(params))
         shape = Signal(head_shape_layout(params))
         mode = Signal(ArrayMode)
-        cycle = Signal(params.slice_index_width)
+        cycle = Signal(signed(params.slice_index_width + 1))  # below 0 in the idle cycles before a predicted tile
         tile = Signal(params.n_blocks_width)
         op = Signal(micro_op_layout(params))
 
@@ -114,7 +115,8 @@ class Sequencer(wiring.Component):
             with m.Else():
                 m.d.sync += [cycle.eq(cycle + 1), last_cycle.eq(cycle + 2 == limit)]
                 with m.If(last_cycle):
-                    m.d.sync += [cycle.eq(0), last_cycle.eq(limit == 1)]
+                    wait = Mux(predict, shape.wait, 0)
+                    m.d.sync += [cycle.eq(-wait), last_cycle.eq((limit == 1) & (wait == 0))]
                     with m.If(goes_cross):
                         m.d.sync += [mode.eq(ArrayMode.CROSS), last_cycle.eq(shape.cross == 1), goes_cross.eq(0)]
                     with m.Else():
@@ -138,7 +140,7 @@ class Sequencer(wiring.Component):
             op.last_row.eq(job.last),
         ]
         m.d.sync += [
-            self.o_valid.eq(active),
+            self.o_valid.eq(active & (cycle >= 0)),
             self.o_op.eq(op),
             self.o_freed.eq(Mux(active & ends & is_context, job.n_tiles, 0)),
         ]
@@ -170,8 +172,10 @@ class Sequencer(wiring.Component):
                 tile.eq(0),
             ]
             with m.If(self.i_predict.valid):
-                self._load(m, job, shape, self.i_predict.payload, last_tile, last_cycle, "integer")
-                m.d.sync += mode.eq(ArrayMode.INTEGER)
+                begun = self._load(m, job, shape, self.i_predict.payload, last_tile, last_cycle, "integer")
+                m.d.sync += [mode.eq(ArrayMode.INTEGER), cycle.eq(-begun.wait)]
+                with m.If(begun.wait != 0):
+                    m.d.sync += last_cycle.eq(0)
             with m.Elif(begins["context"]):
                 self._load(m, job, shape, self.i_context.payload, last_tile, last_cycle, "slices")
                 m.d.sync += mode.eq(ArrayMode.CONTEXT)
@@ -184,7 +188,7 @@ class Sequencer(wiring.Component):
         return m
 
     def _load(self, m, job, shape, source, last_tile, last_cycle, limit):
-        """Begin with the row of ``source``, of which a tile takes ``limit`` of its head's shape."""
+        """Begin with the row of ``source``, of which a tile takes ``limit`` of its head's shape; returns the shape."""
         source_shape = Array([self.i_shapes[head] for head in range(HEADS_INSIDE)])[source.head]
         m.d.sync += [
             job.eq(source),
@@ -192,3 +196,4 @@ class Sequencer(wiring.Component):
             last_tile.eq(source.n_tiles == 1),
             last_cycle.eq(source_shape[limit] == 1),
         ]
+        return source_shape

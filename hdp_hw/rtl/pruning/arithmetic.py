@@ -2,7 +2,7 @@
 
 from amaranth.hdl import Cat, Mux, Signal
 
-from hdp_hw.rtl.common.pipeline import adder_tree, register
+from hdp_hw.rtl.common.pipeline import adder_tree, delay, register
 
 LIMB_WIDTH = 18  #: operand width of an FPGA's multiplier
 PRODUCT_LATENCY = 2  #: clock cycles of :func:`product`
@@ -26,6 +26,24 @@ def product(m, wide, narrow, name):
     return result
 
 
+def serial_product(m, start, factor, bits, name):
+    """``factor * bits``, exact, of what they are at ``start``; ``bits`` is unsigned, and one of it is taken a cycle.
+
+    Complete ``len(bits) + 1`` clock cycles after ``start``, and stable until the next.
+    """
+    held, high = (Signal(factor.shape(), name=f"{name}_{part}") for part in ("factor", "high"))
+    rest = Signal(len(bits), name=f"{name}_rest")  # bits that are still to be taken, below those of the result
+    running = Signal(name=f"{name}_running")
+    m.d.sync += running.eq((running | start) & ~delay(m, start, len(bits), f"{name}_ends"))
+    with m.If(start):
+        m.d.sync += [held.eq(factor), high.eq(0), rest.eq(bits)]
+    with m.Elif(running):
+        m.d.sync += Cat(rest, high).eq(Cat(rest[1:], high + Mux(rest[0], held, 0)))
+    result = Signal((factor * bits).shape(), name=name)
+    m.d.comb += result.eq(Cat(rest, high))
+    return result
+
+
 def extreme_tree(m, terms, largest, name):
     """Largest (or smallest) of ``terms``, a power of two of them; one comparison per clock cycle, log2 of their number
     cycles in all."""
@@ -39,6 +57,19 @@ def extreme_tree(m, terms, largest, name):
             winners.append(register(m, winner, f"{name}_{level}_{index // 2}"))
         terms = winners
     return terms[0]
+
+
+def running_sum(m, addend, valid, last, total):
+    """Register the sum of ``addend`` over the clock cycles with ``valid`` in ``total``, when the ``last`` has come.
+
+    A sum begins at 0, to which its predecessor's end has brought it back: that takes less logic than a choice of 0.
+    """
+    running, following = (Signal(total.shape(), name=f"{total.name}_{name}") for name in ("running", "following"))
+    m.d.comb += following.eq(running + addend)
+    with m.If(valid):
+        m.d.sync += running.eq(following)
+        with m.If(last):
+            m.d.sync += [running.eq(0), total.eq(following)]
 
 
 def first_one(word):

@@ -1,10 +1,10 @@
-"""Coarse base-2 exponential of a tile."""
+"""Coarse base-2 exponentials."""
 
 from amaranth.hdl import Module, Mux, Signal, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hdp_hw.rtl.common.layouts import tile_layout
+from hdp_hw.rtl.common.layouts import turn_layout
 from hdp_hw.rtl.common.pipeline import delay, register
 from hdp_hw.rtl.pruning.coarse_logit import DISTANCE_WIDTH
 from hdp_hw.spec.params import bits_for
@@ -12,9 +12,9 @@ from hdp_hw.spec.tables import COARSE_FRACTION, COARSE_MAX, COARSE_ONE
 
 
 class CoarseExp(wiring.Component):
-    """``e = 2^-x`` of each element of a tile: linear mantissa, ``((32 - 16 * frac(x)) << 10) >> int(x)``.
+    """``e = 2^-x`` of each element of a turn: linear mantissa, ``((32 - 16 * frac(x)) << 10) >> int(x)``.
 
-    ``x`` is a coarse logit with 4 fraction bits; it saturates at 255. 2^15 stands for 1.
+    ``x`` is a coarse logit with 4 fraction bits; it saturates at 255, whose exponential is 0. 2^15 stands for 1.
 
     Parameters
     ----------
@@ -23,17 +23,17 @@ class CoarseExp(wiring.Component):
     Ports
     -----
     i_valid : In(unsigned(1))
-        BlockDistance gives a tile of logits.
-    i_logit : In(tile_layout(unsigned(DISTANCE_WIDTH), params))
+        BlockDistance gives the logits of a turn.
+    i_logit : In(turn_layout(unsigned(DISTANCE_WIDTH), params))
         With ``i_valid``: the logit of each element.
     o_valid : Out(unsigned(1))
-        The exponentials of a tile leave.
-    o_exp : Out(tile_layout(unsigned(bits_for(COARSE_ONE)), params))
+        The exponentials of a turn leave.
+    o_exp : Out(turn_layout(unsigned(bits_for(COARSE_ONE)), params))
         With ``o_valid``: the exponential of each element.
 
     Timing
     ------
-    Latency ``latency`` = 2 clock cycles, one tile per clock cycle, no back-pressure.
+    Latency ``latency`` = 2 clock cycles, one turn per clock cycle, no back-pressure.
 
     Numerics
     --------
@@ -47,16 +47,16 @@ class CoarseExp(wiring.Component):
         super().__init__(
             {
                 "i_valid": In(unsigned(1)),
-                "i_logit": In(tile_layout(unsigned(DISTANCE_WIDTH), params)),
+                "i_logit": In(turn_layout(unsigned(DISTANCE_WIDTH), params)),
                 "o_valid": Out(unsigned(1)),
-                "o_exp": Out(tile_layout(unsigned(bits_for(COARSE_ONE)), params)),
+                "o_exp": Out(turn_layout(unsigned(bits_for(COARSE_ONE)), params)),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
         one = 2 << COARSE_FRACTION  # the mantissa of x = 0, of which one LSB is 1/16 in x
-        for r in range(self.params.tile):
+        for r in range(self.params.predictor_rows):
             for c in range(self.params.tile):
                 logit = self.i_logit[r][c]
                 x = Signal(bits_for(COARSE_MAX), name=f"x_{r}_{c}", reset_less=True)

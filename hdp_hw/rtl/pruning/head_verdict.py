@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from hdp_hw.rtl.common.layouts import settings_layout
 from hdp_hw.rtl.common.pipeline import delay
-from hdp_hw.rtl.pruning.arithmetic import log2
+from hdp_hw.rtl.pruning.arithmetic import log2, serial_product
 from hdp_hw.spec.params import bits_for
 from hdp_hw.spec.settings import RELATIVE_ONE, Rule, Verdict, field_limits
 
@@ -79,8 +79,9 @@ class HeadVerdict(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        least_theta = self._product(m, self.i_n_valid, self.i_settings.tau_head, "least_theta")
-        least_kept = self._product(m, self.i_n_visited, self.i_settings.min_keep, "least_kept")
+        settings, start = self.i_settings, self.i_totals_valid
+        least_theta = serial_product(m, start, self.i_n_valid, settings.tau_head, "least_theta")
+        least_kept = serial_product(m, start, self.i_n_visited, settings.min_keep, "least_kept")
 
         pruned, sparse = Signal(), Signal()
         m.d.sync += [
@@ -95,16 +96,3 @@ class HeadVerdict(wiring.Component):
             m.d.sync += self.o_verdict.eq(Mux(sparse, Verdict.SPARSE, Verdict.FALLBACK))
         m.d.comb += self.o_valid.eq(delay(m, self.i_valid, self.latency, "valid"))
         return m
-
-    def _product(self, m, total, threshold, name):
-        """``total * threshold``, added up from ``i_totals_valid`` on, one bit of the threshold a clock cycle."""
-        addend = Signal(len(total) + len(threshold), name=f"{name}_addend")
-        rest = Signal(len(threshold), name=f"{name}_rest")
-        result = Signal(len(total) + len(threshold), name=name)
-        with m.If(self.i_totals_valid):
-            m.d.sync += [addend.eq(total), rest.eq(threshold), result.eq(0)]
-        with m.Else():
-            m.d.sync += [addend.eq(addend << 1), rest.eq(rest >> 1)]
-            with m.If(rest[0]):
-                m.d.sync += result.eq(result + addend)
-        return result

@@ -1,13 +1,15 @@
 """Prediction of a head: which of its blocks are kept, and whether it is worth computing at all."""
 
-from amaranth.hdl import Module, Mux, Signal, signed, unsigned
+from itertools import pairwise
+
+from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hdp_hw.rtl.common.layouts import row_layout, settings_layout, tile_layout
-from hdp_hw.rtl.common.pipeline import adder_tree, delay
+from hdp_hw.rtl.common.pipeline import adder_tree, delay, register
 from hdp_hw.rtl.common.storage import separate_memory
-from hdp_hw.rtl.pruning.arithmetic import log2
+from hdp_hw.rtl.pruning.arithmetic import log2, running_sum
 from hdp_hw.rtl.pruning.block_distance import BlockDistance
 from hdp_hw.rtl.pruning.block_rules import BlockRules
 from hdp_hw.rtl.pruning.coarse_log import z_width
@@ -15,14 +17,17 @@ from hdp_hw.rtl.pruning.head_verdict import HeadVerdict
 from hdp_hw.rtl.pruning.mask_packer import MaskPacker
 from hdp_hw.rtl.pruning.predictor_rows import (
     READ_LATENCY,
+    block_address,
+    block_memory,
     block_position,
-    findings_layout,
-    memory_depth,
+    maxima_address,
+    position_layout,
     read_memory,
-    row_address,
     score_sums_layout,
     scores_layout,
     statistics_layout,
+    turn_address,
+    turn_memory,
 )
 from hdp_hw.rtl.pruning.row_pacer import RowPacer, row_description_layout
 from hdp_hw.rtl.pruning.row_statistics import RowStatistics, statistics_latency
@@ -41,7 +46,8 @@ from hdp_hw.spec.timing import (
 class Predictor(wiring.Component):
     """Mask, verdict and sums of the pruned scores of one head after another, from its integer scores.
 
-    Three stages work on a block row each, one tile a clock cycle at most:
+    Three stages work on a block row each, and take a tile in ``predictor_turns`` clock cycles, in which its query rows
+    take turns, ``predictor_rows`` of them at a time:
 
     - A, as tiles arrive: importance of each tile and the statistics of the row; the scores are stored.
     - B, when the row is complete: distance of each score from the largest of its query row, coarse exponentials and
@@ -59,8 +65,8 @@ class Predictor(wiring.Component):
     i_settings : In(settings_layout(params))
         Stable from a head's first tile until its ``o_done``.
     i_valid : In(unsigned(1))
-        A tile; block rows from 0, in each the blocks from 0, at least one. Rows of a head do not get shorter. The next
-        head's first tile comes after ``o_done``.
+        A tile, ``predictor_turns`` clock cycles or more after the one before; block rows from 0, in each the blocks
+        from 0, at least one. Rows of a head do not get shorter. The next head's first tile comes after ``o_done``.
     i_a : In(tile_layout(signed(params.a_width), params))
         Integer scores.
     i_valid_elements : In(tile_layout(unsigned(1), params))
@@ -111,10 +117,11 @@ class Predictor(wiring.Component):
 
     Timing
     ------
-    With ``turn(b) = max(tiles of row b, ROW_CYCLES_MIN)``, stage B reads row b from clock cycle
-    ``B(b) = max(last tile of row b + PREDICTOR_LATENCY_A, B(b-1) + turn(b-1))`` on; ``o_row_done`` comes at
-    ``B(b) + tiles(b)``, stage C starts at ``C(b) = B(b) + turn(b) + PREDICTOR_LATENCY_B``, and ``o_done`` comes at
-    ``C(b) + tiles(b) + PREDICTOR_LATENCY_C``, b the last row. One tile a clock cycle, no back-pressure but the credits.
+    With ``R = predictor_turns``, ``busy(b) = R * tiles of row b`` and ``turn(b) = max(busy(b), ROW_CYCLES_MIN)``,
+    stage B reads row b from clock cycle ``B(b) = max(last tile of row b + R - 1 + PREDICTOR_LATENCY_A, B(b-1) +
+    turn(b-1))`` on; ``o_row_done`` comes at ``B(b) + busy(b)``, stage C starts at ``C(b) = B(b) + turn(b) +
+    PREDICTOR_LATENCY_B``, and ``o_done`` comes at ``C(b) + busy(b) + R - 1 + PREDICTOR_LATENCY_C``, b the last row. A
+    tile every R clock cycles, no back-pressure but the credits.
 
     Numerics
     --------
@@ -156,8 +163,11 @@ class Predictor(wiring.Component):
 
     @property
     def latency_a(self):
-        """Clock cycles from a row's last tile to the first read of an idle stage B, without padding."""
-        return statistics_latency(self.params) + RowPacer.latency
+        """Clock cycles from the last turn of a row's last tile to the first read of an idle stage B, without padding.
+
+        A tile waits for one clock cycle before its first turn.
+        """
+        return 1 + statistics_latency(self.params) + RowPacer.latency
 
     @property
     def latency_b(self):
@@ -171,7 +181,7 @@ class Predictor(wiring.Component):
 
     @property
     def latency_c(self):
-        """Clock cycles from the cycle after the last read of stage C to ``o_done``."""
+        """Clock cycles from the last turn of the last read of stage C to ``o_done``, without the wait for the sums."""
         return READ_LATENCY + BlockRules.latency + HeadVerdict.latency
 
     def elaborate(self, platform):
@@ -182,68 +192,104 @@ class Predictor(wiring.Component):
         m.submodules.pacer_b = pacer_b = RowPacer(self.params)
         m.submodules.pacer_c = pacer_c = RowPacer(self.params)
         m.submodules.head_verdict = head_verdict = HeadVerdict(self.params)
-        m.d.comb += head_verdict.i_settings.eq(self.i_settings)
+        m.submodules.block_rules = block_rules = BlockRules(self.params)
+        m.d.comb += [head_verdict.i_settings.eq(self.i_settings), block_rules.i_settings.eq(self.i_settings)]
 
-        scores, thetas, statistics = self._stage_a(m, pacer_b, head_verdict)
-        block_rules, findings, score_sums = self._stage_b(m, pacer_b, pacer_c, scores, thetas, statistics)
-        self._stage_c(m, pacer_c, block_rules, findings, score_sums, head_verdict)
+        from_a = self._stage_a(m, pacer_b, head_verdict)
+        from_b = self._stage_b(m, pacer_b, pacer_c, block_rules, *from_a)
+        self._stage_c(m, pacer_c, block_rules, head_verdict, *from_b)
         return m
+
+    def _take_turns(self, m):
+        """The query rows of the tile that came last, turn by turn: ``(position, scores and valid elements)``."""
+        turns, rows = range(self.params.predictor_turns), self.params.predictor_rows
+        held = [Signal(scores_layout(self.params), name=f"held_{k}", reset_less=True) for k in turns]
+        for k in turns:
+            of_turn = slice(k * rows, (k + 1) * rows)
+            coming = Signal(scores_layout(self.params), name=f"coming_{k}")
+            m.d.comb += [
+                *(to.eq(a) for to, a in zip(coming.a, list(self.i_a)[of_turn])),
+                *(to.eq(valid) for to, valid in zip(coming.elements, list(self.i_valid_elements)[of_turn])),
+            ]
+            # Those of later turns move up; what follows on the last does not matter.
+            m.d.sync += held[k].eq(Mux(self.i_valid, coming, held[k + 1]) if k + 1 in turns else coming)
+
+        tile = Signal(position_layout(self.params))
+        left = Signal(len(turns))  # a bit for each turn that is still to come, this one included
+        m.d.sync += [left.eq(Mux(self.i_valid, (1 << len(turns)) - 1, left >> 1)), tile.turn.eq(tile.turn + 1)]
+        with m.If(self.i_valid):
+            m.d.sync += [
+                tile.turn.eq(0),
+                *(getattr(tile, name).eq(getattr(self, f"i_{name}")) for name in ("first", "last", "last_row")),
+                *(getattr(tile, name).eq(getattr(self, f"i_{name}")) for name in ("column", "row")),
+            ]
+        position = Signal(tile.shape())
+        m.d.comb += [
+            position.eq(tile),
+            position.valid.eq(left[0]),
+            position.first.eq(left[0] & tile.first),
+            position.last.eq(left[0] & tile.last),
+            position.last_turn.eq(left == 1),
+        ]
+        return position, held[0]
 
     def _stage_a(self, m, pacer_b, head_verdict):
         """Stores the arriving scores, gathers the row's statistics and the head's totals; returns the memories."""
         params = self.params
         m.submodules.row_statistics = row_statistics = RowStatistics(params)
-        depth = memory_depth(params, PREDICTOR_ROWS)
-        m.submodules.scores = scores = separate_memory(scores_layout(params), depth)
-        m.submodules.thetas = thetas = separate_memory(params.theta_width, depth)
+        m.submodules.scores = scores = turn_memory(scores_layout(params), PREDICTOR_ROWS, params)
+        m.submodules.thetas = thetas = block_memory(params.theta_width, PREDICTOR_ROWS, params)
+        row_max = row_statistics.o_row_max.shape()
+        m.submodules.maxima = maxima = separate_memory(row_max, PREDICTOR_ROWS * params.predictor_turns)
         m.submodules.statistics = statistics = separate_memory(statistics_layout(params), PREDICTOR_ROWS)
 
-        # What is written is written when it is known: the scores at once, importances and statistics later. The last
-        # tile describes its row.
-        tile = Signal(row_description_layout(params))
+        # What is written is written when it is known: the scores at once, maxima, importances and sums later.
+        tile, turn = self._take_turns(m)
         write = scores.write_port()
         m.d.comb += [
-            tile.row.eq(self.i_row),
-            tile.last_column.eq(self.i_column),
-            tile.last_row.eq(self.i_last_row),
-            write.en.eq(self.i_valid),
-            write.addr.eq(row_address(tile.row, tile.last_column, PREDICTOR_ROWS)),
-            write.data.a.eq(self.i_a),
-            write.data.elements.eq(self.i_valid_elements),
-            row_statistics.i_valid.eq(self.i_valid),
-            row_statistics.i_first.eq(self.i_first),
-            row_statistics.i_last.eq(self.i_last),
-            row_statistics.i_a.eq(self.i_a),
-            row_statistics.i_elements.eq(self.i_valid_elements),
+            write.en.eq(tile.valid),
+            write.addr.eq(turn_address(tile, PREDICTOR_ROWS, params)),
+            write.data.eq(turn),
+            row_statistics.i_valid.eq(tile.valid),
+            row_statistics.i_first.eq(tile.first),
+            row_statistics.i_last.eq(tile.last),
+            row_statistics.i_last_turn.eq(tile.last_turn),
+            row_statistics.i_a.eq(turn.a),
+            row_statistics.i_elements.eq(turn.elements),
         ]
-        tile = delay(m, tile, row_statistics.tile_latency, "tile")
+        write = maxima.write_port()
+        m.d.comb += [
+            write.en.eq(row_statistics.o_max_valid),
+            write.addr.eq(delay(m, maxima_address(tile, params), row_statistics.max_latency, "maxima_address")),
+            write.data.eq(row_statistics.o_row_max),
+        ]
+        # The last tile describes its row.
+        row = Signal(row_description_layout(params))
+        m.d.comb += [row.row.eq(tile.row), row.last_column.eq(tile.column), row.last_row.eq(tile.last_row)]
+        row = delay(m, row, row_statistics.tile_latency, "tile")
         write = thetas.write_port()
         m.d.comb += [
             write.en.eq(row_statistics.o_tile_valid),
-            write.addr.eq(row_address(tile.row, tile.last_column, PREDICTOR_ROWS)),
+            write.addr.eq(Cat(row.last_column, row.row[: log2(PREDICTOR_ROWS)])),
             write.data.eq(row_statistics.o_theta),
         ]
-        row = delay(m, tile, row_statistics.latency - row_statistics.tile_latency, "row")
+        row = delay(m, row, row_statistics.latency - row_statistics.tile_latency, "row")
         write = statistics.write_port()
         m.d.comb += [
             write.en.eq(row_statistics.o_valid),
             write.addr.eq(row.row[: log2(PREDICTOR_ROWS)]),
-            write.data.row_max.eq(row_statistics.o_row_max),
-            write.data.theta_max.eq(row_statistics.o_theta_max),
-            write.data.theta_min.eq(row_statistics.o_theta_min),
             write.data.theta_sum.eq(row_statistics.o_theta_sum),
             write.data.n_b.eq(row_statistics.o_n_b),
         ]
 
-        # Totals of the head, which its first row starts anew.
+        # Totals of the head.
         n_valid = Signal(bits_for(params.max_seq_len**2))
-        with m.If(row_statistics.o_valid):
-            for total, addend in (
-                (self.o_theta_head, row_statistics.o_theta_sum),
-                (n_valid, row_statistics.o_n_valid),
-                (self.o_n_visited, row.last_column + 1),
-            ):
-                m.d.sync += total.eq(Mux(row.row == 0, 0, total) + addend)
+        for total, addend in (
+            (self.o_theta_head, row_statistics.o_theta_sum),
+            (n_valid, row_statistics.o_n_valid),
+            (self.o_n_visited, row.last_column + 1),
+        ):
+            running_sum(m, addend, row_statistics.o_valid, row.last_row, total)
         m.d.comb += [
             head_verdict.i_totals_valid.eq(delay(m, row_statistics.o_valid & row.last_row, 1, "totals_valid")),
             head_verdict.i_theta_head.eq(self.o_theta_head),
@@ -256,75 +302,83 @@ class Predictor(wiring.Component):
             pacer_b.i_valid.eq(delay(m, row_statistics.o_valid, padding, "row_valid")),
             pacer_b.i.eq(delay(m, row, padding, "row_padded")),
         ]
-        return scores, thetas, statistics
+        return scores, thetas, maxima, statistics
 
-    def _stage_b(self, m, pacer_b, pacer_c, scores, thetas, statistics):
-        """Finds distances, Z and threshold comparisons of a complete row; returns the rules and the memories."""
+    def _stage_b(self, m, pacer_b, pacer_c, block_rules, scores, thetas, maxima, statistics):
+        """Finds distances, Z, excesses and the limit of a complete row; returns the memories, and the limit."""
         params = self.params
         m.submodules.block_distance = block_distance = BlockDistance(params)
         m.submodules.row_threshold = row_threshold = RowThreshold(params)
-        m.submodules.block_rules = block_rules = BlockRules(params)
         # Two rows suffice. Counted from the earliest start of row b + 1 in B, C reads the first column of row b
         # PREDICTOR_LATENCY_B later; row b + 2 overwrites it a turn and READ_LATENCY later, or more.
         assert ROW_CYCLES_MIN + READ_LATENCY > PREDICTOR_LATENCY_B
-        depth = memory_depth(params, 2)
-        m.submodules.findings = findings = separate_memory(findings_layout(params), depth)
-        m.submodules.score_sums = score_sums = separate_memory(score_sums_layout(params), depth)
+        m.submodules.findings = findings = turn_memory(block_distance.o_distance.shape(), 2, params)
+        m.submodules.excesses = excesses = block_memory(row_threshold.o_excess.shape(), 2, params)
+        m.submodules.score_sums = score_sums = turn_memory(score_sums_layout(params), 2, params)
 
-        # Read the tile and its row's statistics.
-        tile = block_position(m, pacer_b, READ_LATENCY, "b")
-        address = row_address(pacer_b.o.row, pacer_b.o_column, PREDICTOR_ROWS)
-        score_tile = read_memory(m, scores, address, "score_tile")
-        theta = read_memory(m, thetas, address, "theta")
-        row = read_memory(m, statistics, pacer_b.o.row[: log2(PREDICTOR_ROWS)], "row_statistics")
-        m.d.sync += self.o_row_done.eq(pacer_b.o_last)
+        # Read the turn of a tile and its row's statistics.
+        tile = block_position(m, pacer_b, params, "b")
+        turn = read_memory(m, scores, turn_address(tile, PREDICTOR_ROWS, params), "turn")
+        theta = read_memory(m, thetas, block_address(tile, PREDICTOR_ROWS), "theta")
+        row_max = read_memory(m, maxima, maxima_address(tile, params), "row_max")
+        row = read_memory(m, statistics, tile.row[: log2(PREDICTOR_ROWS)], "row_statistics")
+        m.d.sync += self.o_row_done.eq(tile.last & tile.last_turn)
+        tile = delay(m, tile, READ_LATENCY, "b")
 
         # Sums of each query row's valid scores, ready first, are stored first.
-        sum_tile = delay(m, tile, tree_latency(params.tile), "sum_tile")
+        sum_tile = delay(m, tile, 1 + tree_latency(params.tile), "sum_tile")
         write = score_sums.write_port()
-        m.d.comb += [
-            write.en.eq(sum_tile.valid),
-            write.addr.eq(row_address(sum_tile.row, sum_tile.column, 2)),
-        ]
-        for r in range(params.tile):
-            terms = [Mux(score_tile.elements[r][c], score_tile.a[r][c], 0) for c in range(params.tile)]
+        m.d.comb += [write.en.eq(sum_tile.valid), write.addr.eq(turn_address(sum_tile, 2, params))]
+        for r in range(params.predictor_rows):
+            terms = [
+                register(m, Mux(turn.elements[r][c], turn.a[r][c], 0), f"score_{r}_{c}") for c in range(params.tile)
+            ]
             m.d.comb += write.data[r].eq(adder_tree(m, terms, name=f"score_sum_{r}"))
 
         m.d.comb += [
-            block_distance.i_settings.eq(self.i_settings),
-            block_distance.i_valid.eq(tile.valid),
-            block_distance.i_a.eq(score_tile.a),
-            block_distance.i_elements.eq(score_tile.elements),
-            block_distance.i_row_max.eq(row.row_max),
             row_threshold.i_settings.eq(self.i_settings),
             row_threshold.i_valid.eq(tile.valid),
-            row_threshold.i_row.eq(tile.row),
-            row_threshold.i_column.eq(tile.column),
-            row_threshold.i_exists.eq(score_tile.elements.as_value().any()),
+            row_threshold.i_first.eq(tile.first),
+            row_threshold.i_end.eq(delay(m, pacer_b.o_end, READ_LATENCY, "end")),
             row_threshold.i_theta.eq(theta),
-            row_threshold.i_theta_max.eq(row.theta_max),
-            row_threshold.i_theta_min.eq(row.theta_min),
             row_threshold.i_theta_sum.eq(row.theta_sum),
             row_threshold.i_n_b.eq(row.n_b),
+            block_distance.i_settings.eq(self.i_settings),
+            block_distance.i_valid.eq(tile.valid),
+            block_distance.i_a.eq(turn.a),
+            block_distance.i_elements.eq(turn.elements),
+            block_distance.i_row_max.eq(row_max),
+        ]
+        excess_tile = delay(m, tile, row_threshold.latency, "excess_tile")
+        write = excesses.write_port()
+        m.d.comb += [
+            write.en.eq(excess_tile.valid),
+            write.addr.eq(block_address(excess_tile, 2)),
+            write.data.eq(row_threshold.o_excess),
         ]
         tile = delay(m, tile, block_distance.latency, "distance_tile")
-        above = delay(m, row_threshold.o_keep, block_distance.latency - row_threshold.latency, "above")
         write = findings.write_port()
         m.d.comb += [
             write.en.eq(tile.valid),
-            write.addr.eq(row_address(tile.row, tile.column, 2)),
-            write.data.distance.eq(block_distance.o_distance),
-            write.data.above.eq(above),
+            write.addr.eq(turn_address(tile, 2, params)),
+            write.data.eq(block_distance.o_distance),
         ]
-        z = Signal(row_layout(unsigned(z_width(params)), params))
-        with m.If(tile.valid):
-            for r in range(params.tile):
-                m.d.sync += z[r].eq(Mux(tile.first, 0, z[r]) + block_distance.o_exp_sum[r])
+
+        # Z of each query row: of the tiles so far, which waits in a ring for its turn, and begins anew from 0.
         m.d.comb += [
-            block_rules.i_settings.eq(self.i_settings),
-            block_rules.i_row_valid.eq(delay(m, tile.last, 1, "z_valid")),
-            block_rules.i_z.eq(z),
+            block_rules.i_z_valid.eq(delay(m, tile.last, 1, "z_valid")),
+            block_rules.i_z_turn.eq(delay(m, tile.turn, 1, "z_turn")),
         ]
+        for r in range(params.predictor_rows):
+            ring = [Signal(z_width(params), name=f"z_{r}_{k}") for k in range(params.predictor_turns)]
+            z = Signal(z_width(params), name=f"z_{r}")
+            m.d.comb += z.eq(ring[-1] + block_distance.o_exp_sum[r])
+            with m.If(tile.valid):
+                m.d.sync += [after.eq(before) for before, after in pairwise(ring)]
+                m.d.sync += ring[0].eq(z)
+                with m.If(tile.last):
+                    m.d.sync += ring[0].eq(0)
+            m.d.comb += block_rules.i_z[r].eq(register(m, z, f"complete_z_{r}"))
 
         # The row's turn in stage C begins a fixed time after this one has ended; its description waits until then.
         with m.If(pacer_b.o_end):
@@ -332,43 +386,43 @@ class Predictor(wiring.Component):
         assert ROW_CYCLES_MIN > PREDICTOR_LATENCY_B
         until_c = PREDICTOR_LATENCY_B + 1 - pacer_c.latency
         m.d.comb += pacer_c.i_valid.eq(delay(m, pacer_b.o_end, until_c, "turn_ended"))
-        return block_rules, findings, score_sums
+        # So does its limit take effect: with the first block that is read there.
+        assert row_threshold.limit_latency == PREDICTOR_LATENCY_B + 1
+        m.d.comb += block_rules.i_limit.eq(row_threshold.o_limit)
+        return findings, excesses, score_sums
 
-    def _stage_c(self, m, pacer_c, block_rules, findings, score_sums, head_verdict):
+    def _stage_c(self, m, pacer_c, block_rules, head_verdict, findings, excesses, score_sums):
         """Decides on the tiles of a row; mask, counts, sums of pruned scores, and after the last row the verdict."""
         params = self.params
         m.submodules.mask_packer = mask_packer = MaskPacker(params)
-        address = row_address(pacer_c.o.row, pacer_c.o_column, 2)
-        finding = read_memory(m, findings, address, "finding")
-        score_sum = read_memory(m, score_sums, address, "tile_sum")
-        tile = block_position(m, pacer_c, READ_LATENCY, "c")
+        tile = block_position(m, pacer_c, params, "c")
+        distance = read_memory(m, findings, turn_address(tile, 2, params), "finding")
+        excess = read_memory(m, excesses, block_address(tile, 2), "tile_excess")
+        score_sum = read_memory(m, score_sums, turn_address(tile, 2, params), "tile_sum")
+        tile = delay(m, tile, READ_LATENCY, "c")
         m.d.comb += [
             block_rules.i_valid.eq(tile.valid),
-            block_rules.i_distance.eq(finding.distance),
-            block_rules.i_above.eq(finding.above),
+            block_rules.i_turn.eq(tile.turn),
+            block_rules.i_row.eq(tile.row),
+            block_rules.i_column.eq(tile.column),
+            block_rules.i_distance.eq(distance),
+            block_rules.i_excess.eq(excess),
         ]
 
-        tile = delay(m, tile, block_rules.latency, "decided_tile")
-        score_sum = delay(m, score_sum, block_rules.latency, "decided_sum")
+        # A tile is decided in its last turn.
+        wait = params.predictor_turns - 1
+        decided = delay(m, tile, block_rules.latency, "decided_tile")
         keep = block_rules.o_keep
-        with m.If(tile.valid):
-            for r in range(params.tile):
-                pruned = Mux(keep, 0, score_sum[r])
-                m.d.sync += self.o_pruned_sum[r].eq(Mux(tile.first, 0, self.o_pruned_sum[r]) + pruned)
-            m.d.sync += [
-                self.o_row.eq(tile.row),
-                self.o_n_kept_tiles.eq(Mux(tile.first, 0, self.o_n_kept_tiles) + keep),
-                self.o_last_kept.eq(keep),
-                self.o_n_kept.eq(Mux(tile.first & (tile.row == 0), 0, self.o_n_kept) + keep),
-            ]
-        m.d.sync += self.o_row_valid.eq(tile.last)
-
+        running_sum(m, keep, block_rules.o_valid, decided.last, self.o_n_kept_tiles)
+        running_sum(m, keep, block_rules.o_valid, decided.last & decided.last_row, self.o_n_kept)
+        with m.If(block_rules.o_valid):
+            m.d.sync += [self.o_row.eq(decided.row), self.o_last_kept.eq(keep)]
         m.d.comb += [
-            mask_packer.i_valid.eq(tile.valid),
-            mask_packer.i_row.eq(tile.row),
-            mask_packer.i_column.eq(tile.column),
+            mask_packer.i_valid.eq(block_rules.o_valid),
+            mask_packer.i_row.eq(decided.row),
+            mask_packer.i_column.eq(decided.column),
             mask_packer.i_keep.eq(keep),
-            mask_packer.i_last.eq(tile.last),
+            mask_packer.i_last.eq(decided.last),
             self.o_mask_valid.eq(mask_packer.o_valid),
             self.o_mask_row.eq(mask_packer.o_row),
             self.o_mask_index.eq(mask_packer.o_index),
@@ -376,10 +430,20 @@ class Predictor(wiring.Component):
             self.o_mask_last.eq(mask_packer.o_last),
         ]
 
+        # Then the sums of its query rows, which have waited, are added in their turns.
+        tile = delay(m, decided, wait, "summed_tile")
+        score_sum = delay(m, score_sum, block_rules.latency + wait, "waiting_sum")
+        for r in range(params.predictor_rows):
+            ring = [self.o_pruned_sum[k * params.predictor_rows + r] for k in reversed(range(params.predictor_turns))]
+            with m.If(tile.valid):
+                m.d.sync += [after.eq(before) for before, after in pairwise(ring)]
+                m.d.sync += ring[0].eq(Mux(tile.first, 0, ring[-1]) + Mux(keep, 0, score_sum[r]))
+        m.d.sync += self.o_row_valid.eq(tile.last & tile.last_turn)
+
         # The totals were complete before the last row's turns in stages B and C.
         assert ROW_CYCLES_MIN + PREDICTOR_LATENCY_B >= head_verdict.totals_latency
         m.d.comb += [
-            head_verdict.i_valid.eq(delay(m, tile.last & tile.last_row, 1, "head_valid")),
+            head_verdict.i_valid.eq(delay(m, tile.last & tile.last_turn & tile.last_row, 1, "head_valid")),
             head_verdict.i_n_kept.eq(self.o_n_kept),
             self.o_done.eq(head_verdict.o_valid),
             self.o_verdict.eq(head_verdict.o_verdict),

@@ -3,23 +3,40 @@
 from amaranth.hdl import Cat, Signal, signed, unsigned
 from amaranth.lib import data
 
-from hdp_hw.rtl.common.layouts import row_layout, tile_layout
+from hdp_hw.rtl.common.layouts import turn_layout, turn_row_layout
 from hdp_hw.rtl.common.pipeline import delay
+from hdp_hw.rtl.common.storage import separate_memory
 from hdp_hw.rtl.pruning.arithmetic import log2
-from hdp_hw.rtl.pruning.block_distance import DISTANCE_WIDTH
 from hdp_hw.rtl.pruning.row_statistics import theta_sum_width
+from hdp_hw.spec.timing import PREDICTOR_ROWS
 
 READ_LATENCY = 2  #: clock cycles of a memory with a register behind it
 
 
-def memory_depth(params, rows):
-    """Words of a memory that holds a word per block of ``rows`` block rows, a power of two."""
-    return min(rows, 1 << params.block_width) << params.block_width
+def block_memory(shape, rows, params):
+    """A memory that holds a word per block of ``rows`` block rows, a power of two."""
+    return separate_memory(shape, min(rows, 1 << params.block_width) << params.block_width)
 
 
-def row_address(row, column, rows):
-    """Address in such a memory: rows take turns."""
-    return Cat(column, row[: log2(rows)])
+def turn_memory(shape, rows, params):
+    """A memory that holds a word per turn of the blocks of ``rows`` block rows."""
+    depth = min(rows, 1 << params.block_width) << params.block_width
+    return separate_memory(shape, depth * params.predictor_turns)
+
+
+def block_address(block, rows):
+    """Address of a ``block`` (position) in a block memory: rows take turns."""
+    return Cat(block.column, block.row[: log2(rows)])
+
+
+def turn_address(block, rows, params):
+    """Address of the turn that a ``block`` (position) is at in a turn memory."""
+    return Cat(block.turn[: log2(params.predictor_turns)], block_address(block, rows))
+
+
+def maxima_address(block, params):
+    """Address of the largest scores of a turn's query rows, in a memory of them for ``PREDICTOR_ROWS`` block rows."""
+    return Cat(block.turn[: log2(params.predictor_turns)], block.row[: log2(PREDICTOR_ROWS)])
 
 
 def read_memory(m, memory, address, name):
@@ -29,47 +46,42 @@ def read_memory(m, memory, address, name):
     return delay(m, port.data, READ_LATENCY - 1, name)
 
 
-def block_position(m, pacer, cycles, name):
-    """The block that ``pacer`` is at, ``cycles`` clock cycles late; ``first`` and ``last`` imply ``valid``."""
-    flags = dict.fromkeys(("valid", "first", "last", "last_row"), unsigned(1))
-    block = {"row": pacer.o.row.shape(), "column": pacer.o_column.shape()}
-    position = Signal(data.StructLayout(flags | block), name=f"position_{name}")
+def position_layout(params):
+    """The block that a stage is at, and in which turn; ``first``, ``last`` : block of its row, ``last_turn`` : of the
+    block. They imply ``valid``."""
+    flags = dict.fromkeys(("valid", "first", "last", "last_turn", "last_row"), unsigned(1))
+    block = {"turn": params.turn_width, "column": params.block_width, "row": params.block_width}
+    return data.StructLayout(flags | block)
+
+
+def block_position(m, pacer, params, name):
+    """The position of ``pacer``."""
+    position = Signal(position_layout(params), name=f"position_{name}")
     m.d.comb += [
         position.valid.eq(pacer.o_valid),
         position.first.eq(pacer.o_first),
         position.last.eq(pacer.o_last),
+        position.last_turn.eq(pacer.o_valid & (pacer.o_turn == params.predictor_turns - 1)),
         position.last_row.eq(pacer.o.last_row),
-        position.row.eq(pacer.o.row),
+        position.turn.eq(pacer.o_turn),
         position.column.eq(pacer.o_column),
+        position.row.eq(pacer.o.row),
     ]
-    return delay(m, position, cycles, f"position_{name}")
+    return position
 
 
 def scores_layout(params):
-    """Scores of a tile, and which of them are valid."""
+    """Scores of a turn, and which of them are valid."""
     return data.StructLayout(
-        {"a": tile_layout(signed(params.a_width), params), "elements": tile_layout(unsigned(1), params)}
+        {"a": turn_layout(signed(params.a_width), params), "elements": turn_layout(unsigned(1), params)}
     )
 
 
 def statistics_layout(params):
     """What stage A finds of a block row."""
-    return data.StructLayout(
-        {
-            "row_max": row_layout(signed(params.a_width), params),
-            "theta_max": unsigned(params.theta_width),
-            "theta_min": unsigned(params.theta_width),
-            "theta_sum": unsigned(theta_sum_width(params)),
-            "n_b": unsigned(params.n_blocks_width),
-        }
-    )
-
-
-def findings_layout(params):
-    """What stage B finds of a block."""
-    return data.StructLayout({"distance": row_layout(unsigned(DISTANCE_WIDTH), params), "above": unsigned(1)})
+    return data.StructLayout({"theta_sum": unsigned(theta_sum_width(params)), "n_b": unsigned(params.n_blocks_width)})
 
 
 def score_sums_layout(params):
-    """Sums of a tile's pruned scores, one for each query row."""
-    return row_layout(signed(params.a_width + log2(params.tile)), params)
+    """Sums of a block's scores, one for each query row of a turn."""
+    return turn_row_layout(signed(params.a_width + log2(params.tile)), params)

@@ -8,7 +8,7 @@ import numpy as np
 from hdp_hw.driver.layer import LayerSettings, as_scale
 from hdp_hw.golden.bits.core.attention_core import HeadResults, attend_many
 from hdp_hw.golden.bits.digits import quantize
-from hdp_hw.golden.cycles.core.plan import mode_cycles
+from hdp_hw.golden.cycles.core.plan import array_cycles
 from hdp_hw.spec.params import HdpParams
 from hdp_hw.spec.settings import HeadSettings, Verdict
 from hdp_hw.study.models import softmax_attention
@@ -92,7 +92,7 @@ class LayerCounts:
 
     def array_cycles(self, params: HdpParams) -> int:
         """Array cycles without bubbles, of all heads."""
-        return int(sum(mode_cycles(self.settings, self.verdicts, self.visited, self.kept, params).values()).sum())
+        return int(array_cycles(self.settings, self.verdicts, self.visited, self.kept, params).sum())
 
     def dense_cycles(self, params: HdpParams) -> int:
         """The same under the dense rule."""

@@ -8,7 +8,7 @@ import numpy as np
 from hdp_hw.driver.layer import LayerSettings, as_scale
 from hdp_hw.golden.bits.core.attention_core import HeadResults, attend_many
 from hdp_hw.golden.bits.digits import quantize
-from hdp_hw.golden.cycles.core.plan import mode_cycles
+from hdp_hw.golden.cycles.core.plan import array_cycles
 from hdp_hw.spec.params import HdpParams
 from hdp_hw.spec.settings import HeadSettings, Rule, Verdict
 from hdp_hw.study.models import Model, softmax_attention
@@ -158,7 +158,7 @@ class LayerChoices:
         columns = []
         for result, q in zip(results, sample.q):
             cycles, alone = (
-                sum(mode_cycles(settings, verdict, result.n_visited, kept, self.params).values())
+                array_cycles(settings, verdict, result.n_visited, kept, self.params)
                 for verdict, kept in ((result.verdict, result.n_kept), (Verdict.PRUNED, np.zeros_like(result.n_kept)))
             )
             columns.append((cycles, result.theta_head / q.shape[1] ** 2, alone))

@@ -10,7 +10,7 @@ from hdp_hw.driver.emulator import Emulator
 from hdp_hw.driver.layer import LayerSettings
 from hdp_hw.golden.bits.core.attention_core import HeadResult, HeadResults, attend_many
 from hdp_hw.golden.bits.shell.job import traffic
-from hdp_hw.golden.cycles.core.plan import mode_cycles
+from hdp_hw.golden.cycles.core.plan import array_cycles
 from hdp_hw.spec.params import HdpParams
 from hdp_hw.spec.settings import HeadSettings
 from hdp_hw.study.accuracy.attention import HdpAttention
@@ -57,7 +57,7 @@ class CostMeter:
             self.dense[layer] += self._dense_cost(settings)
             for head, result in zip(settings, heads):
                 counts = np.array([result.n_visited, result.n_kept])
-                of_blocks = sum(mode_cycles(head, result.verdict, 0, counts, self.params).values())
+                of_blocks = array_cycles(head, result.verdict, 0, counts, self.params)
                 self.block_cycles[layer] += of_blocks / self.params.n_cores
 
     def break_even(self, layer: int) -> float:

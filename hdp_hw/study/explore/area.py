@@ -27,7 +27,7 @@ TERMS = {
     "digit multipliers": lambda p: p.multipliers,
     PACKED: lambda p: p.multipliers // 4,
     "elements of a tile": lambda p: p.tile**2,
-    OUTSIDE: lambda p: 9 + p.tile**2 + 4 * p.tile * p.softmax_rows + 2 * p.out_lanes,
+    OUTSIDE: lambda p: 6 + p.tile * p.predictor_rows + 4 * p.tile * p.softmax_rows + 2 * p.out_lanes,
     "cores": lambda p: p.n_cores,
     "bus bits": lambda p: p.bus_width,
 }

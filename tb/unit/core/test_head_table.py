@@ -55,7 +55,12 @@ class Head:
         return {
             "settings": vars(self.settings),
             "half": half,
-            "cycles": {"integer": integer, "cross": cross, "slices": d // PARAMS.slice_width},
+            "cycles": {
+                "integer": integer,
+                "cross": cross,
+                "slices": d // PARAMS.slice_width,
+                "wait": PARAMS.predictor_wait(d),
+            },
             "words": integer,
             "value_words": cross,
             "settings_error": self.settings_error,

@@ -17,6 +17,7 @@ PARAMS = {
     "tiny": CONFIGS["tiny"],
     "wide": HdpParams(tile=4, lanes=16, digit_width=8, max_head_dim=32, max_seq_len=128),
     "octo": HdpParams(tile=8, lanes=4, digit_width=4, max_head_dim=16, max_seq_len=16),
+    "swift": HdpParams(tile=4, lanes=64, digit_width=4, max_head_dim=16, max_seq_len=64),  # a tile takes one turn
 }
 
 # The predictor, which holds most blocks of the folder, runs both cores under both simulators; a block takes three runs.
@@ -73,6 +74,18 @@ class Head:
         for row, n in enumerate(self.n_tiles):
             for column in range(n):
                 yield row, column, a[row, column], valid[row, column], column == 0, column == n - 1
+
+    def turns(self, params):
+        """``(row, column, turn, slice of query rows, scores, valid elements, is first, is last)`` of the turns of each
+        of these tiles; scores and elements of the query rows whose turn it is."""
+        for row, column, a, valid, first, last in self.tiles():
+            for turn, rows in enumerate(rows_of_turns(params)):
+                yield row, column, turn, rows, a[rows], valid[rows], first, last
+
+
+def rows_of_turns(params):
+    """The slice of a tile's query rows that each turn takes."""
+    return [slice(row, row + params.predictor_rows) for row in range(0, params.tile, params.predictor_rows)]
 
 
 def largest_score(params):

@@ -39,18 +39,18 @@ def distances(head):
 @cocotb.test()
 async def heads(dut):
     params, rng, latency = bench_params(), bench_rng(), bench_latency()
-    tiles, held, expected, cycle = {}, {}, {}, 1
+    turns, held, expected, cycle = {}, {}, {}, 1
     for head in random_heads(rng, params, [Rule.MASS, Rule.MARGIN], 24):
         held[cycle] = held_settings(head.settings)
         row_max, nearest, exps = distances(head)
-        for row, column, a, valid, _, _ in head.tiles():
+        for row, column, _, rows, a, valid, _, _ in head.turns(params):
             cycle += int(rng.choice([1, 1, 1, 2]))
-            tiles[cycle] = {"i_a": a, "i_elements": valid, "i_row_max": row_max[row]}
-            expected[cycle + latency] = {"o_distance": nearest[row, column]}
+            turns[cycle] = {"i_a": a, "i_elements": valid, "i_row_max": row_max[row, rows]}
+            expected[cycle + latency] = {"o_distance": nearest[row, column, rows]}
             if exps is not None:
-                expected[cycle + latency]["o_exp_sum"] = exps[row, column]
+                expected[cycle + latency]["o_exp_sum"] = exps[row, column, rows]
         cycle += latency + 1
-    await play(dut, {"i_valid": tiles}, held, {"o_valid": expected})
+    await play(dut, {"i_valid": turns}, held, {"o_valid": expected})
 
 
 @on_every_run

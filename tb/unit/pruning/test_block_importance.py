@@ -1,17 +1,18 @@
-"""Importance of a block, in lockstep with golden.bits.pruning.block_importance."""
+"""Importance of a block, against golden.bits.pruning.block_importance."""
 
 import cocotb
 import numpy as np
 
 from hdp_hw.golden.bits.pruning.block_importance import block_importance
 from hdp_hw.rtl.pruning.block_importance import BlockImportance
-from tb.lib.lockstep import lockstep
+from tb.lib.play import play
 from tb.unit.pruning.pruning_bench import (
     bench_latency,
     bench_params,
     bench_rng,
     largest_score,
     on_every_run_and_largest_tile,
+    rows_of_turns,
     run_bench,
 )
 
@@ -26,16 +27,14 @@ async def importances(dut, gaps):
     scores += [rng.integers(-largest, largest + 1, shape) for _ in range(80)]
     elements = [np.full(shape, value) for value in (1, 1, 1, 0)]
     elements += [rng.integers(0, 2, shape) for _ in scores[4:]]
-    await lockstep(
-        dut,
-        [{"a": a, "elements": valid} for a, valid in zip(scores, elements, strict=True)],
-        [
-            {"theta": block_importance(a, valid), "n_valid": valid.sum()}
-            for a, valid in zip(scores, elements, strict=True)
-        ],
-        bench_latency(),
-        gaps,
-    )
+    turns, expected, cycle = {}, {}, 0
+    for a, valid in zip(scores, elements, strict=True):
+        for rows in rows_of_turns(params):
+            cycle += 1 + gaps * int(rng.integers(0, 3))
+            ends = rows.stop == params.tile
+            turns[cycle] = {"i_a": a[rows], "i_elements": valid[rows], "i_last_turn": ends}
+        expected[cycle + bench_latency()] = {"o_theta": block_importance(a, valid), "o_n_valid": valid.sum()}
+    await play(dut, {"i_valid": turns}, {}, {"o_valid": expected})
 
 
 @on_every_run_and_largest_tile

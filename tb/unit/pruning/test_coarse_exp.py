@@ -1,4 +1,4 @@
-"""Coarse exponential of a tile, in lockstep with golden.bits.pruning.coarse_exp, over every logit."""
+"""Coarse exponentials, in lockstep with golden.bits.pruning.coarse_exp, over every logit."""
 
 import cocotb
 import numpy as np
@@ -15,7 +15,7 @@ from tb.unit.pruning.pruning_bench import bench_latency, bench_params, bench_rng
 @cocotb.parametrize(gaps=[False, True])
 async def exponentials(dut, gaps):
     params, rng = bench_params(), bench_rng()
-    elements = params.tile**2
+    elements = params.predictor_rows * params.tile
     logits = np.concatenate([np.arange(COARSE_MAX + 3), [2**8 << k for k in range(9)], [DISTANCE_MAX]])
     logits = np.concatenate([logits, rng.integers(0, DISTANCE_MAX + 1, -len(logits) % elements)]).reshape(-1, elements)
     expected = coarse_exp(np.minimum(logits, COARSE_MAX))

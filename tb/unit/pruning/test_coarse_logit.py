@@ -1,10 +1,10 @@
-"""Coarse logits of a tile, in lockstep with golden.bits.pruning.coarse_exp."""
+"""Coarse logits, in lockstep with golden.bits.pruning.coarse_exp."""
 
 import cocotb
 import numpy as np
 
 from hdp_hw.golden.bits.pruning.coarse_exp import coarse_logit
-from hdp_hw.rtl.pruning.coarse_logit import DISTANCE_MAX, CoarseLogit
+from hdp_hw.rtl.pruning.coarse_logit import DISTANCE_MAX, NO_DISTANCE, CoarseLogit
 from hdp_hw.spec.settings import HeadSettings
 from hdp_hw.spec.tables import COARSE_MAX
 from tb.lib.lockstep import lockstep
@@ -23,7 +23,7 @@ def wide_logit(difference, kappa, kappa_shift):
 @cocotb.parametrize(gaps=[False, True])
 async def logits(dut, gaps):
     params, rng = bench_params(), bench_rng()
-    shape, largest = (params.tile, params.tile), 2**params.a_width - 1
+    shape, largest = (params.predictor_rows, params.tile), 2**params.a_width - 1
     items = [(np.full(shape, largest), kappa, shift) for kappa in (0, 1, 255) for shift in (0, 7, 8, 31)]
     items += [(rng.integers(0, 4, shape), 255, shift) for shift in range(12)]
     # One above the largest distance, which would stand for no distance.
@@ -34,13 +34,13 @@ async def logits(dut, gaps):
     for _ in range(150):
         difference = rng.integers(0, 2 ** int(rng.integers(1, params.a_width + 1)), shape)
         items.append((difference, rng.integers(0, 256), rng.integers(0, rng.choice([12, 32]))))
-    await lockstep(
-        dut,
-        [{"difference": difference, "kappa": kappa, "kappa_shift": shift} for difference, kappa, shift in items],
-        [{"logit": wide_logit(*item)} for item in items],
-        bench_latency(),
-        gaps,
-    )
+    inputs, expected = [], []
+    for difference, kappa, shift in items:
+        elements = rng.integers(0, 8, shape) != 0
+        shifts = {"factor": kappa << (7 - shift % 8), "coarse_shift": shift // 8}
+        inputs.append({"difference": difference, "elements": elements, **shifts})
+        expected.append({"logit": np.where(elements, wide_logit(difference, kappa, shift), NO_DISTANCE)})
+    await lockstep(dut, inputs, expected, bench_latency(), gaps)
 
 
 @on_every_run

@@ -21,24 +21,25 @@ from tb.unit.pruning.pruning_bench import (
 )
 
 RULES = [Rule.ROW_THRESHOLD, Rule.MARGIN, Rule.MASS]
-WORD_LATENCY = 5  # from the read of a word's last tile to the word, and of a row's last tile to its sums
+WORD_LATENCY = 5  # from the last read of a word's last tile to the word
 
 
-def arrivals(head, begin, interval, rng):
+def arrivals(params, head, begin, interval, rng):
     """Cycle of each visited tile's arrival as early as the credits allow, and what follows.
 
-    interval : cycles from tile to tile, None for random.
+    interval : cycles from tile to tile, in turns of a tile, None for random.
     """
+    turns = params.predictor_turns
     cycles, last_tiles, cycle = [], [], begin
     for row, n in enumerate(head.n_tiles):
         if row >= PREDICTOR_ROWS:
-            done = predictor_cycles(last_tiles, head.n_tiles[:row]).row_done
+            done = predictor_cycles(last_tiles, head.n_tiles[:row], params).row_done
             cycle = max(cycle, done[row - PREDICTOR_ROWS])
         for _ in range(n):
             cycles.append(cycle)
-            cycle += interval if interval else int(rng.choice([1, 1, 1, 2, 5, 30]))
+            cycle += interval * turns if interval else turns + int(rng.choice([0, 0, 0, 1, 4, 29]))
         last_tiles.append(cycles[-1])
-    return cycles, predictor_cycles(last_tiles, head.n_tiles)
+    return cycles, predictor_cycles(last_tiles, head.n_tiles, params)
 
 
 def outcome(head):
@@ -66,10 +67,10 @@ def with_verdict(head, tau_head=0, min_keep=0):
 def schedule(params, heads, rng):
     """Beats, held inputs and expected outputs of ``[(head, interval)]``, one after another."""
     tiles, held, row_done, words, rows, done = {}, {}, {}, {}, {}, {}
-    begin = 3
+    begin, turns = 3, params.predictor_turns
     for head, interval in heads:
         held[begin] = held_settings(head.settings)
-        cycles, predicted = arrivals(head, begin, interval, rng)
+        cycles, predicted = arrivals(params, head, begin, interval, rng)
         for cycle, (row, column, a, valid, first, last) in zip(cycles, head.tiles(), strict=True):
             tiles[cycle] = {
                 "i_a": a,
@@ -88,13 +89,13 @@ def schedule(params, heads, rng):
             for index in range(-(-n // params.mask_word)):
                 low = index * params.mask_word
                 high = min(n, low + params.mask_word)
-                words[start + high - 1 + WORD_LATENCY] = {
+                words[start + high * turns - 1 + WORD_LATENCY] = {
                     "o_mask_row": row,
                     "o_mask_index": index,
                     "o_mask": sum(int(bit) << k for k, bit in enumerate(mask[row, low:high])),
                     "o_mask_last": high == n,
                 }
-            rows[start + n - 1 + WORD_LATENCY] = {
+            rows[start + (n + 1) * turns - 2 + WORD_LATENCY] = {  # the sums wait until the tile is decided
                 "o_row": row,
                 "o_pruned_sum": sums[row],
                 "o_n_kept_tiles": mask[row].sum(),
@@ -117,7 +118,7 @@ async def corners(dut):
 
 @cocotb.test()
 async def full_rate(dut):
-    """Rows long enough for the stages to keep up with a tile a cycle; the longest rows; the most rows."""
+    """Rows long enough for the stages to keep up with the array; the longest rows; the most rows."""
     params, rng = bench_params(), bench_rng()
     longest, tile = params.max_seq_len, params.tile
     heads = [
@@ -150,7 +151,7 @@ def test_predictor(simulator, config):
     run_bench(Predictor, __name__, simulator, config)
 
 
-@pytest.mark.slow
-def test_predictor_of_largest_tile():
-    """Longest adder trees, and heads of fewer rows than the ring has; too slow to build for both simulators."""
-    run_bench(Predictor, __name__, "icarus", "octo")
+@pytest.mark.parametrize("config", [pytest.param("octo", marks=pytest.mark.slow), "swift"])
+def test_predictor_of_other_turns(config):
+    """Longest adder trees, and heads of fewer rows than the ring has; a tile in one turn."""
+    run_bench(Predictor, __name__, "icarus", config)

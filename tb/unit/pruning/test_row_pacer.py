@@ -1,5 +1,7 @@
 """Turns of block rows, against golden.cycles.pruning.predictor."""
 
+from itertools import product
+
 import cocotb
 
 from hdp_hw.golden.cycles.pruning.predictor import predictor_cycles
@@ -19,25 +21,26 @@ from tb.unit.pruning.pruning_bench import (
 async def turns(dut):
     """Heads of rows of every length, offered at once, late, or so that a turn follows the other without a gap."""
     params, rng, latency = bench_params(), bench_rng(), bench_latency()
-    longest = params.max_blocks
+    longest, turns = params.max_blocks, params.predictor_turns
     offered, blocks, ends, cycle = {}, {}, {}, 0
     for head in range(16):
-        lengths = [1, ROW_CYCLES_MIN - 1, ROW_CYCLES_MIN, ROW_CYCLES_MIN + 1, *rng.integers(1, 24, 4)]
+        shortest = ROW_CYCLES_MIN // turns
+        lengths = [1, shortest - 1, shortest, shortest + 1, *rng.integers(1, 24, 4)]
         lengths = [min(int(n), longest) for n in lengths[: min(int(rng.integers(1, 9)), longest)]]
         offers, cycles = [], None
         for row, n in enumerate(lengths):
             cycle += int(rng.choice([1, 1, 8, ROW_CYCLES_MIN, 3 * ROW_CYCLES_MIN])) if head else 1
             if row >= PREDICTOR_ROWS:  # the row that waited in the same place has begun
                 cycle = max(cycle, cycles.stage_b[row - PREDICTOR_ROWS])
-            offers.append(cycle + latency - PREDICTOR_LATENCY_A)
+            offers.append(cycle + latency - PREDICTOR_LATENCY_A - (turns - 1))
             description = {"row": row, "last_column": n - 1, "last_row": row == len(lengths) - 1}
             offered[cycle] = {f"i_{name}": value for name, value in description.items()}
-            cycles = predictor_cycles(offers, lengths[: row + 1])
+            cycles = predictor_cycles(offers, lengths[: row + 1], params)
         for row, (start, n) in enumerate(zip(cycles.stage_b, lengths, strict=True)):
-            for column in range(n):
-                description = {"o_row": row, "o_last_column": n - 1, "o_last_row": row == len(lengths) - 1}
-                place = {"o_column": column, "o_first": column == 0, "o_last": column == n - 1}
-                blocks[start + column] = description | place
+            description = {"o_row": row, "o_last_column": n - 1, "o_last_row": row == len(lengths) - 1}
+            for column, turn in product(range(n), range(turns)):
+                place = {"o_column": column, "o_turn": turn, "o_first": column == 0, "o_last": column == n - 1}
+                blocks[start + column * turns + turn] = description | place
             end = cycles.stage_c[row] - PREDICTOR_LATENCY_B - 1
             ends[end] = description
         cycle = end + 1 - latency  # the next head's first turn may follow without a gap too

@@ -21,7 +21,7 @@ from tb.unit.pruning.pruning_bench import (
 
 
 def statistics(head, params):
-    """Importances [rows, columns], and per block row the ports of its statistics."""
+    """Largest scores of all query rows, importances [rows, columns], and per block row the ports of its statistics."""
     valid, tile = head.valid, head.tile
     lowest = -(1 << (params.a_width - 1))
     row_max = np.where(valid, head.a, lowest).max(1).reshape(-1, tile)
@@ -29,33 +29,35 @@ def statistics(head, params):
     exists = tiles_of(valid, tile).any((-2, -1))
     rows = []
     for row in range(len(theta)):
-        found = theta[row][exists[row]]
         rows.append(
             {
-                "o_row_max": row_max[row],
-                "o_theta_max": max(found, default=0),
-                "o_theta_min": min(found, default=0),
-                "o_theta_sum": found.sum(),
-                "o_n_b": len(found),
+                "o_theta_sum": theta[row][exists[row]].sum(),
+                "o_n_b": exists[row].sum(),
                 "o_n_valid": valid[row * tile : (row + 1) * tile].sum(),
             }
         )
-    return theta, rows
+    return row_max, theta, rows
 
 
 @cocotb.test()
 async def heads(dut):
     params, rng, latency = bench_params(), bench_rng(), bench_latency()
-    tiles, importances, rows, cycle = {}, {}, {}, 0
+    max_latency = RowStatistics(params).max_latency
+    turns, maxima, importances, of_rows, cycle = {}, {}, {}, {}, 0
     for head in random_heads(rng, params, [Rule.ROW_THRESHOLD], 24):
-        theta, row_statistics = statistics(head, params)
-        for row, column, a, valid, first, last in head.tiles():
+        row_max, theta, row_statistics = statistics(head, params)
+        for row, column, turn, rows, a, valid, first, last in head.turns(params):
             cycle += int(rng.choice([1, 1, 1, 2]))
-            tiles[cycle] = {"i_a": a, "i_elements": valid, "i_first": first, "i_last": last}
-            importances[cycle + latency - 1] = {"o_theta": theta[row, column]}
+            ends = turn == params.predictor_turns - 1
+            turns[cycle] = {"i_a": a, "i_elements": valid, "i_first": first, "i_last": last, "i_last_turn": ends}
             if last:
-                rows[cycle + latency] = row_statistics[row]
-    await play(dut, {"i_valid": tiles}, {}, {"o_tile_valid": importances, "o_valid": rows})
+                maxima[cycle + max_latency] = {"o_row_max": row_max[row, rows]}
+            if ends:
+                importances[cycle + latency - 1] = {"o_theta": theta[row, column]}
+            if ends and last:
+                of_rows[cycle + latency] = row_statistics[row]
+    outputs = {"o_max_valid": maxima, "o_tile_valid": importances, "o_valid": of_rows}
+    await play(dut, {"i_valid": turns}, {}, outputs)
 
 
 @on_every_run_and_largest_tile
