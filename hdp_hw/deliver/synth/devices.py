@@ -87,7 +87,7 @@ NEXUS = Family(
         "brams": {"(DP|PDP|PDPSC)16K": 1},
     },
     NEXTPNR_NEXUS,
-    {"heap": (), "router1": ("--router", "router1")},
+    {"router1": ("--router", "router1")},  # router2 finds no way from a pin to the clock's global net
 )
 
 
