@@ -24,6 +24,7 @@ PREDICTOR_LATENCY_C = 6  #: from the cycle after a head's last read of stage C t
 
 QUEUE_DEPTH = 4  #: rows that wait between two stages of execution
 BLOCK_ROWS_LATENCY = 3  #: from the start of a head, or a row that was taken, to the next row
+DRAIN_SPARE = 3  #: places of the drain's output beyond its latency: two until one is free again, one for late statuses
 OPERAND_LATENCY = 4  #: from a micro-operation to its operands at the array: slot, column, memory, register
 
 
@@ -70,15 +71,14 @@ def core_latencies(params):
     slope_width = bits_for(max(slope for _, slope in reciprocal_table(w)))
     reciprocal = 4 + product_latency(slope_width, RECIPROCAL_FRACTION)
     r_width = reciprocal_bits(w) + 1
-    offset = 2 + product_latency(e_width, params.value_sum_width - 1)
     requantizer = 3 + product_latency(params.operand_width + REQUANTIZE_FRACTION, r_width)
-    denominator = product_latency(e_width, params.seq_width) + 1 + reciprocal
+    normaliser = product_latency(e_width, params.seq_width) + 1 + reciprocal + requantizer
     products, terms = (4, params.lanes) if params.exact else (5, params.slice_width)
     return CoreLatencies(
         score=OPERAND_LATENCY + products + tree_latency(terms, 1) + 2,
         context=OPERAND_LATENCY + products + tree_latency(params.tile, 1) + 1,
         row_max=1 + levels + 1,
         softmax=3 + exp2 + tree_latency(params.tile) + 1,
-        drain=1 + max(2, denominator - offset) + offset + requantizer,
+        drain=1 + normaliser + 1,
         means=2 + params.tile + reciprocal + product_latency(params.row_sum_width - 1, r_width) + 2,
     )

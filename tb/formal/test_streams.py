@@ -107,7 +107,7 @@ STREAMS = {  # what makes the component, properties, how they are checked and in
     "block_rows": (lambda: BlockRows(PARAMS), block_rows, "prove", 5, 12),
     "survivor_list": (lambda: SurvivorList(PARAMS), survivor_list, "prove", 3, 16),
     "head_table": (lambda: HeadTable(PARAMS), head_table, "prove", 3, 12),
-    "drain": (lambda: Drain(PARAMS, SoftmaxUnit(PARAMS).sums_layout), drain, "prove", 3, 40),
+    "drain": (lambda: Drain(PARAMS, SoftmaxUnit(PARAMS).sums_layout), drain, "bmc", 18, 40),
     "plane_loader": (lambda: PlaneLoader(PARAMS, PARAMS.max_words, 8, keyed=True), plane_loader, "prove", 3, 12),
     "axi_lite": (lambda: AxiLite(), stream_contract, "prove", 3, 8),
     "segment_generator": (lambda: SegmentGenerator(PARAMS), stream_contract, "prove", 4, 16),

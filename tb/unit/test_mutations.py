@@ -29,8 +29,8 @@ MUTATIONS = [
     ("hdp_hw/rtl/approximation/multiply.py", "(a_low + b_low)", "a_low", "tb.unit.approximation.test_compensator"),
     (
         "hdp_hw/rtl/approximation/normaliser.py",
-        "1 + self._product_latency, ",
-        "self._product_latency, ",
+        "return self._at_requantizers - self._product_latencies[1] - 1",
+        "return self._at_requantizers - self._product_latencies[1]",
         "tb.unit.approximation.test_normaliser",
     ),
     (
@@ -193,7 +193,13 @@ MUTATIONS = [
         "m, 1, context.o",
         "tb.unit.core.test_row_pipeline",
     ),
-    ("hdp_hw/rtl/core/drain.py", "total - Mux(without_tiles, 0, kept)", "total - kept", "tb.unit.core.test_drain"),
+    (
+        "hdp_hw/rtl/core/drain.py",
+        "Mux(without_tiles, 0, part_of_kept[lane])",
+        "part_of_kept[lane]",
+        "tb.unit.core.test_drain",
+    ),
+    ("hdp_hw/rtl/core/drain.py", "active & ~places[-1]", "active", "tb.unit.core.test_drain"),
     (
         "hdp_hw/rtl/core/head_table.py",
         "Mux(self.i_row_blocks == 0, 1, self.i_row_blocks)",

@@ -34,8 +34,6 @@ class Requantizer(wiring.Component):
         An output leaves.
     o_y : Out(signed(params.operand_width))
         With ``o_valid``: the output element, s2w.
-    o_saturated : Out(unsigned(1))
-        The rounded quotient was no operand of 2w bits.
 
     Timing
     ------
@@ -69,7 +67,6 @@ class Requantizer(wiring.Component):
                 "i_s": In(unsigned(self.s_width)),
                 "o_valid": Out(unsigned(1)),
                 "o_y": Out(signed(params.operand_width)),
-                "o_saturated": Out(unsigned(1)),
             }
         )
 
@@ -105,9 +102,6 @@ class Requantizer(wiring.Component):
         rounded = Signal(signed(len(product) - total + 1))
         m.d.comb += rounded.eq((product[total - 1 :].as_signed() + 1) >> 1)
         over, under = rounded >= limit, rounded < -limit
-        m.d.sync += [
-            self.o_y.eq(Mux(over, limit - 1, Mux(under, -limit, rounded))),
-            self.o_saturated.eq(over | under),
-        ]
+        m.d.sync += self.o_y.eq(Mux(over, limit - 1, Mux(under, -limit, rounded)))
         m.d.comb += self.o_valid.eq(delay(m, self.i_valid, self.latency, "valid"))
         return m

@@ -225,7 +225,6 @@ class AttentionCore(wiring.Component):
             drain.i_last_slice.eq(router.o_last_slice),
             drain.i_context.eq(array.o_context),
             drain.i_value_sum.eq(array.o_value_sum),
-            planes.i_total_read.eq(drain.o_total_read),
             planes.i_total_half.eq(drain.o_total_half),
             planes.i_total_word.eq(drain.o_total_word),
             drain.i_total.eq(planes.o_total),

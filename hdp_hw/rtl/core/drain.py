@@ -1,19 +1,18 @@
 """Context sums of a row to output elements."""
 
-from amaranth.hdl import Cat, EnableInserter, Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hdp_hw.rtl.approximation.multiply import multiply, multiply_latency
 from hdp_hw.rtl.approximation.normaliser import Normaliser
-from hdp_hw.rtl.approximation.reciprocal import Reciprocal
 from hdp_hw.rtl.common.layouts import row_layout
 from hdp_hw.rtl.common.pipeline import delay, unary_counter
+from hdp_hw.rtl.common.queue import Queue
 from hdp_hw.rtl.common.storage import separate_memory
 from hdp_hw.rtl.core.jobs import row_job_layout
 from hdp_hw.spec.formats import HEADS_INSIDE
 from hdp_hw.spec.params import bits_for
-from hdp_hw.spec.tables import guard, normalised_width
+from hdp_hw.spec.timing import DRAIN_SPARE, core_latencies
 
 
 class Drain(wiring.Component):
@@ -21,7 +20,8 @@ class Drain(wiring.Component):
 
     Slices come in for all T query rows at once and go out query row by query row, so two rows' sums are held: one
     is filled while the other leaves. V_pruned is the head's total of V less the kept part. A row without tiles takes
-    the totals alone; the row that ends a head reports it.
+    the totals alone; the row that ends a head reports it. The arithmetic never stands still: a beat is begun only when
+    a place in the queue at the output is reserved for it.
 
     Parameters
     ----------
@@ -49,8 +49,6 @@ class Drain(wiring.Component):
         Of the heads in the table.
     o_free : Out(unsigned(1))
         One of the two stores is given back, in a row's last step.
-    o_total_read : Out(unsigned(1))
-        The totals of V below are read; else ``i_total`` must hold.
     o_total_half : Out(unsigned(1))
         The place of the row's head among the two that the plane store holds V of.
     o_total_word : Out(unsigned(bits_for(params.max_value_words - 1)))
@@ -66,11 +64,11 @@ class Drain(wiring.Component):
 
     Timing
     ------
-    A row can be taken when its sums, and all its slices if it has tiles, have come. Taken in clock cycle t, it has
-    its first beat in cycle t + 1 + ``latency`` and one of ``out_lanes`` elements per clock cycle, and the next row can
-    be taken as many cycles after t as it has beats; a refused head's row counts as one. A beat that is not taken, or
-    a head that can't be reported, waits at ``o``, and all else stands still from the next clock cycle on until the
-    one in which it goes.
+    A row can be taken when its sums, and all its slices if it has tiles, have come. Taken in clock cycle t, its first
+    beat is begun in cycle t + 1, and one of ``out_lanes`` elements in each that follows; the next row can be taken in
+    the cycle of the last. A refused head's row counts as one beat. A beat is at ``o`` ``latency`` clock cycles after it
+    was begun. At most ``latency`` + ``DRAIN_SPARE`` beats are begun and not gone: the next one is begun two clock
+    cycles after one of them went, or later.
 
     Numerics
     --------
@@ -81,13 +79,17 @@ class Drain(wiring.Component):
         self.params, self.sums_layout = params, sums_layout
         self.context_slice = data.ArrayLayout(signed(params.context_width), params.slice_width)
         self.value_slice = data.ArrayLayout(signed(params.value_sum_width), params.slice_width)
+        self.context_part = data.ArrayLayout(signed(params.context_width), params.out_lanes)
+        self.value_part = data.ArrayLayout(signed(params.value_sum_width), params.out_lanes)
         self.shape_layout = data.StructLayout(
             {"slices": unsigned(params.slice_index_width), "n_q": unsigned(params.seq_width)}
         )
         self.beat_layout = data.StructLayout(
             {"data": data.ArrayLayout(signed(params.operand_width), params.out_lanes), "last": unsigned(1)}
         )
-        self.pipeline = _DrainPipeline(params)
+        self.normaliser = Normaliser(params)
+        self.leaving_layout = data.StructLayout({"data": self.beat_layout["data"].shape, "beat": 1, "ends": 1})
+        self.queue = Queue(self.leaving_layout, core_latencies(params).drain + DRAIN_SPARE)
         super().__init__(
             {
                 "i_slice_valid": In(unsigned(1)),
@@ -99,7 +101,6 @@ class Drain(wiring.Component):
                 "i_sums": In(stream.Signature(sums_layout)),
                 "i_shapes": In(data.ArrayLayout(self.shape_layout, HEADS_INSIDE)),
                 "o_free": Out(unsigned(1)),
-                "o_total_read": Out(unsigned(1)),
                 "o_total_half": Out(unsigned(1)),
                 "o_total_word": Out(unsigned(bits_for(params.max_value_words - 1))),
                 "i_total": In(data.ArrayLayout(signed(params.value_sum_width), params.lanes // 2)),
@@ -111,8 +112,8 @@ class Drain(wiring.Component):
 
     @property
     def latency(self):
-        """Clock cycles from the step that reads a beat's sums to the beat."""
-        return 1 + self.pipeline.latency
+        """Clock cycles from a beat's beginning to the output: sums, normaliser, queue."""
+        return 1 + self.normaliser.latency + self.queue.latency
 
     def elaborate(self, platform):
         m = Module()
@@ -134,8 +135,12 @@ class Drain(wiring.Component):
         complete = self.i_slice_valid & self.i_last_slice
         m.d.sync += write_store.eq(write_store ^ complete)
 
-        # One beat a cycle: part of a slice of a query row.
-        active, advance = Signal(), Signal(init=1)
+        # One beat a cycle, if the queue will have room for it: part of a slice of a query row.
+        m.submodules.queue = queue = self.queue
+        active, steps = Signal(), Signal()
+        leaves = delay(m, queue.o.valid & queue.o.ready, 1, "leaves")
+        places = unary_counter(m, queue.depth, steps, leaves, name="places")
+        m.d.comb += steps.eq(active & ~places[-1])
         job, sums, shape = Signal(row_job_layout(params)), Signal(self.sums_layout), Signal(self.shape_layout)
         n_rows = Signal(range(tile + 1))
         row, slice_, part = Signal(range(tile)), Signal(slice_bits), Signal(range(n_parts + 1))
@@ -146,7 +151,7 @@ class Drain(wiring.Component):
         m.d.comb += [
             last_part.eq(part == n_parts - 1),
             last.eq(job.error | (last_part & last_slice & last_row)),
-            ends.eq(active & advance & last),
+            ends.eq(steps & last),
             takes.eq((~active | ends) & self.i.valid & self.i_sums.valid & (empty | waiting)),
             self.i.ready.eq(takes),
             self.i_sums.ready.eq(takes),
@@ -154,7 +159,7 @@ class Drain(wiring.Component):
         ]
         m.d.comb += waiting.eq(unary_counter(m, 2, complete, takes & ~empty, name="stores_waiting")[0])
         m.d.sync += read_store.eq(read_store ^ self.o_free)
-        with m.If(active & advance):
+        with m.If(steps):
             m.d.sync += part.eq(part + 1)
             with m.If(last_part):
                 m.d.sync += [part.eq(0), slice_.eq(slice_ + 1), last_slice.eq(slice_ + 2 == shape.slices)]
@@ -179,163 +184,55 @@ class Drain(wiring.Component):
                 last_row.eq(incoming.last & (partial == 1)),
             ]
 
-        # What the beat needs; the memories answer in the next cycle, like the registers beside them.
-        m.submodules.pipeline = pipeline = EnableInserter(advance)(self.pipeline)
+        # What the beat needs. The sums are in registers in the next cycle; so is what the memories answer, of which a
+        # query row, then the beat's part are chosen before the pruned rows of V are told from the kept ones.
+        m.submodules.normaliser = normaliser = self.normaliser
         read_context, read_value = contexts.read_port(), values.read_port()
         m.d.comb += [
             *(port.addr.eq(Cat(slice_, read_store)) for port in (read_context, read_value)),
-            *(port.en.eq(advance) for port in (read_context, read_value)),
-            self.o_total_read.eq(advance),
+            *(port.en.eq(1) for port in (read_context, read_value)),
             self.o_total_half.eq(job.half),
             self.o_total_word.eq(slice_ >> 1),
+            normaliser.i_valid.eq(delay(m, steps, 1, "steps")),
+            normaliser.i_weight_sum.eq(delay(m, _piece(sums.weight_sum, tile, row), 1, "weight_sum")),
+            normaliser.i_e_pruned.eq(delay(m, _piece(sums.e_pruned, tile, row), 1, "e_pruned")),
+            normaliser.i_n_pruned.eq(delay(m, sums.n_pruned, 1, "n_pruned")),
         ]
-        row_then, part_then, upper = Signal(range(tile)), Signal(range(n_parts + 1)), Signal()
-        without_tiles = Signal()
-        with m.If(advance):
-            m.d.sync += [
-                row_then.eq(row),
-                part_then.eq(part),
-                upper.eq(slice_[0]),
-                without_tiles.eq(job.empty),
-                pipeline.i_beat.eq(active & ~job.error),
-                pipeline.i_ends.eq(active & last & job.last),
-                pipeline.i_n_pruned.eq(sums.n_pruned),
-            ]
-            with m.Switch(row):
-                for r in range(tile):
-                    with m.Case(r):
-                        m.d.sync += [
-                            pipeline.i_weight_sum.eq(sums.weight_sum[r]),
-                            pipeline.i_e_pruned.eq(sums.e_pruned[r]),
-                        ]
-        with m.Switch(row_then):
-            for r in range(tile):
-                with m.Case(r):
-                    self._part(m, pipeline.i_context, read_context.data[r], part_then)
-        for half in range(2):
-            with m.If(upper == half):
-                totals = [self.i_total[half * params.slice_width + i] for i in range(params.slice_width)]
-                self._part(m, pipeline.i_total, totals, part_then)
-        self._part(m, pipeline.i_kept, read_value.data, part_then)
-        m.d.comb += pipeline.i_without_tiles.eq(without_tiles)
-
-        # What leaves the pipeline and is not taken waits in a register of its own: all enables come from one bit.
-        leaving = Signal(data.StructLayout({"beat": 1, "ends": 1, "y": self.beat_layout["data"].shape}))
-        kept, waits, passes = Signal(leaving.shape()), Signal(), Signal()
-        with m.If(waits):
-            m.d.comb += leaving.eq(kept)
-        with m.Else():
-            m.d.comb += [
-                leaving.beat.eq(pipeline.o_beat),
-                leaving.ends.eq(pipeline.o_ends),
-                leaving.y.eq(pipeline.o_y),
-            ]
-            m.d.sync += kept.eq(leaving)
-        m.d.sync += [waits.eq(~passes), advance.eq(passes)]
-        m.d.comb += [
-            self.o.valid.eq(leaving.beat & (~leaving.ends | self.i_report_free)),
-            self.o.payload.data.eq(leaving.y),
-            self.o.payload.last.eq(leaving.ends),
-            passes.eq((~leaving.beat | self.o.ready) & (~leaving.ends | self.i_report_free)),
-            self.o_report.eq(leaving.ends & passes),
-        ]
-        return m
-
-    def _part(self, m, target, elements, part):
-        """``target`` = the ``part``-th ``out_lanes`` of a slice's elements."""
-        lanes = self.params.out_lanes
-        for lane in range(lanes):
-            with m.Switch(part):
-                for index in range(self.params.slice_width // lanes):
-                    with m.Case(index):
-                        m.d.comb += target[lane].eq(elements[index * lanes + lane])
-
-
-class _DrainPipeline(wiring.Component):
-    """Arithmetic of the drain, a beat a cycle, without back-pressure: the drain stops its clock enable."""
-
-    def __init__(self, params):
-        self.params = params
-        self.normalisers = [Normaliser(params) for _ in range(params.out_lanes)]
-        self.normaliser = self.normalisers[0]
-        self.reciprocal = Reciprocal(params, normalised_width(params.digit_width, params.max_seq_len))
-        lanes = params.out_lanes
-        values = data.ArrayLayout(signed(params.value_sum_width), lanes)
-        super().__init__(
-            {
-                "i_beat": In(1),
-                "i_ends": In(1),
-                "i_without_tiles": In(1),
-                "i_context": In(data.ArrayLayout(signed(params.context_width), lanes)),
-                "i_total": In(values),
-                "i_kept": In(values),
-                "i_weight_sum": In(unsigned(bits_for(params.digit_max * params.max_seq_len))),
-                "i_e_pruned": In(unsigned(self.normaliser.e_width)),
-                "i_n_pruned": In(unsigned(params.seq_width)),
-                "o_beat": Out(1),
-                "o_ends": Out(1),
-                "o_y": Out(data.ArrayLayout(signed(params.operand_width), lanes)),
-            }
-        )
-
-    @property
-    def _product_latency(self):
-        """Clock cycles of e_pruned * n_pruned."""
-        return multiply_latency(self.i_e_pruned.shape(), self.i_n_pruned.shape())
-
-    @property
-    def _denominator_latency(self):
-        """Product, sum, reciprocal."""
-        return self._product_latency + 1 + self.reciprocal.latency
-
-    @property
-    def _context_delay(self):
-        """Cycles before the normaliser starts, so that the reciprocal is in time: two are used for V_pruned."""
-        return max(2, self._denominator_latency - self.normaliser.reciprocal_offset)
-
-    @property
-    def latency(self):
-        """Clock cycles from inputs to outputs."""
-        return self._context_delay + self.normaliser.latency
-
-    def elaborate(self, platform):
-        m = Module()
-        params = self.params
-        # The denominator, shared by the lanes.
-        pruned_weight = multiply(m, self.i_e_pruned, self.i_n_pruned, "pruned_weight")
-        weight_sum = delay(m, self.i_weight_sum, self._product_latency, "weight_sum")
-        denominator = Signal(self.reciprocal.width)
-        m.d.sync += denominator.eq((weight_sum << guard(params.digit_width)) + pruned_weight)
-        m.submodules.reciprocal = reciprocal = self.reciprocal
-        m.d.comb += [reciprocal.i_valid.eq(1), reciprocal.i_x.eq(denominator)]
-        late = self._context_delay + self.normaliser.reciprocal_offset - self._denominator_latency
-        r, s = delay(m, reciprocal.o_r, late, "r"), delay(m, reciprocal.o_s, late, "s")
-
-        without_tiles = delay(m, self.i_without_tiles, 1, "without_tiles")
-        e_of_lanes = delay(m, self.i_e_pruned, self._context_delay, "e_of_lanes")
-        for lane, normaliser in enumerate(self.normalisers):
-            m.submodules[f"normaliser_{lane}"] = normaliser
-            context, total, kept = (
-                delay(m, value[lane], 1, f"{name}_{lane}")
-                for name, value in (("context", self.i_context), ("total", self.i_total), ("kept", self.i_kept))
-            )
-            context_of_row = Signal(signed(params.context_width), name=f"context_of_row_{lane}")
+        context = delay(m, _piece(read_context.data, tile, delay(m, row, 1, "row")), 1, "context")
+        total = delay(m, _piece(self.i_total, 2, delay(m, slice_[0], 1, "upper")), 1, "total")
+        kept = delay(m, read_value.data, 1, "kept")
+        part_then, without_tiles = delay(m, part, 2, "part"), delay(m, job.empty, 3, "without_tiles")
+        part_of_context = self.context_part(delay(m, _piece(context, n_parts, part_then), 1, "part_of_context"))
+        part_of_total = self.value_part(delay(m, _piece(total, n_parts, part_then), 1, "part_of_total"))
+        part_of_kept = self.value_part(delay(m, _piece(kept, n_parts, part_then), 1, "part_of_kept"))
+        in_time = normaliser.lead - 2
+        for lane in range(params.out_lanes):
+            of_lane = Mux(without_tiles, 0, part_of_context[lane])
             pruned = Signal(signed(params.value_sum_width), name=f"pruned_{lane}")
-            m.d.sync += [
-                context_of_row.eq(Mux(without_tiles, 0, context)),
-                pruned.eq(total - Mux(without_tiles, 0, kept)),
-            ]
             m.d.comb += [
-                normaliser.i_valid.eq(1),
-                normaliser.i_context.eq(delay(m, context_of_row, self._context_delay - 2, f"context_{lane}")),
-                normaliser.i_pruned_value.eq(delay(m, pruned, self._context_delay - 2, f"pruned_{lane}")),
-                normaliser.i_e_pruned.eq(e_of_lanes),
-                normaliser.i_r.eq(r),
-                normaliser.i_s.eq(s),
-                self.o_y[lane].eq(normaliser.o_y),
+                pruned.eq(part_of_total[lane] - Mux(without_tiles, 0, part_of_kept[lane])),
+                normaliser.i_context[lane].eq(delay(m, of_lane, in_time, f"context_{lane}")),
+                normaliser.i_pruned_value[lane].eq(delay(m, pruned, in_time, f"pruned_value_{lane}")),
             ]
+
+        # Out of the queue; nothing before it waits.
+        flags = Cat(~job.error, last & job.last)
+        leaving = queue.o.payload
         m.d.comb += [
-            self.o_beat.eq(delay(m, self.i_beat, self.latency, "beat")),
-            self.o_ends.eq(delay(m, self.i_ends, self.latency, "ends")),
+            queue.i.valid.eq(normaliser.o_valid),
+            queue.i.payload.data.eq(normaliser.o_y),
+            Cat(queue.i.payload.beat, queue.i.payload.ends).eq(delay(m, flags, 1 + normaliser.latency, "flags")),
+            self.o.valid.eq(queue.o.valid & leaving.beat & (~leaving.ends | self.i_report_free)),
+            self.o.payload.data.eq(leaving.data),
+            self.o.payload.last.eq(leaving.ends),
+            queue.o.ready.eq((~leaving.beat | self.o.ready) & (~leaving.ends | self.i_report_free)),
+            self.o_report.eq(queue.o.valid & leaving.ends & queue.o.ready),
         ]
         return m
+
+
+def _piece(value, n, index):
+    """One of ``n`` pieces of a value, of equal width, as bits."""
+    bits = Value.cast(value)
+    width = len(bits) // n
+    return Value.cast(Array(bits[piece * width : (piece + 1) * width] for piece in range(n))[index])

@@ -45,8 +45,6 @@ class PlaneStore(wiring.Component):
         The head table gives back the entry whose bit is set, at most one.
     i_read : In(operand_read_layout(params))
         The operand fetch chooses planes and words; the planes must be those of heads that ``o_loaded`` names.
-    i_total_read : In(unsigned(1))
-        The drain reads totals of V; else ``o_total`` holds.
     i_total_half : In(unsigned(1))
         The half of the head whose totals the drain reads.
     i_total_word : In(unsigned(bits_for(params.max_value_words - 1)))
@@ -66,7 +64,7 @@ class PlaneStore(wiring.Component):
     ------
     A plane's beats are taken from the second clock cycle on after its place is free and the plane before it has ended.
     ``o_ended`` follows the last beat by one clock cycle, and a plane can be read in the clock cycle in which
-    ``o_loaded`` names it. ``o_words`` follows ``i_read`` by ``latency`` = 2 clock cycles, ``o_total`` ``i_total_read``
+    ``o_loaded`` names it. ``o_words`` follows ``i_read`` by ``latency`` = 2 clock cycles, ``o_total`` ``i_total_*``
     by one.
 
     Numerics
@@ -93,7 +91,6 @@ class PlaneStore(wiring.Component):
                 "i_used": In(unsigned(HEADS_INSIDE)),
                 "i_retired": In(unsigned(HEADS_INSIDE)),
                 "i_read": In(operand_read_layout(params)),
-                "i_total_read": In(unsigned(1)),
                 "i_total_half": In(unsigned(1)),
                 "i_total_word": In(unsigned(bits_for(params.max_value_words - 1))),
                 "o_ended": Out(of_planes),
@@ -195,7 +192,6 @@ class PlaneStore(wiring.Component):
             totals.i_half.eq(buffer.i_write_head),
             totals.i_word.eq(buffer.i_write_word),
             totals.i_digits.eq(split.o_digits),
-            totals.i_read.eq(self.i_total_read),
             totals.i_read_half.eq(self.i_total_half),
             totals.i_read_word.eq(self.i_total_word),
             self.o_total.eq(totals.o_total),

@@ -26,19 +26,17 @@ class ValueTotals(wiring.Component):
         Index of the word in its row.
     i_digits : In(data.ArrayLayout(data.ArrayLayout(signed(params.digit_width), 2), params.lanes // 2))
         {0: F, 1: I} of each element.
-    i_read : In(unsigned(1))
-        The drain reads a total; else ``o_total`` holds.
     i_read_half : In(unsigned(1))
-        With ``i_read``: the half of the head that is read.
+        The half of the head whose total the drain reads.
     i_read_word : In(unsigned(self.index_width))
-        With ``i_read``: index of the word that is read.
+        Index of the word that the drain reads.
     o_total : Out(data.ArrayLayout(signed(params.value_sum_width), params.lanes // 2))
         The word's sums over all keys of the head.
 
     Timing
     ------
     One word per clock cycle, no back-pressure; a total can be read ``latency`` = 2 clock cycles after the last word of
-    its column. ``o_total`` follows ``i_read`` by one clock cycle and holds until the next.
+    its column. ``o_total`` follows ``i_read_*`` by one clock cycle.
 
     Numerics
     --------
@@ -59,7 +57,6 @@ class ValueTotals(wiring.Component):
                 "i_half": In(unsigned(1)),
                 "i_word": In(unsigned(self.index_width)),
                 "i_digits": In(data.ArrayLayout(data.ArrayLayout(signed(params.digit_width), 2), n)),
-                "i_read": In(unsigned(1)),
                 "i_read_half": In(unsigned(1)),
                 "i_read_word": In(unsigned(self.index_width)),
                 "o_total": Out(self.total_layout),
@@ -80,7 +77,7 @@ class ValueTotals(wiring.Component):
             write.addr.eq(address),
             write.en.eq(valid),
             read.addr.eq(Cat(self.i_read_word, self.i_read_half)),
-            read.en.eq(self.i_read),
+            read.en.eq(1),
             self.o_total.eq(read.data),
         ]
         m.d.sync += [valid.eq(self.i_valid), first.eq(self.i_first), address.eq(update.addr), digits.eq(self.i_digits)]

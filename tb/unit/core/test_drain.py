@@ -90,13 +90,13 @@ class Schedule:
         self.valid = {"i_valid": False, "i_sums_valid": False}
         self.beats, self.row = deque(), None  # what the row that leaves still has
         self.pipeline = deque([None] * self.block.latency)  # (beat, does a head end)
-        self.kept = None  # what has left the pipeline and was not taken
+        self.queue, self.places, self.leaves = deque(), self.block.queue.depth, False
         self.shapes = [{"slices": 0, "n_q": 0}] * 3
         self.held, self.values, self.slice_beats = {}, {}, {}
-        names = "i_ready i_sums_ready o_free o_valid o_report o_total_read"
+        names = "i_ready i_sums_ready o_free o_valid o_report"
         self.expected = {name: {} for name in names.split()}
         self.cycle = 0
-        while self.waiting or self.beats or any(self.pipeline) or self.kept:
+        while self.waiting or self.beats or any(self.pipeline) or self.queue:
             self._cycle()
             self.cycle += 1
 
@@ -110,18 +110,19 @@ class Schedule:
         ready, report_free = (int(self.rng.random() >= self.busy) for _ in range(2))
         inputs |= {"o_ready": ready, "i_report_free": report_free}
 
-        # What was not taken holds up the pipeline in the next cycle.
-        moves = not self.kept
-        if moves:
-            self.expected["o_total_read"][cycle] = {}
-            self.kept = self.pipeline.pop()
-            self.pipeline.appendleft(self._step())
-        beat, ends = self.kept or (None, False)
+        # A beat is begun if there is a place for it; a place is free again two cycles after a beat left.
+        comes, step = self.pipeline.pop(), self._step() if self.places else None
+        self.pipeline.appendleft(step)
+        self.places += self.leaves - bool(step)
+        if comes:
+            self.queue.append(comes)
+        beat, ends = self.queue[0] if self.queue else (None, False)
         blocked = ends and not report_free
         if beat and not blocked:
             self.expected["o_valid"][cycle] = beat
-        if not blocked and (not beat or ready):
-            self.kept = None
+        self.leaves = bool(self.queue) and not blocked and (not beat or ready)
+        if self.leaves:
+            self.queue.popleft()
             if ends:
                 self.expected["o_report"][cycle] = {}
         if not self.beats:
@@ -176,7 +177,7 @@ class Schedule:
 
 
 @cocotb.test()
-@cocotb.parametrize((("idle", "busy"), [(0, 0), (0.05, 0), (0.05, 0.5)]))
+@cocotb.parametrize((("idle", "busy"), [(0, 0), (0.05, 0), (0.05, 0.5), (0, 0.95)]))
 async def heads(dut, idle, busy):
     """Heads one after another, of kept and pruned rows, and refused ones."""
     rng = bench_rng()

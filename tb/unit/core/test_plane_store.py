@@ -156,9 +156,8 @@ async def check(dut, rng, head, streams, heads, ended):
         read_ports |= {"row": row, "column": column, "word": word, "value_word": value_word}
         for name, bits in read_ports.items():
             getattr(dut, f"i_read_{name}").value = bits
-        dut.i_total_read.value, dut.i_total_half.value, dut.i_total_word.value = 1, head.half, value_word
+        dut.i_total_half.value, dut.i_total_word.value = head.half, value_word
         await cycle(dut, streams, heads, ended)
-        dut.i_total_read.value = 0
         for name in ("integer", "fraction", "value"):
             getattr(dut, f"i_read_{name}").value = 0
         for _ in range(PlaneStore.latency):

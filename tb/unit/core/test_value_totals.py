@@ -34,11 +34,8 @@ async def heads(dut, gaps):
         for word in range(n_words):  # one a cycle, the last as soon as it is there
             reads[last + ValueTotals.latency - (n_words - 1 - word)] = (index % 2, word, totals[word])
     for cycle, (half, word, total) in reads.items():
-        held[cycle] = {"i_read": 1, "i_read_half": half, "i_read_word": word}
-        held.setdefault(cycle + 1, {"i_read": 0})
+        held[cycle] = {"i_read_half": half, "i_read_word": word}
         values[cycle + 1] = {"o_total": total}
-    for cycle in range(min(reads) + 1, max(reads) + 4):  # held until the next
-        values.setdefault(cycle, values.get(cycle - 1, {}))
     await play(dut, {"i_valid": words}, held, {}, values)
 
 
