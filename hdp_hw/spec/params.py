@@ -171,8 +171,8 @@ class HdpParams:
 
     @cached_property
     def out_lanes(self) -> int:
-        """Output elements per beat: the drain keeps up with two to three kept tiles a row."""
-        return max(1, min(self.tile * self.lanes // 16, self.slice_width))
+        """Output elements per beat: the drain keeps up with four to five kept tiles a row."""
+        return max(1, min(self.tile * self.lanes // 32, self.slice_width))
 
     @cached_property
     def score_slots(self) -> int:
@@ -180,11 +180,16 @@ class HdpParams:
         return 2 << bits_for(self.max_blocks - 1)
 
     @cached_property
-    def softmax_rows(self) -> int:
-        """Query rows of a tile that the softmax unit takes in one cycle: it keeps up with the array."""
-        d = self.max_head_dim
-        cycles = self.max_slices + (self.max_slices if self.exact else self.integer_cycles(d) + self.cross_cycles(d))
-        return self._rows_per_cycle(cycles)
+    def softmax_lanes(self) -> int:
+        """Elements of a tile that the softmax unit takes in one cycle, a power of two.
+
+        It keeps up with the array's score and context of heads of half the largest dimension.
+        """
+        cycles = 2 * self.slices(self.max_head_dim // 2)
+        lanes = 1
+        while self.tile**2 // lanes > cycles:
+            lanes *= 2
+        return lanes
 
     @cached_property
     def predictor_rows(self) -> int:

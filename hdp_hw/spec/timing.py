@@ -64,10 +64,9 @@ class CoreLatencies:
 def core_latencies(params):
     """CoreLatencies of a configuration."""
     w, levels = params.digit_width, (params.tile - 1).bit_length()
-    one, b, a = exp2_coefficients(w)
+    one, b, _ = exp2_coefficients(w)
     e_width, f_width = bits_for(one), logit_fraction(w)
-    exp2 = 8 + product_latency(params.s_width, 8) + product_latency(bits_for(a), f_width)
-    exp2 += product_latency(f_width, bits_for(b))
+    exp2 = 8 + product_latency(params.s_width, 8) + 1 + product_latency(f_width, bits_for(b))
     slope_width = bits_for(max(slope for _, slope in reciprocal_table(w)))
     reciprocal = 4 + product_latency(slope_width, RECIPROCAL_FRACTION)
     r_width = reciprocal_bits(w) + 1
@@ -78,7 +77,7 @@ def core_latencies(params):
         score=OPERAND_LATENCY + products + tree_latency(terms, 1) + 2,
         context=OPERAND_LATENCY + products + tree_latency(params.tile, 1) + 1,
         row_max=1 + levels + 1,
-        softmax=3 + exp2 + tree_latency(params.tile) + 1,
+        softmax=3 + exp2 + max(1, tree_latency(min(params.tile, params.softmax_lanes))) + 1,
         drain=1 + normaliser + 1,
         means=2 + params.tile + reciprocal + product_latency(params.row_sum_width - 1, r_width) + 2,
     )

@@ -41,7 +41,7 @@ CORE_BUSES = {"i_value_data": ("i_value_valid", lowest), "o_data": ("o_valid", l
 BENCH = f"""
 module bench;
     reg aclk = 1, aresetn = 0;
-    wire [15:0] o_data;
+    wire [7:0] o_data;
     wire o_valid, finished;
     wire [2:0] error;
     attention_example example (aclk, aresetn, o_data, o_valid, finished, error);
@@ -81,13 +81,14 @@ def handshake():
 
 
 def draw_handshake(trace):
-    """The same of its trace: the beginning and the end."""
+    """The same of its trace: the beginning, the first output, the end."""
     begin = next(
         index for index, values in enumerate(trace) if values["i_settings_valid"] and values["i_settings_ready"]
     )
     loaded = max(index for index, values in enumerate(trace) if values["i_value_valid"]) - begin
     output = next(index for index, values in enumerate(trace) if values["o_valid"]) - begin
-    windows = range(loaded + 2), range(output - 1, len(trace) - begin)
+    end = len(trace) - begin
+    windows = range(loaded + 2), range(output - 1, output + 2), range(end - 5, end)
     return draw("Handshakes of one small head", trace, CORE_PORTS, CORE_BUSES, windows, begin)
 
 

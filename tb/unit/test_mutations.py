@@ -219,6 +219,7 @@ MUTATIONS = [
         "tb.unit.core.test_pruned_means",
     ),
     ("hdp_hw/rtl/core/row_queue.py", "leaves & ~after_used", "leaves & after_used", "tb.unit.core.test_row_queue"),
+    ("hdp_hw/rtl/core/sequencer.py", "~yields | ~(wanted", "~(wanted", "tb.unit.core.test_sequencer"),
     ("hdp_hw/rtl/core/sequencer.py", "free.eq(~active | ends)", "free.eq(~active)", "tb.unit.core.test_sequencer"),
     (
         "hdp_hw/rtl/core/settings_check.py",
@@ -228,8 +229,8 @@ MUTATIONS = [
     ),
     (
         "hdp_hw/rtl/core/softmax_unit.py",
-        "(difference < 0), 0, difference",
-        "(difference < 0), difference, difference",
+        "& (difference < 0)",
+        "& 0",
         "tb.unit.core.test_softmax_unit",
     ),
     ("hdp_hw/rtl/core/value_totals.py", "transparent_for=(write,)", "", "tb.unit.core.test_value_totals"),

@@ -26,6 +26,8 @@ def operation_cycles(kind: str, n_tiles: int, head_dim: int, full: bool, params:
 class Sequencer:
     """Clock cycles of the array's operations: a prediction first, then a context, then scores.
 
+    Behind a prediction, though, contexts and scores come first until a row of scores has begun or passed.
+
     score, context : queues whose rows it takes; those behind are softmax.rows and drain.rows.
     """
 
@@ -44,7 +46,7 @@ class Sequencer:
         self.predictor, self.survivors, self.softmax, self.drain = predictor, survivors, softmax, drain
         self.score: Queue[RowJob] = survivors.listed
         self.context: Queue[RowJob] = softmax.context
-        self.free = 0
+        self.free, self.yields = 0, False
         self.operations: list[Work] = []
         self.busy = dict.fromkeys(("predict", "score", "context"), 0)  # clock cycles with a micro-operation
         self.first_busy: int | None = None
@@ -55,16 +57,19 @@ class Sequencer:
         score, context = self.score.head, self.context.head if self.softmax.finished else None
         if score and not score.n_tiles and not self.softmax.rows.full:
             self.softmax.rows.push(self.score.pop())
+            self.clock.set(self, yields=False)
         if context and not context.n_tiles and not self.drain.rows.full:
             self._pop_context()
         if self.clock.now < self.free:
             return
-        if self.predictor.has_room:
+        if self.predictor.has_room and not self.yields:
             self._begin_predict()
         elif context and context.n_tiles and not self.drain.rows.full and self.drain.stores:
             self._begin_context()
         elif score and score.n_tiles and not self.softmax.rows.full:
             self._begin_score()
+        elif self.predictor.has_room:
+            self._begin_predict()
 
     def _begin(self, kind: str, head: Head, row: int, n_tiles: int) -> int:
         """An operation that is taken in this cycle; returns the clock cycles to its last micro-operation."""
@@ -82,12 +87,14 @@ class Sequencer:
 
     def _begin_predict(self) -> None:
         head, row, n_tiles, last = self.predictor.take_row()
+        self.clock.set(self, yields=True)
         end = self._begin("predict", head, row, n_tiles)
         self.predictor.row_comes(head, n_tiles, last, self.clock.now + end + self.latencies.score)
 
     def _begin_score(self) -> None:
         row = self.score.pop()
         self.softmax.rows.push(row)
+        self.clock.set(self, yields=False)
         end = self._begin("score", row.head, row.row, row.n_tiles)
         self.clock.at(end + self.latencies.score + self.latencies.row_max + 1, self.softmax.count_maxima)
 

@@ -3,14 +3,15 @@
 from hdp_hw.golden.cycles.clock import Clock, Queue
 from hdp_hw.golden.cycles.core.drain import Drain
 from hdp_hw.golden.cycles.core.jobs import RowJob, Work
-from hdp_hw.spec.params import HdpParams
+from hdp_hw.spec.params import HdpParams, ceil_div
 from hdp_hw.spec.settings import Verdict
 from hdp_hw.spec.timing import core_latencies
 
 
 def softmax_steps(n_tiles: int, stand_in: bool, params: HdpParams) -> int:
-    """Clock cycles from a block row to the next: score rows of its tiles, and a stand-in for pruned keys."""
-    return n_tiles * (params.tile // params.softmax_rows) + stand_in if n_tiles else 1
+    """Clock cycles from a block row to the next: elements of its tiles, and stand-ins for pruned keys."""
+    steps_of_tile, steps_of_stand_in = (ceil_div(n, params.softmax_lanes) for n in (params.tile**2, params.tile))
+    return n_tiles * steps_of_tile + stand_in * steps_of_stand_in if n_tiles else 1
 
 
 class SoftmaxUnit:

@@ -4,7 +4,7 @@ from amaranth.hdl import C, Cat, Module, Mux, Signal, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hdp_hw.rtl.approximation.multiply import multiply, multiply_latency
+from hdp_hw.rtl.approximation.multiply import multiply, multiply_constant, multiply_latency
 from hdp_hw.rtl.common.pipeline import delay
 from hdp_hw.spec.params import bits_for
 from hdp_hw.spec.tables import TIME_CONSTANT_BITS, exp2_coefficients, guard, logit_fraction
@@ -73,11 +73,11 @@ class Exp2(wiring.Component):
     @property
     def _product_latencies(self):
         """Clock cycles of the three multiplications: the logit's, a * f, f * (b - a * f)."""
-        _, b, a = exp2_coefficients(self.params.digit_width)
+        _, b, _ = exp2_coefficients(self.params.digit_width)
         f = unsigned(logit_fraction(self.params.digit_width))
         return (
             multiply_latency(unsigned(self.params.s_width), unsigned(8)),
-            multiply_latency(unsigned(bits_for(a)), f),
+            1,
             multiply_latency(f, unsigned(bits_for(b))),
         )
 
@@ -120,7 +120,7 @@ class Exp2(wiring.Component):
 
         # mantissa = one - f * (b - a * f)
         f = t[:fraction]
-        square = multiply(m, f, C(a), "square")
+        square = multiply_constant(m, f, a, "square")
         inner = Signal(bits_for(b))
         m.d.sync += inner.eq(b - (square >> fraction))
         f_later = delay(m, f, square_product + 1, "f")

@@ -1,6 +1,6 @@
 """A pipelined multiplication of any width, cut into pieces that a hardware multiplier of an FPGA takes whole."""
 
-from amaranth.hdl import Shape, Value
+from amaranth.hdl import Array, Shape, Value
 
 from hdp_hw.rtl.common.pipeline import adder_tree, register
 from hdp_hw.spec.timing import PIECE_WIDTH, product_latency
@@ -26,6 +26,16 @@ def multiply(m, a, b, name="product"):
     total = adder_tree(m, partials, levels_per_stage=1, name=name)
     total = total[: len(a) + len(b)]
     return total.as_signed() if a.shape().signed or b.shape().signed else total
+
+
+def multiply_constant(m, a, constant, name="product"):
+    """``a * constant``, exact, of an unsigned ``a``: multiples of the constant by a table for each four bits of ``a``.
+
+    No hardware multiplier: a table takes a LUT for each bit of a multiple. Latency: one clock cycle.
+    """
+    multiples = Array(constant * digit for digit in range(16))
+    terms = [multiples[a[low : low + 4]] << low for low in range(0, len(a), 4)]
+    return adder_tree(m, terms, levels_per_stage=len(terms), name=name)
 
 
 def _cuts(shape):

@@ -17,8 +17,10 @@ class Sequencer(wiring.Component):
     - *context*: for each slice of V, the row's survivors in CONTEXT.
 
     Whenever the array is free, or in the last cycle of an operation, the first that can begin is taken, in the order
-    predict, context, score: predictions ahead of time cost nothing, and context makes room for scores. A row
-    without survivors passes on without touching the array.
+    predict, context, score: context makes room for scores. Behind a prediction, though, the order is context, score,
+    predict until a row of scores has begun or passed: the predictions of a head, spread over the rows of the one
+    before, give softmax and drain the time that these need. A row without survivors passes on without touching the
+    array.
 
     Parameters
     ----------
@@ -147,31 +149,43 @@ class Sequencer(wiring.Component):
 
         # The next operation. What is chosen comes straight from the queues' registers, and is loaded whether or not it
         # begins: that decides on `active` alone.
-        free = Signal()
+        free, yields = Signal(), Signal()
         m.d.comb += free.eq(~active | ends)
-        begins = {}
-        for name, condition in (("context", self.i_context_free), ("score", 1)):
+        room = {"context": self.i_context_free, "score": 1}
+        wanted, begins = {}, {}
+        for name, condition in room.items():
+            source, sink = getattr(self, f"i_{name}"), getattr(self, f"o_{name}")
+            wanted[name] = source.valid & ~source.payload.empty & condition & sink.ready
+        first, predicts = Signal(), Signal()  # a prediction may begin, and does
+        m.d.comb += [
+            first.eq(~yields | ~(wanted["context"] | wanted["score"])),
+            predicts.eq(self.i_predict.valid & first),
+            self.i_predict.ready.eq(free & first),
+        ]
+        for name in room:
             source, sink = getattr(self, f"i_{name}"), getattr(self, f"o_{name}")
             begins[name] = Signal(name=f"{name}_begins")
             passes = source.valid & source.payload.empty
-            wanted = source.valid & ~source.payload.empty & condition & sink.ready & free
-            before = self.i_predict.valid | (begins["context"] if name == "score" else 0)
+            before = predicts | (wanted["context"] if name == "score" else 0)
             m.d.comb += [
-                begins[name].eq(wanted & ~before),
+                begins[name].eq(wanted[name] & free & ~before),
                 source.ready.eq(begins[name] | (passes & sink.ready)),
                 sink.valid.eq(begins[name] | passes),
                 sink.payload.eq(source.payload),
             ]
-        m.d.comb += self.i_predict.ready.eq(free)
+        with m.If(self.o_score.valid & self.o_score.ready):
+            m.d.sync += yields.eq(0)
+        with m.If(predicts & free):
+            m.d.sync += yields.eq(1)
         with m.If(free):
             m.d.sync += [
-                active.eq(self.i_predict.valid | begins["context"] | begins["score"]),
-                predict.eq(self.i_predict.valid),
+                active.eq(predicts | begins["context"] | begins["score"]),
+                predict.eq(predicts),
                 goes_cross.eq(0),
                 cycle.eq(0),
                 tile.eq(0),
             ]
-            with m.If(self.i_predict.valid):
+            with m.If(predicts):
                 begun = self._load(m, job, shape, self.i_predict.payload, last_tile, last_cycle, "integer")
                 m.d.sync += [mode.eq(ArrayMode.INTEGER), cycle.eq(-begun.wait)]
                 with m.If(begun.wait != 0):

@@ -20,9 +20,9 @@ class SoftmaxUnit(wiring.Component):
     """``P = 2^-((max S - S) * mult >> shift)`` over a row's valid elements, and the sum of P, row by row.
 
     Score tiles come in as the array makes them and are held in slots, their row maxima on the side. When a row is
-    complete, its tiles are read back, ``softmax_rows`` query rows of one tile a cycle, and the weights go to slots
-    of the same numbers. When the row is compensated, one more step gives the exponential of the key that stands in
-    for its pruned ones, at their mean score.
+    complete, its tiles are read back, ``softmax_lanes`` elements of one tile a cycle, and the weights go to slots of
+    the same numbers. When the row is compensated, the exponentials of the keys that stand in for its pruned ones, at
+    their mean scores, are the last.
 
     Parameters
     ----------
@@ -64,9 +64,10 @@ class SoftmaxUnit(wiring.Component):
     Timing
     ------
     A row can be taken ``max_latency`` + 1 clock cycles after its last tile came, without tiles at once. Taken in cycle
-    t, its steps are done from t + 1 on: n_tiles * T / softmax_rows and one for the stand-in, or a single one without
-    tiles. The next row can be taken in the cycle of the last step. ``o_finished`` comes ``latency`` clock cycles after
-    it. ``o_weights`` follows ``i_weight_slot`` by one clock cycle. At most eight rows' maxima may wait.
+    t, its steps are done from t + 1 on: n_tiles * T^2 / softmax_lanes, and T / softmax_lanes, at least one, for the
+    stand-ins, or a single one without tiles. The next row can be taken in the cycle of the last step. ``o_finished``
+    comes ``latency`` clock cycles after it. ``o_weights`` follows ``i_weight_slot`` by one clock cycle. At most eight
+    rows' maxima may wait.
 
     Numerics
     --------
@@ -75,7 +76,9 @@ class SoftmaxUnit(wiring.Component):
 
     def __init__(self, params):
         self.params = params
-        self.lanes = [Exp2(params) for _ in range(params.softmax_rows * params.tile)]
+        self.lanes = [Exp2(params) for _ in range(params.softmax_lanes)]
+        self.columns = min(params.softmax_lanes, params.tile)  #: elements of a query row in one step
+        self.rows = params.softmax_lanes // self.columns  #: query rows in one step
         self.scale_layout = data.StructLayout(
             {"mult": unsigned(8), "shift": unsigned(6), "n_k": unsigned(params.seq_width)}
         )
@@ -118,17 +121,22 @@ class SoftmaxUnit(wiring.Component):
     @property
     def latency(self):
         """Clock cycles from a row's last step to ``o_finished``: memory, choice of the operands, exponential, sum of a
-        tile, accumulator."""
-        return 3 + self.lanes[0].latency + tree_latency(self.params.tile) + 1
+        step, accumulator."""
+        return 3 + self.lanes[0].latency + self._sum_latency + 1
+
+    @property
+    def _sum_latency(self):
+        """Clock cycles of the sum of a step, in which its weights, too, reach their slots."""
+        return max(1, tree_latency(self.columns))
 
     def elaborate(self, platform):
         m = Module()
-        params, tile, rows = self.params, self.params.tile, self.params.softmax_rows
-        n_steps = tile // rows  # of a tile
+        params, tile, n_lanes = self.params, self.params.tile, self.params.softmax_lanes
+        n_steps, n_stand_in = tile**2 // n_lanes, tile // self.columns  # of a tile, and of the stand-ins
         maxima = self._row_maxima(m)
-        scores, elements = self._score_memory(m)
+        slots = self._score_memory(m)
 
-        # One step a cycle: query rows [step * rows, (step + 1) * rows) of a tile, or the stand-in keys, or nothing.
+        # One step a cycle: the next elements of a tile, row by row, or stand-in keys, or nothing.
         job, active = Signal(row_job_layout(params)), Signal()
         row_max = Signal(row_layout(signed(params.s_width), params))
         scale = Signal(self.scale_layout)
@@ -136,18 +144,21 @@ class SoftmaxUnit(wiring.Component):
         # What the step is, told a cycle ahead, for the last one decides whether a row is taken.
         first, last_tile, stand_in, last = Signal(), Signal(), Signal(), Signal()
         last_step, free = Signal(), Signal()
-        m.d.comb += [last_step.eq(step == n_steps - 1), free.eq(~active | last)]
+        steps = Mux(stand_in, n_stand_in, n_steps)
+        m.d.comb += [last_step.eq(step == steps - 1), free.eq(~active | last)]
         next_is_last_tile = tile_index + 2 == job.n_tiles
         m.d.sync += first.eq(0)
         with m.If(active):
-            m.d.sync += [step.eq(step + 1), last.eq(last_tile & ~job.stand_in & (step + 2 == n_steps))]
+            ends_row = stand_in | (last_tile & ~job.stand_in)
+            m.d.sync += [step.eq(step + 1), last.eq(ends_row & (step + 2 == steps))]
             with m.If(last_step):
+                ends_next = next_is_last_tile & ~job.stand_in & (n_steps == 1)
                 m.d.sync += [
                     step.eq(0),
                     tile_index.eq(tile_index + 1),
                     last_tile.eq(next_is_last_tile),
                     stand_in.eq(last_tile),
-                    last.eq(last_tile | (next_is_last_tile & ~job.stand_in & (n_steps == 1))),
+                    last.eq(Mux(last_tile, n_stand_in == 1, ends_next)),
                 ]
         takes = Signal()
         empty = self.i.payload.empty
@@ -175,70 +186,84 @@ class SoftmaxUnit(wiring.Component):
         read_latency = 2
         at_lanes = read_latency + 1
         slot = Signal(params.score_slot_width)
-        m.d.comb += slot.eq(job.base + tile_index)
         m.d.comb += [
-            *(port.addr.eq(slot) for port in scores),
-            elements.addr.eq(slot),
+            slot.eq(job.base + tile_index),
+            *(port.addr.eq(slot) for port in slots),
             self.o_mean_head.eq(job.head),
             self.o_mean_row.eq(job.row),
         ]
         mean = delay(m, self.i_mean, 1, "mean")
-        stored = [delay(m, port.data, 1, "stored") for port in scores]
-        stored_elements = delay(m, elements.data, 1, "stored_elements")
+        *scores, elements = (delay(m, port.data, 1, "stored") for port in slots)
         max_then = delay(m, row_max, read_latency - 1, "max")
         scale_then = delay(m, scale, at_lanes - 1, "scale")
         stands_in = delay(m, stand_in & active & ~job.empty, read_latency, "stand_in")
         step_then = delay(m, step, read_latency, "step")
         computes = delay(m, active & ~stand_in & ~job.empty, read_latency, "computes")
-        lane_valid = []
-        for k in range(rows):
-            for c in range(tile):
-                m.submodules[f"exp2_{k}_{c}"] = lane = self.lanes[k * tile + c]
-                turns = range(k, tile, rows)  # the query rows that the lane serves
-                score = Array([stored[r][c] for r in turns])[step_then]
-                maximum = Array([max_then[r] for r in turns])[step_then]
-                difference = Signal(signed(params.s_width + 1), name=f"difference_{k}_{c}")
-                if k == 0:  # and the stand-in of query row c
-                    score = Mux(stands_in, mean.mean[c], score)
-                    maximum = Mux(stands_in, max_then[c], maximum)
-                score, maximum = delay(m, score, 1, f"score_{k}_{c}"), delay(m, maximum, 1, f"maximum_{k}_{c}")
-                m.d.comb += [
-                    difference.eq(maximum - score),
-                    lane.i_valid.eq(delay(m, computes | stands_in, 1, "lane_valid")),
-                    lane.i_difference.eq(Mux(delay(m, stands_in, 1, "stand_in") & (difference < 0), 0, difference)),
-                    lane.i_mult.eq(scale_then.mult),
-                    lane.i_shift.eq(scale_then.shift),
-                ]
-                lane_valid.append(Array([stored_elements[r][c] for r in turns])[step_then] & computes)
+        valid = []
+        for index, lane in enumerate(self.lanes):
+            m.submodules[f"exp2_{index}"] = lane
+            places = [divmod(turn * n_lanes + index, tile) for turn in range(n_steps)]  # row and column of its elements
+            score = Array([scores[r][c] for r, c in places])[step_then]
+            maximum = Array([max_then[r] for r, _ in places])[step_then]
+            difference = Signal(signed(params.s_width + 1), name=f"difference_{index}")
+            floor = Signal(name=f"floor_{index}")
+            if index < self.columns:  # and the stand-ins of some query rows
+                turns = range(index, tile, self.columns)
+                score = Mux(stands_in, Array([mean.mean[r] for r in turns])[step_then], score)
+                maximum = Mux(stands_in, Array([max_then[r] for r in turns])[step_then], maximum)
+                m.d.comb += floor.eq(delay(m, stands_in, 1, "stand_in") & (difference < 0))
+            score, maximum = delay(m, score, 1, f"score_{index}"), delay(m, maximum, 1, f"maximum_{index}")
+            m.d.comb += [
+                difference.eq(maximum - score),
+                lane.i_valid.eq(delay(m, computes | stands_in, 1, "lane_valid")),
+                lane.i_difference.eq(Mux(floor, 0, difference)),
+                lane.i_mult.eq(scale_then.mult),
+                lane.i_shift.eq(scale_then.shift),
+            ]
+            valid.append(Array([elements[r][c] for r, c in places])[step_then] & computes)
 
         # Weights to their slots, and their sums.
         at_weights = at_lanes - read_latency + self.lanes[0].latency
-        valid = delay(m, Cat(lane_valid), at_weights, "valid")
+        valid = delay(m, Cat(valid), at_weights, "valid")
         writes = delay(m, computes, at_weights, "writes")
         step_of_weights = delay(m, step_then, at_weights, "step_of_weights")
         slot_of_weights = delay(m, slot, read_latency + at_weights, "slot")
         weights = [Mux(valid[index], lane.o_weight, 0) for index, lane in enumerate(self.lanes)]
         self._weight_memory(m, weights, writes, step_of_weights, slot_of_weights)
 
-        tree = tree_latency(tile)
-        added = [adder_tree(m, weights[k * tile : (k + 1) * tile], name=f"row_sum_{k}") for k in range(rows)]
+        tree, rest = self._sum_latency, self._sum_latency - tree_latency(self.columns)
+        added = [
+            delay(m, adder_tree(m, weights[row * self.columns :][: self.columns], name=f"row_sum_{row}"), rest, "added")
+            for row in range(self.rows)
+        ]
         at_sum = read_latency + at_weights + tree
         first_then = delay(m, first, at_sum, "first")
-        last_then = delay(m, active & last, at_sum, "last")
         adds = delay(m, writes, tree, "adds")
+        steps_in = delay(m, stands_in, at_weights + tree, "steps_in")
         step_of_sum = delay(m, step_of_weights, tree, "step_of_sum")
         job_then = delay(m, Cat(job.stand_in, job.empty), at_sum, "job")
+        last_then = delay(m, active & last, at_sum, "last")
         mean_then = delay(m, mean.n_pruned, at_weights + tree, "n_pruned")
         n_k_then = delay(m, scale.n_k, at_sum - 1, "n_k")
         sums = self.o_sums
+        with m.If(first_then):  # of a row without keys, a stand-in weighs as much as the largest
+            one = exp2_coefficients(params.digit_width)[0]
+            m.d.sync += [
+                *(sums.weight_sum[r].eq(0) for r in range(tile)),
+                *(sums.e_pruned[r].eq(Mux(job_then[0] & job_then[1], one, 0)) for r in range(tile)),
+            ]
+        rows_of_step = step_of_sum // (tile // self.columns)  # of a tile
+        for row in range(self.rows):
+            before = Array([sums.weight_sum[r] for r in range(row, tile, self.rows)])[rows_of_step]
+            total = Signal(sums.weight_sum[row].shape(), name=f"total_{row}")
+            m.d.comb += total.eq(Mux(first_then, 0, before) + added[row])
+            for r in range(row, tile, self.rows):
+                with m.If(adds & (rows_of_step == r // self.rows)):
+                    m.d.sync += sums.weight_sum[r].eq(total)
         for r in range(tile):
-            mine = adds & (step_of_sum == r // rows)
-            total = sums.weight_sum[r]
-            m.d.sync += total.eq(Mux(first_then, 0, total) + Mux(mine, added[r % rows], 0))
-            e = delay(m, self.lanes[r].o_e, tree, f"e_{r}")
-            with m.If(last_then):
-                one = exp2_coefficients(params.digit_width)[0]
-                m.d.sync += sums.e_pruned[r].eq(Mux(job_then[0], Mux(job_then[1], one, e), 0))
+            e = delay(m, self.lanes[r % self.columns].o_e, tree, f"e_{r % self.columns}")
+            with m.If(steps_in & (step_of_sum == r // self.columns)):
+                m.d.sync += sums.e_pruned[r].eq(e)
         with m.If(last_then):
             m.d.sync += sums.n_pruned.eq(Mux(job_then[1], n_k_then, mean_then))
         m.d.sync += self.o_finished.eq(last_then)
@@ -271,44 +296,42 @@ class SoftmaxUnit(wiring.Component):
     def _score_memory(self, m):
         """Read ports of the score slots: one a query row, and one of the valid elements."""
         params, ports = self.params, []
-        row, elements = row_layout(signed(params.s_width), params), tile_layout(unsigned(1), params)
-        for r in range(params.tile):
-            m.submodules[f"scores_{r}"] = store = separate_memory(row, params.score_slots)
+        contents = [*((self.i_scores[r], f"scores_{r}") for r in range(params.tile)), (self.i_elements, "elements")]
+        for value, name in contents:
+            m.submodules[name] = store = separate_memory(value.shape(), params.score_slots)
             write, read = store.write_port(), store.read_port()
             m.d.comb += [
                 write.addr.eq(self.i_slot),
-                write.data.eq(self.i_scores[r]),
+                write.data.eq(value),
                 write.en.eq(self.i_tile_valid),
                 read.en.eq(1),
             ]
             ports.append(read)
-        m.submodules.elements = store = separate_memory(elements, params.score_slots)
-        write, read = store.write_port(), store.read_port()
-        m.d.comb += [
-            write.addr.eq(self.i_slot),
-            write.data.eq(self.i_elements),
-            write.en.eq(self.i_tile_valid),
-            read.en.eq(1),
-        ]
-        return ports, read
+        return ports
 
     def _weight_memory(self, m, weights, writes, step, slot):
-        """Weight slots, a bank a query row; weights are stored as their two digits."""
-        params, w, tile, rows = self.params, self.params.digit_width, self.params.tile, self.params.softmax_rows
-        digits = row_layout(data.ArrayLayout(signed(w), 2), params)
-        enables = delay(m, Cat(writes & (step == s) for s in range(tile // rows)), 1, "write")
+        """Weight slots, a bank a query row, written when the last of its weights in a tile is there; weights are stored
+        as their two digits."""
+        params, w, tile, rows = self.params, self.params.digit_width, self.params.tile, self.rows
+        pair = data.ArrayLayout(signed(w), 2)
+        steps_of_row = tile // self.columns
+        pairs = []
+        for index, weight in enumerate(weights):
+            digits = Signal(pair, name=f"weight_{index}")
+            m.d.sync += [digits[1].eq((weight + (1 << (w - 1))) >> w), digits[0].eq(weight[:w])]
+            pairs.append(digits)
         address = delay(m, slot, 1, "address")
         for r in range(tile):
-            m.submodules[f"weights_{r}"] = store = separate_memory(digits, params.score_slots)
+            m.submodules[f"weights_{r}"] = store = separate_memory(row_layout(pair, params), params.score_slots)
             write, read = store.write_port(), store.read_port()
+            of_row = pairs[(r % rows) * self.columns :][: self.columns]
             for c in range(tile):
-                weight = weights[(r % rows) * tile + c]
-                pair = Signal(data.ArrayLayout(signed(w), 2), name=f"weight_{r}_{c}")
-                m.d.sync += [pair[1].eq((weight + (1 << (w - 1))) >> w), pair[0].eq(weight[:w])]
-                m.d.comb += write.data[c].eq(pair)
+                age = steps_of_row - 1 - c // self.columns
+                m.d.comb += write.data[c].eq(delay(m, of_row[c % self.columns], age, f"weight_{r}_{c}"))
+            last_step = (r // rows + 1) * steps_of_row - 1
             m.d.comb += [
                 write.addr.eq(address),
-                write.en.eq(enables[r // rows]),
+                write.en.eq(delay(m, writes & (step == last_step), 1, f"write_{r}")),
                 read.addr.eq(self.i_weight_slot),
                 read.en.eq(1),
                 self.o_weights[r].eq(read.data),

@@ -7,6 +7,7 @@ import numpy as np
 
 from hdp_hw.golden.bits.core.softmax_unit import stand_in, weights
 from hdp_hw.golden.bits.digits import split
+from hdp_hw.golden.cycles.core.softmax_unit import softmax_steps
 from hdp_hw.rtl.core.softmax_unit import SoftmaxUnit
 from hdp_hw.spec.tables import logit_fraction
 from tb.lib.play import play
@@ -95,7 +96,7 @@ class Schedule:
         self.held.setdefault(taken + 1, {})["i_valid"] = 0
         self.expected["i_ready"][taken] = {}
         self.offer = taken
-        steps = n_tiles * TILE // PARAMS.softmax_rows + row.stand_in if n_tiles else 1
+        steps = softmax_steps(n_tiles, row.stand_in, PARAMS)
         self.free = last = taken + steps
         for cycle in range(taken + 1, last + 1):  # the means follow the address by a cycle
             self.values.setdefault(cycle, {}).update({"o_mean_head": row.head, "o_mean_row": row.row})
@@ -127,6 +128,6 @@ async def rows(dut, gaps):
     await play(dut, {"i_tile_valid": schedule.tiles}, schedule.held, schedule.expected, schedule.values)
 
 
-@on_cores("quick")
+@on_cores("quick", "halves")
 def test_softmax_unit(simulator, core):
     run(SoftmaxUnit(CORES[core]), __name__, simulator, core)
