@@ -47,7 +47,7 @@ RUN = .venv/bin/python -m
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
-	@echo "CONFIG is tiny, edge, server or FILE.toml; its parameters: $(PARAMETERS:%=%=...)"
+	@echo "CONFIG is tiny, edge, large, server, paper or FILE.toml; its parameters: $(PARAMETERS:%=%=...)"
 
 verilog: ## build/<name>/: hdp_core.v, hdp_top.v, driver in C and manifest of CONFIG
 	@$(SETUP)

@@ -14,15 +14,19 @@ from hdp_hw.spec.params import HdpParams, ParameterError
 from hdp_hw.spec.text_file import read_toml
 
 CONFIGS = {
-    "tiny": HdpParams(tile=2, lanes=16, digit_width=4, max_head_dim=32, max_seq_len=128),
-    "edge": HdpParams(tile=4, lanes=16, digit_width=4, max_head_dim=64, max_seq_len=512),
+    "tiny": HdpParams(tile=2, lanes=16, digit_width=4, max_head_dim=32, max_seq_len=128, multiplier=18),
+    "edge": HdpParams(tile=4, lanes=32, digit_width=4, max_head_dim=64, max_seq_len=512, multiplier=18),
+    "large": HdpParams(tile=8, lanes=32, digit_width=4, max_head_dim=128, max_seq_len=1024, multiplier=18),
     "server": HdpParams(tile=4, lanes=64, digit_width=8, max_head_dim=128, max_seq_len=1024),
+    "paper": HdpParams(tile=2, lanes=16, digit_width=4, max_head_dim=32, max_seq_len=128),
 }
 
 PURPOSE = {
-    "tiny": "fits a small FPGA and simulates in seconds; the regression runs on it",
-    "edge": "256 digit multipliers for an ECP5-85 class FPGA",
+    "tiny": "16 multipliers: fits a small FPGA and simulates in seconds; the regression runs on it",
+    "edge": "128 multipliers, 512 digit products a cycle, for an ECP5-85 class FPGA",
+    "large": "512 multipliers, 2048 digit products a cycle, for a larger FPGA",
     "server": "16-bit operands, 1024 8 x 8-bit digit multipliers",
+    "paper": "tiny with 64 digit multipliers in logic, and the paper's approximated score",
 }
 
 NAMES = tuple(field.name for field in fields(HdpParams))  #: of all parameters

@@ -112,7 +112,8 @@ class HdpParams:
             if not low <= value <= high or value % step:
                 raise ParameterError(name, value, f"{low} to {high}, a multiple of {why} = {step}")
         if self.multiplier and self.digit_width != PACKED_DIGIT_WIDTH:
-            raise ParameterError("multiplier", self.multiplier, f"0, but for digit_width = {PACKED_DIGIT_WIDTH}")
+            legal = f"0 with digit_width = {self.digit_width}; 18 needs digit_width = {PACKED_DIGIT_WIDTH}"
+            raise ParameterError("multiplier", self.multiplier, legal)
         for name, (low, high) in (("n_cores", CORES_RANGE), ("address_width", ADDRESS_WIDTH_RANGE)):
             if not low <= getattr(self, name) <= high:
                 raise ParameterError(name, getattr(self, name), f"{low} to {high}")

@@ -308,5 +308,7 @@ def test_refused_scales():
 
 
 def test_emulator_refuses_a_configuration():
-    with pytest.raises(ParameterError, match="parameter CONFIG = 'huge' is not legal; legal: tiny, edge, server"):
+    with pytest.raises(
+        ParameterError, match="parameter CONFIG = 'huge' is not legal; legal: tiny, edge, large, server, paper"
+    ):
         Emulator("huge")

@@ -43,7 +43,7 @@ def test_a_refusal_survives_another_process():
         ({"max_seq_len": 2048}, "max_seq_len", "16 to 1024, a multiple of tile = 2"),
         ({"max_seq_len": 100, "tile": 8}, "max_seq_len", "16 to 1024, a multiple of tile = 8"),
         ({"multiplier": 17}, "multiplier", "0, 18"),
-        ({"multiplier": 18, "digit_width": 8}, "multiplier", "0, but for digit_width = 4"),
+        ({"multiplier": 18, "digit_width": 8}, "multiplier", "0 with digit_width = 8; 18 needs digit_width = 4"),
         ({"tile": 2.0}, "tile", "an integer, not float"),
         ({"lanes": "16"}, "lanes", "an integer, not str"),
         ({"digit_width": True}, "digit_width", "an integer, not bool"),
@@ -169,7 +169,10 @@ def test_missing_toml(tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["huge"], "parameter CONFIG = 'huge' is not legal; legal: tiny, edge, server or a path that ends in .toml"),
+        (
+            ["huge"],
+            "parameter CONFIG = 'huge' is not legal; legal: tiny, edge, large, server, paper or a path",
+        ),
         (["tiny", "TILE=3"], f"parameter tile = 3 is not legal; legal: {TILES}"),
         (["tiny", "TILE=four"], "parameter tile = 'four' is not legal; legal: an integer"),
         (

@@ -167,10 +167,10 @@ def test_corner_operands_are_the_corners_they_are_named():
     settings = random_head(np.random.default_rng(0), 6, 9, 32).settings(PARAMS)
     output = {name: attend(*operands, settings, PARAMS).output for name, operands in corners.items()}
     assert not output["zeros"].any()
-    mean = corners["all_equal"][2].mean(0)
-    assert np.abs(output["all_equal"] - mean).max() <= 1
+    value = {name: np.clip(v, -PARAMS.digit_max, PARAMS.digit_max) for name, (_, _, v) in corners.items()}
+    assert np.abs(output["all_equal"] - value["all_equal"].mean(0)).max() <= 1
     assert (output["saturating"] >= PARAMS.digit_max - 1).all()
-    assert (output["one_key"] == corners["one_key"][2][0]).all()
+    assert (output["one_key"] == value["one_key"][0]).all()
 
 
 def test_capture_reproduces():

@@ -294,14 +294,14 @@ GROUPS = {
 }
 OTHER_SIZES = (
     "edge",
-    "tiny multiplier=18",
-    "tiny tile=4 lanes=4 multiplier=18",
-    "edge lanes=32 multiplier=18",
+    "paper",
     "tiny tile=4 lanes=4",
+    "paper tile=4 lanes=4",
     "tiny tile=2 lanes=64",
+    "paper tile=2 lanes=64",
     "tiny tile=8 lanes=16 max_seq_len=64",
-    "tiny tile=2 lanes=8 digit_width=8",
-    "tiny tile=4 lanes=16 digit_width=8 max_head_dim=48",
+    "paper tile=2 lanes=8 digit_width=8",
+    "paper tile=4 lanes=16 digit_width=8 max_head_dim=48",
 )
 
 

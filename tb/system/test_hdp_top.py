@@ -298,7 +298,7 @@ SMALL = {"lanes": 4, "max_head_dim": 16, "max_seq_len": 16}  # what Icarus simul
 OTHERS = (
     "tiny n_cores=2 bus_width=128",
     "tiny n_cores=4 bus_width=32",
-    "tiny tile=4 lanes=8 digit_width=8 bus_width=32 n_cores=2 max_seq_len=64",
+    "paper tile=4 lanes=8 digit_width=8 bus_width=32 n_cores=2 max_seq_len=64",
 )
 
 

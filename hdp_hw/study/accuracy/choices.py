@@ -1,7 +1,7 @@
 """What a layer may be set to, and what each choice costs: errors and cycles of a few inputs, head by head."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -85,8 +85,10 @@ class Sample:
 def fit_scales(sample: Sample, params: HdpParams) -> dict[str, tuple[float, ...]]:
     """``{"q_absmax": of each head, ...}``: per head the percentile of the magnitudes with the least error.
 
-    The error is that of the core's scores with all blocks kept, which leaves out the product of the fractions.
+    The error is that of the scores of digit multipliers with all blocks kept, whatever the array: they leave out the
+    product of the fractions, and where that is large A, which decides, sees little.
     """
+    params = replace(params, multiplier=0)
     candidates = []
     for percentile in PERCENTILES:
         scales = {}
