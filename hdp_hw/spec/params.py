@@ -67,6 +67,9 @@ class HdpParams:
         What the array multiplies with: 18, hardware multipliers of 18 x 18 bits, ``tile * tile * lanes / 4`` of them,
         for ``digit_width`` = 4; 0, digit multipliers that tools build of logic. Decides how kept blocks are scored: see
         ``exact``.
+    pruning : int
+        1: the core has a predictor. 0: it has none, computes every block in full, and refuses heads of another rule
+        than dense, with ``compensate`` or with ``mean_output``; smaller, to compare with.
     n_cores : int
         Cores behind the memory port, 1 to 8. Not of a core alone.
     bus_width : int
@@ -86,6 +89,7 @@ class HdpParams:
     max_head_dim: int = 32
     max_seq_len: int = 128
     multiplier: int = 0
+    pruning: int = 1
     n_cores: int = 1
     bus_width: int = 64
     address_width: int = 40
@@ -100,6 +104,7 @@ class HdpParams:
             ("lanes", LEGAL_LANES),
             ("digit_width", LEGAL_DIGIT_WIDTHS),
             ("multiplier", LEGAL_MULTIPLIERS),
+            ("pruning", (0, 1)),
             ("bus_width", LEGAL_BUS_WIDTHS),
         ):
             if getattr(self, name) not in legal:

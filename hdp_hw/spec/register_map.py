@@ -157,6 +157,13 @@ REGISTERS = (
         "Bits of the array's hardware multipliers; 0: digit multipliers.",
         (Field("value", 0, 32, "r", None, "Value."),),
     ),
+    Register(
+        "PRUNING",
+        0x044,
+        "parameters",
+        "1: there is a predictor; 0: heads are dense.",
+        (Field("value", 0, 32, "r", None, "Value."),),
+    ),
     Register("JOB_ID", 0x080, "job", "The driver's name for the job.", (Field("value", 0, 16, "rw", 0, "Value."),)),
     Register(
         "MODE",

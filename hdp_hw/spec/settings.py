@@ -37,16 +37,22 @@ class HeadError(IntEnum):
     ORDER = 4  #: a beat of K where Q belongs, or the reverse
 
 
+#: Fields that nothing but the predictor, or what follows from its verdict, looks at.
+PRUNING_SETTINGS = ("compensate", "mean_output", "rho", "margin", "log_mass", "kappa", "kappa_shift")
+PRUNING_SETTINGS += ("tau_head", "min_keep")
+
+
 def field_limits(params: HdpParams) -> dict[str, tuple[int, int]]:
     """``{field: (lowest, highest)}`` of HeadSettings for a core with ``params``; widths in hardware follow from it."""
+    pruning = params.pruning
     return {
         "n_q": (1, params.max_seq_len),
         "n_k": (1, params.max_seq_len),
         "head_dim": (1, params.max_head_dim),
-        "rule": (0, 3),
+        "rule": (0 if pruning else Rule.DENSE, Rule.DENSE),
         "causal": (0, 1),
-        "compensate": (0, 1),
-        "mean_output": (0, 1),
+        "compensate": (0, pruning),
+        "mean_output": (0, pruning),
         "rho": (-255, 255),
         "margin": (0, 2**16 - 1),
         "log_mass": (0, 511),
@@ -116,7 +122,8 @@ class HeadSettings:
         for field in fields(self):
             low, high = limits[field.name]
             if not low <= getattr(self, field.name) <= high:
-                raise ParameterError(field.name, getattr(self, field.name), f"{low} to {high}")
+                legal = f"{low} to {high}" if low < high else f"{low} on a core of pruning = 0, which has no predictor"
+                raise ParameterError(field.name, getattr(self, field.name), legal)
         if self.head_dim % params.slice_width:
             legal = f"a multiple of lanes / 4 = {params.slice_width}"
             raise ParameterError("head_dim", self.head_dim, legal)

@@ -272,6 +272,23 @@ async def illegal_settings(dut):
     await check_errors(dut, jobs, errors, plans)
 
 
+@cocotb.test()
+async def without_predictor(dut):
+    """A core of ``pruning`` = 0 refuses what it would need a predictor for, and computes dense heads."""
+    await start(dut)
+    rng = np.random.default_rng(cocotb.RANDOM_SEED)
+    jobs, errors, plans, lengths = [], [], [], (1, PARAMS.tile, 3 * PARAMS.tile + 1, 12 * PARAMS.tile)
+    changes = ({"rule": Rule.MASS}, {"rule": Rule.ROW_THRESHOLD}, {"compensate": True}, {"mean_output": True})
+    for n, change in zip(lengths, changes):
+        good = random_job(rng, n, n, rule=Rule.DENSE)
+        planes = well_formed_beats(good)
+        jobs += [replace(good, settings=replace(good.settings, **change), beats=planes), good]
+        errors += [HeadError.SETTINGS, HeadError.NONE]
+        plans.append(HeadPlan.refused(jobs[-2].settings, {plane: len(beats) for plane, beats in planes.items()}))
+        plans.append(HeadPlan.of(good.settings, attend(good.q, good.k, good.v, good.settings, PARAMS), PARAMS))
+    await check_errors(dut, jobs, errors, plans)
+
+
 async def check_errors(dut, jobs, errors, plans):
     """Errors where they belong, right outputs elsewhere, and the predicted cycles."""
     cycles = core_cycles(plans, PARAMS)
@@ -325,6 +342,10 @@ def test_attention_core(simulator, group):
 @pytest.mark.parametrize("config", OTHER_SIZES)
 def test_other_sizes(config):
     run(config, "verilator", [test for group in GROUPS.values() for test in group], "all")
+
+
+def test_without_predictor(simulator):
+    run("tiny pruning=0", simulator, ["without_predictor"], "dense")
 
 
 @pytest.mark.slow

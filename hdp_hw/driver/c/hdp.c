@@ -82,7 +82,7 @@ static bool supported(const hdp_params *p) {
            within(p->max_head_dim, 16, 128) && p->max_head_dim % (p->lanes / 4) == 0 &&
            within(p->max_seq_len, 16, 1024) && p->max_seq_len % p->tile == 0 && within(p->n_cores, 1, 8) &&
            power_within(p->bus_width, 32, 128) && within(p->address_width, 32, 64) &&
-           (p->multiplier == 0 || (p->multiplier == 18 && p->digit_width == 4));
+           (p->multiplier == 0 || (p->multiplier == 18 && p->digit_width == 4)) && p->pruning <= 1;
 }
 
 hdp_error hdp_open(hdp_device *device, uintptr_t base) {
@@ -102,6 +102,7 @@ hdp_error hdp_open(hdp_device *device, uintptr_t base) {
     device->params.bus_width = get(device, HDP_BUS_WIDTH_OFFSET);
     device->params.address_width = get(device, HDP_ADDRESS_WIDTH_OFFSET);
     device->params.multiplier = get(device, HDP_MULTIPLIER_OFFSET);
+    device->params.pruning = get(device, HDP_PRUNING_OFFSET);
     return supported(&device->params) ? HDP_OK : HDP_UNSUPPORTED;
 }
 
@@ -125,7 +126,9 @@ const char *hdp_illegal(const hdp_device *device, const hdp_job *job) {
     if (!within(job->n_q, 1, p->max_seq_len)) return "n_q";
     if (!within(job->n_k, 1, p->max_seq_len)) return "n_k";
     if (!within(job->head_dim, 1, p->max_head_dim) || job->head_dim % (p->lanes / 4)) return "head_dim";
-    if (job->rule > HDP_MODE_RULE_DENSE) return "rule";
+    if (job->rule > HDP_MODE_RULE_DENSE || (!p->pruning && job->rule != HDP_MODE_RULE_DENSE)) return "rule";
+    if (!p->pruning && job->compensate) return "compensate";
+    if (!p->pruning && job->mean_output) return "mean_output";
     if (job->causal && (job->compensate || job->mean_output)) return "causal";
     for (uint16_t head = 0; head < (job->per_head ? job->n_heads : 1); ++head) {
         const char *name = illegal_thresholds(p, &job->thresholds[head]);

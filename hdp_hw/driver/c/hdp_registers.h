@@ -143,6 +143,11 @@
 #define HDP_MULTIPLIER_SHIFT               0u
 #define HDP_MULTIPLIER_MASK                0xFFFFFFFFu /* Value. */
 
+/* 1: there is a predictor; 0: heads are dense. */
+#define HDP_PRUNING_OFFSET                 0x044u      /* r */
+#define HDP_PRUNING_SHIFT                  0u
+#define HDP_PRUNING_MASK                   0xFFFFFFFFu /* Value. */
+
 /* -- Job -- */
 
 /* The driver's name for the job. */

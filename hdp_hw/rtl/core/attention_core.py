@@ -73,7 +73,7 @@ class AttentionCore(wiring.Component):
         self.planes = PlaneStore(params)
         self.table = HeadTable(params)
         self.array = TileArray(params)
-        self.predictor = Predictor(params)
+        self.predictor = Predictor(params)  # these two are part of the core where ``pruning`` is 1
         self.means = PrunedMeans(params)
         self.softmax = SoftmaxUnit(params)
         self.drain = Drain(params, self.softmax.sums_layout)
@@ -96,7 +96,9 @@ class AttentionCore(wiring.Component):
         m = Module()
         params = self.params
         m.submodules.planes, m.submodules.table = planes, table = self.planes, self.table
-        m.submodules.predictor, m.submodules.means = predictor, means = self.predictor, self.means
+        predictor, means = self.predictor, self.means
+        if params.pruning:
+            m.submodules.predictor, m.submodules.means = predictor, means
         m.submodules.softmax, m.submodules.drain = softmax, drain = self.softmax, self.drain
         m.submodules.array, m.submodules.counters = array, counters = self.array, self.counters
         m.submodules.predict = predict = PredictControl(params, means.latency)

@@ -8,7 +8,7 @@ from hdp_hw.rtl.common.layouts import settings_layout
 from hdp_hw.rtl.core.jobs import head_entry_layout
 from hdp_hw.rtl.core.settings_check import SettingsCheck
 from hdp_hw.spec.formats import HEADS_INSIDE, STREAMS
-from hdp_hw.spec.settings import HeadError, Rule, Verdict
+from hdp_hw.spec.settings import PRUNING_SETTINGS, HeadError, Rule, Verdict
 
 
 class HeadTable(wiring.Component):
@@ -135,6 +135,7 @@ class HeadTable(wiring.Component):
             with m.If(staged & newest[head]):
                 m.d.sync += [
                     entry.settings.eq(settings),
+                    *(entry.settings[name].eq(0) for name in PRUNING_SETTINGS if not self.params.pruning),
                     entry.half.eq(half),
                     entry.cycles.slices.eq(slices),
                     entry.cycles.integer.eq(integer),

@@ -162,7 +162,8 @@ def _model_of(part, params):
     """The name in MODEL of a part of a co-processor."""
     if part != "core":
         return part
-    return f"core, w = {params.digit_width}" + (", on multipliers" if params.multiplier else "")
+    array = ", on multipliers" if params.multiplier else ""
+    return f"core, w = {params.digit_width}{array}{'' if params.pruning else ', without predictor'}"
 
 
 def _key(part, params):

@@ -28,10 +28,12 @@ LETTERS = {
     "max_head_dim": "d",
     "max_seq_len": "n",
     "multiplier": "m",
+    "pruning": "p",
     "n_cores": "c",
     "bus_width": "b",
 }
-CORE = ("tile", "lanes", "digit_width", "max_head_dim", "max_seq_len", "multiplier")  #: what a core alone depends on
+#: What a core alone depends on.
+CORE = ("tile", "lanes", "digit_width", "max_head_dim", "max_seq_len", "multiplier", "pruning")
 
 
 def grid_of(texts):
