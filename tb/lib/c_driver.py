@@ -5,6 +5,7 @@ import subprocess
 
 import numpy as np
 
+from hdp_hw.spec.configs import NAMES
 from hdp_hw.spec.formats import ADDRESSES
 from tb.lib.simulation import ROOT
 
@@ -30,8 +31,7 @@ def structure(name, **fields):
 
 
 u8, u16, u32, u64, flag = ctypes.c_uint8, ctypes.c_uint16, ctypes.c_uint32, ctypes.c_uint64, ctypes.c_bool
-PARAMETERS = ("tile", "lanes", "digit_width", "max_head_dim", "max_seq_len", "n_cores", "bus_width", "address_width")
-Params = structure("Params", **dict.fromkeys(PARAMETERS, u32))
+Params = structure("Params", **dict.fromkeys(NAMES, u32))
 Device = structure("Device", base=ctypes.c_size_t, params=Params, failures=u32, job_id=u16, head=u16)
 Thresholds = structure(
     "Thresholds", mult=u8, shift=u8, rho=ctypes.c_int16, margin=u32, kappa=u8, kappa_shift=u8, log_mass=u16,
@@ -67,7 +67,7 @@ def connect(library, read, write):
 
 def device_of(params):
     """A Device as if it had been opened, for what needs no registers."""
-    return Device(params=Params(*(getattr(params, name) for name in PARAMETERS)))
+    return Device(params=Params(*(getattr(params, name) for name in NAMES)))
 
 
 def job_of(job):

@@ -105,8 +105,8 @@ def test_captured_layer(config, rule, threshold, more):
     found = statistics.bytes_read, statistics.bytes_unmasked, statistics.bytes_written
     assert found == expected_bytes(results, settings, params, len(set(settings)) > 1)
     plans = [HeadPlan.of(of_head, result, params) for of_head, result in zip(settings, results)]
-    assert statistics.cycles > core_cycles(plans, params).done[-1]
-    assert sum(statistics.busy.values()) == core_cycles(plans, params).total_busy
+    # Not above the cycles of a core whose operands are always there: that one predicts earlier, which may take longer.
+    assert statistics.cycles > sum(statistics.busy.values()) == core_cycles(plans, params).total_busy
     if rule != Rule.DENSE and "tau_head" in more:
         assert 0 < statistics.pruned_heads < 12
     assert bool(statistics.fallbacks) == ("min_keep" in more)

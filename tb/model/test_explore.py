@@ -73,7 +73,7 @@ def test_multipliers_are_counted():
 
 def test_what_was_not_synthesised_is_said():
     model = AreaModel.of([record for record in committed_records() if "core" in record["resources"]][:1])
-    assert "fewer than 2 cores of multiplier 0, digit_width 4" in model.gap(CONFIGS["tiny"])
+    assert "fewer than 2 cores of multiplier 0, digit_width 4" in model.gap(CONFIGS["paper"])
     assert ("lane", "nothing", "error not known, of no record") in model.lines()
 
 

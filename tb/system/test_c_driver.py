@@ -14,7 +14,7 @@ from hdp_hw.driver.layer import LayerSettings
 from hdp_hw.driver.memory_layout import JobLayout, pack_job
 from hdp_hw.simulation import MemoryTiming, SimulatedBus
 from hdp_hw.simulation.simulated_bus import SILENT
-from hdp_hw.spec.configs import CONFIGS
+from hdp_hw.spec.configs import CONFIGS, NAMES
 from hdp_hw.spec.formats import ADDRESSES
 from hdp_hw.spec.params import HdpParams, ParameterError
 from hdp_hw.spec.register_map import BY_NAME
@@ -217,7 +217,7 @@ def test_supported_cores(library, params):
     fake, device = FakeCoprocessor(params), Device()
     hooks = READ(lambda base, offset: fake.words[offset]), WRITE(lambda base, offset, value: None)
     c_driver.connect(library, *hooks)
-    for name in c_driver.PARAMETERS:
+    for name in NAMES:
         outcomes = set()
         for value in (*range(1100), 2048, 1 << 16, 1 << 31):
             fake.words[BY_NAME[name.upper()].address] = value

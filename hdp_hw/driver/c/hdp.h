@@ -41,8 +41,8 @@ static inline void hdp_write32(uintptr_t base, uint32_t offset, uint32_t value) 
 
 /* What the co-processor was generated with. */
 typedef struct {
-    uint32_t tile, lanes, digit_width, max_head_dim, max_seq_len, n_cores, bus_width, address_width, multiplier;
-    uint32_t pruning;
+    uint32_t tile, lanes, digit_width, max_head_dim, max_seq_len, multiplier, pruning, n_cores, bus_width;
+    uint32_t address_width;
 } hdp_params;
 
 /* failures: bits of IRQ_STATUS that made the last job fail, and head: the head in question. */

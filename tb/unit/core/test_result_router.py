@@ -49,7 +49,7 @@ async def results(dut):
             outputs = {
                 "o_predict_valid": int(scores_valid and op["predict"]),
                 "o_softmax_valid": int(scores_valid and not op["predict"]),
-                "o_a": scores >> PARAMS.operand_width,
+                "o_a": scores >> PARAMS.integer_shift,
                 "o_elements": elements,
                 "o_column": column,
                 **{f"o_{name}": op[name] for name in ("first_tile", "last_tile", "last_row", "row", "slot")},
