@@ -21,3 +21,28 @@ module digit_product(A, B, Y);
   wire signed [7:0] product = low + (high <<< 2);
   assign Y = product;
 endmodule
+
+// Other small products in logic too, so that the multipliers are left to the array: an LFE5U-25F has 28.
+(* techmap_celltype = "$mul" *)
+module small_product(A, B, Y);
+  parameter A_SIGNED = 0;
+  parameter B_SIGNED = 0;
+  parameter A_WIDTH = 1;
+  parameter B_WIDTH = 1;
+  parameter Y_WIDTH = 1;
+  input [A_WIDTH-1:0] A;
+  input [B_WIDTH-1:0] B;
+  output reg [Y_WIDTH-1:0] Y;
+
+  wire _TECHMAP_FAIL_ = A_WIDTH * B_WIDTH > 48 || A_SIGNED || B_SIGNED;
+  localparam NARROW = A_WIDTH < B_WIDTH ? A_WIDTH : B_WIDTH;
+  wire [Y_WIDTH-1:0] wide = A_WIDTH < B_WIDTH ? B : A;
+  wire [NARROW-1:0] narrow = A_WIDTH < B_WIDTH ? A : B;
+
+  integer i;
+  always @* begin
+    Y = 0;
+    for (i = 0; i < NARROW; i = i + 1)
+      Y = Y + (narrow[i] ? wide << i : {Y_WIDTH{1'b0}});
+  end
+endmodule

@@ -26,10 +26,12 @@ DESIGNS = {"core": AttentionCore, "shell": HdpTop}  #: what is synthesised: a co
 RECORDS = Path(__file__).with_name("records.json")
 SMALL = {"lanes": 4, "max_seq_len": 64}  #: of the cores in a shell, which are black boxes
 SHELLS = {"bus_width": 32}, {"n_cores": 2}, {"bus_width": 128}, {"n_cores": 4}
-WIDE_DIGITS = (2, 4), (2, 8), (2, 16), (4, 4), (4, 8)  #: tile and lanes of cores with digits of 8 bits
+WIDE_DIGITS = (2, 4), (2, 8), (4, 4)  #: tile and lanes of cores with digits of 8 bits
+ARRAYS = (2, 4, 18), (4, 8, 18), (2, 32, 18), (2, 8, 0), (4, 4, 0)  #: tile, lanes and multiplier of others
 #: Designs and parameters of RECORDS, besides the cores that are published.
 SAMPLE = [("shell", SMALL | changes) for changes in SHELLS]
 SAMPLE += [("core", {"digit_width": 8, "tile": tile, "lanes": lanes}) for tile, lanes in WIDE_DIGITS]
+SAMPLE += [("core", {"tile": tile, "lanes": lanes, "multiplier": multiplier}) for tile, lanes, multiplier in ARRAYS]
 
 
 def measure(design, params, build=BUILD, say=print):

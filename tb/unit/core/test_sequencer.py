@@ -133,7 +133,8 @@ class Schedule:
     def _begin(self, kind, begin, end):
         """Micro-operations of the job that is taken in this cycle."""
         job = self.offered[kind]
-        ops = micro_ops(kind, job["n_tiles"], shape(self.dims[job["head"]]), job["full"])
+        full = job["full"] or (kind == "score" and PARAMS.exact)
+        ops = micro_ops(kind, job["n_tiles"], shape(self.dims[job["head"]]), full)
         assert len(ops) == end - begin
         self.begun[kind] += 1
         for cycle, op in enumerate(ops, begin):
