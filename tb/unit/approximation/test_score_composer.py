@@ -27,14 +27,14 @@ def beats(mode, q, k):
 
 def row(rng, d):
     """A row of operands: any, or extreme ones."""
-    low, high = -(2 ** (PARAMS.operand_width - 1)), PARAMS.digit_max
-    return rng.choice([low, high], d) if rng.random() < 0.3 else rng.integers(low, high + 1, d)
+    largest = PARAMS.digit_max
+    return rng.choice([-largest, largest], d) if rng.random() < 0.3 else rng.integers(-largest, largest + 1, d)
 
 
 def jobs(rng, n):
     """``[(beats, S)]`` of ``n`` scores: INTEGER alone, INTEGER and CROSS, or FULL, for every legal head_dim."""
     w, result = PARAMS.digit_width, []
-    lowest = np.full(PARAMS.max_head_dim, -(2 ** (PARAMS.operand_width - 1)))
+    lowest = np.full(PARAMS.max_head_dim, -PARAMS.digit_max)
     for index in range(n):
         d = PARAMS.max_head_dim if index < 9 else rng.integers(1, PARAMS.max_slices + 1) * PARAMS.slice_width
         q, k = (lowest, lowest) if index < 3 else (row(rng, d), row(rng, d))
