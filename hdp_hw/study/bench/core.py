@@ -206,7 +206,13 @@ def readme_table(records, facts, synthesised):
     facts : ``{configuration: {"multipliers": n}}``; synthesised : records of :mod:`hdp_hw.deliver.synth.published`.
     """
     rule, share = README_SETTING
-    titles = ["configuration", "digit products a cycle", "head", "cycles, dense", f"cycles, {share:.0%} of the blocks kept"]
+    titles = [
+        "configuration",
+        "digit products a cycle",
+        "head",
+        "cycles, dense",
+        f"cycles, {share:.0%} of the blocks kept",
+    ]
     titles += ["array busy", "LUT4s", "MHz", "GOPS per kLUT, dense", "GOPS per kLUT, pruned", "simulated"]
     lines = [f"| {' | '.join(titles)} |", f"|---|{'--:|' * (len(titles) - 2)}---|"]
     on_device = {x["config"]: x for x in synthesised if part_of(x) == README_DEVICE}

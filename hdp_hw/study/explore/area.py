@@ -19,15 +19,6 @@ from hdp_hw.study.explore.space import CORE
 from hdp_hw.study.explore.synthesis import RECORDS, core_records
 from hdp_hw.study.explore.targets import NAMES
 
-
-def products_outside(p):
-    """Of predictor, softmax, means and drain, as the cores in RECORDS have them: one of each element of a tile, 4 of
-    each exponential, a query row of them at least, and 2 of each output element, twice as many as now."""
-    tile_cycles = p.integer_cycles(p.max_head_dim) + p.cross_cycles(p.max_head_dim) + p.max_slices
-    rows = next(rows for rows in (1, 2, 4, 8) if p.tile // rows <= tile_cycles)
-    return 9 + p.tile**2 + 4 * p.tile * rows + 2 * max(1, min(p.tile * p.lanes // 16, p.slice_width))
-
-
 LUTRAM_LUTS = 6  #: LUTs that a LUT RAM takes, four that hold the bits and two that write them
 OUTSIDE = "products outside of the array"  #: of predictor, softmax, means and drain
 PACKED = "multipliers of the array"
@@ -36,7 +27,7 @@ TERMS = {
     "digit multipliers": lambda p: p.multipliers,
     PACKED: lambda p: p.multipliers // 4,
     "elements of a tile": lambda p: p.tile**2,
-    OUTSIDE: products_outside,
+    OUTSIDE: lambda p: 4 + p.tile * p.predictor_rows + 2 * p.softmax_lanes + 2 * p.out_lanes,
     "cores": lambda p: p.n_cores,
     "bus bits": lambda p: p.bus_width,
 }
