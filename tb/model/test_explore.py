@@ -108,7 +108,7 @@ def test_measured_points_are_marked():
     shell = {"parameters": vars_of(params), "resources": {"lane": own, "top": own}}
     resources, source = AreaModel([core, shell], {}).area(params)
     assert source == "measured" and resources["dsps"] == 7 * own["dsps"]
-    for changes in ({"tile": 8}, {"multiplier": 18}):
+    for changes in ({"tile": 8}, {"max_head_dim": 16}):
         assert model.area(replace(params, **changes), core_brams=100)[1] == "fitted"
 
 
