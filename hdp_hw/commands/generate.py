@@ -34,5 +34,5 @@ def run(arguments: argparse.Namespace) -> int:
         write(place / name, text)
         digest = facts["sha256"].get(name)
         print(f"{place / name}" + (f": sha256 {digest}" if digest else ""))
-    print(f"{params.multipliers} digit multipliers a core, {facts['memory_bits']['hdp_core']} memory bits")
+    print(f"{params.multipliers} digit products a cycle of a core, {facts['memory_bits']['hdp_core']} memory bits")
     return 0

@@ -54,9 +54,9 @@ class HdpParams:
     Parameters
     ----------
     tile : int
-        T, the edge of a score block and of the array: T x T dot units. 2, 4 or 8.
+        T, the edge of a score block and of the array: T x T scores at a time. 2, 4 or 8.
     lanes : int
-        Digit multipliers per dot unit: a power of two from 4 to 64.
+        Digit products a cycle for each score: a power of two from 4 to 64.
     digit_width : int
         w, bits of one signed digit; operands have 2w bits. 4 or 8.
     max_head_dim : int

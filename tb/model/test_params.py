@@ -200,5 +200,11 @@ def test_lines_show_at_once(capsys):
 def test_configs_explains_everything(capsys):
     assert main(["configs"]) == 0
     text = capsys.readouterr().out
-    for word in [*CONFIGS, *PURPOSE.values(), *vars(CONFIGS["tiny"]), "multipliers", "Digit multipliers per dot unit"]:
+    for word in [
+        *CONFIGS,
+        *PURPOSE.values(),
+        *vars(CONFIGS["tiny"]),
+        "multipliers",
+        "Digit products a cycle for each score",
+    ]:
         assert word in text
