@@ -1,5 +1,5 @@
 // Yosys techmap: products of digits of up to 4 bits in logic. Yosys would give each of them a multiplier of the ECP5, of
-// which an LFE5U-85F has 156 and the array of `edge` needs 256; vendor tools do so by themselves. Two bits of b at a time:
+// which an LFE5U-85F has 156 and an array of 4 x 4 x 16 needs 256; vendor tools do so by themselves. Two bits of b at a time:
 // three adders of a few bits, and no multiples of a to make. Kept out of the Verilog that ships, where `*` simulates faster.
 (* techmap_celltype = "$mul" *)
 module digit_product(A, B, Y);

@@ -20,6 +20,7 @@ from hdp_hw.rtl.core.row_pipeline import RowPipeline
 from hdp_hw.rtl.core.sequencer import Sequencer
 from hdp_hw.rtl.core.softmax_unit import SoftmaxUnit
 from hdp_hw.rtl.pruning.predictor import Predictor
+from hdp_hw.spec.timing import core_latencies
 
 
 class AttentionCore(wiring.Component):
@@ -73,8 +74,8 @@ class AttentionCore(wiring.Component):
         self.planes = PlaneStore(params)
         self.table = HeadTable(params)
         self.array = TileArray(params)
-        self.predictor = Predictor(params)  # these two are part of the core where ``pruning`` is 1
-        self.means = PrunedMeans(params)
+        if params.pruning:
+            self.predictor, self.means = Predictor(params), PrunedMeans(params)
         self.softmax = SoftmaxUnit(params)
         self.drain = Drain(params, self.softmax.sums_layout)
         self.counters = ActivityCounters()
@@ -96,12 +97,11 @@ class AttentionCore(wiring.Component):
         m = Module()
         params = self.params
         m.submodules.planes, m.submodules.table = planes, table = self.planes, self.table
-        predictor, means = self.predictor, self.means
         if params.pruning:
-            m.submodules.predictor, m.submodules.means = predictor, means
+            m.submodules.predictor, m.submodules.means = self.predictor, self.means
         m.submodules.softmax, m.submodules.drain = softmax, drain = self.softmax, self.drain
         m.submodules.array, m.submodules.counters = array, counters = self.array, self.counters
-        m.submodules.predict = predict = PredictControl(params, means.latency)
+        m.submodules.predict = predict = PredictControl(params, core_latencies(params).means)
         m.submodules.execute = execute = ExecuteControl(params)
         m.submodules.rows = rows = RowPipeline(params, softmax.sums_layout)
         m.submodules.sequencer = sequencer = Sequencer(params)
@@ -152,38 +152,9 @@ class AttentionCore(wiring.Component):
                 drain.i_shapes[head].n_q.eq(entry.settings.n_q),
             ]
 
-        # Prediction: scores of integer digits to a mask, a verdict and means.
-        m.d.comb += [
-            predict.i_loaded.eq(planes.o_loaded[0]),
-            predict.i_row_done.eq(predictor.o_row_done),
-            predict.i_done.eq(predictor.o_done),
-            predict.i_verdict.eq(predictor.o_verdict),
-            predict.i_theta_head.eq(predictor.o_theta_head),
-            predictor.i_settings.eq(predict.o_settings),
-            predictor.i_valid.eq(router.o_predict_valid),
-            predictor.i_a.eq(router.o_a),
-            predictor.i_valid_elements.eq(router.o_elements),
-            predictor.i_first.eq(router.o_first_tile),
-            predictor.i_last.eq(router.o_last_tile),
-            predictor.i_last_row.eq(router.o_last_row),
-            predictor.i_row.eq(router.o_row),
-            predictor.i_column.eq(router.o_column),
-            means.i_valid.eq(predictor.o_row_valid),
-            means.i_head.eq(predict.o_at_head),
-            means.i_row.eq(predictor.o_row),
-            means.i_pruned_sum.eq(predictor.o_pruned_sum),
-            means.i_n_kept_tiles.eq(predictor.o_n_kept_tiles),
-            means.i_last_kept.eq(predictor.o_last_kept),
-            means.i_n_k.eq(predict.o_settings.n_k),
-            means.i_read_head.eq(softmax.o_mean_head),
-            means.i_read_row.eq(softmax.o_mean_row),
-            self.o_verdict.eq(predict.o_verdict),
-            self.o_mask.valid.eq(predictor.o_mask_valid),
-            self.o_mask.row.eq(predictor.o_mask_row),
-            self.o_mask.index.eq(predictor.o_mask_index),
-            self.o_mask.word.eq(predictor.o_mask),
-            self.o_mask.last.eq(predictor.o_mask_last),
-        ]
+        if params.pruning:
+            self._predict(m, predict, router, softmax)
+        m.d.comb += [predict.i_loaded.eq(planes.o_loaded[0]), self.o_verdict.eq(predict.o_verdict)]
 
         # Execution: a micro-operation's operands, and the array's results.
         ready = predict.o_predicted & planes.o_loaded[0] & planes.o_loaded[1] & planes.o_loaded[2]
@@ -218,7 +189,6 @@ class AttentionCore(wiring.Component):
             softmax.i_elements.eq(router.o_elements),
             softmax.i_first_tile.eq(router.o_first_tile),
             softmax.i_last_tile.eq(router.o_last_tile),
-            softmax.i_mean.eq(means.o_mean),
             rows.i_finished.eq(softmax.o_finished),
             rows.i_sums.eq(softmax.o_sums),
             rows.i_free.eq(drain.o_free),
@@ -243,3 +213,37 @@ class AttentionCore(wiring.Component):
             self.o_counters.eq(counters.o_counters),
         ]
         return m
+
+    def _predict(self, m, predict, router, softmax):
+        """Scores of integer digits to a mask, a verdict and means."""
+        predictor, means = self.predictor, self.means
+        m.d.comb += [
+            predict.i_row_done.eq(predictor.o_row_done),
+            predict.i_done.eq(predictor.o_done),
+            predict.i_verdict.eq(predictor.o_verdict),
+            predict.i_theta_head.eq(predictor.o_theta_head),
+            predictor.i_settings.eq(predict.o_settings),
+            predictor.i_valid.eq(router.o_predict_valid),
+            predictor.i_a.eq(router.o_a),
+            predictor.i_valid_elements.eq(router.o_elements),
+            predictor.i_first.eq(router.o_first_tile),
+            predictor.i_last.eq(router.o_last_tile),
+            predictor.i_last_row.eq(router.o_last_row),
+            predictor.i_row.eq(router.o_row),
+            predictor.i_column.eq(router.o_column),
+            means.i_valid.eq(predictor.o_row_valid),
+            means.i_head.eq(predict.o_at_head),
+            means.i_row.eq(predictor.o_row),
+            means.i_pruned_sum.eq(predictor.o_pruned_sum),
+            means.i_n_kept_tiles.eq(predictor.o_n_kept_tiles),
+            means.i_last_kept.eq(predictor.o_last_kept),
+            means.i_n_k.eq(predict.o_settings.n_k),
+            means.i_read_head.eq(softmax.o_mean_head),
+            means.i_read_row.eq(softmax.o_mean_row),
+            softmax.i_mean.eq(means.o_mean),
+            self.o_mask.valid.eq(predictor.o_mask_valid),
+            self.o_mask.row.eq(predictor.o_mask_row),
+            self.o_mask.index.eq(predictor.o_mask_index),
+            self.o_mask.word.eq(predictor.o_mask),
+            self.o_mask.last.eq(predictor.o_mask_last),
+        ]
