@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-import tarfile
 import zipfile
 from importlib.util import find_spec
 from pathlib import Path
@@ -39,8 +38,7 @@ def sdist(tmp_path_factory):
     shutil.copytree(ROOT, folder / "copy", symlinks=True, ignore=ignored)
     script = f"from setuptools import build_meta; print(build_meta.build_sdist({str(folder)!r}))"
     name = run([sys.executable, "-c", script], folder / "copy").stdout.split()[-1]
-    with tarfile.open(folder / name) as archive:
-        archive.extractall(folder, filter="data")
+    shutil.unpack_archive(folder / name, folder)
     return folder / name.removesuffix(".tar.gz")
 
 
