@@ -22,13 +22,13 @@ from hdp_hw.rtl.common.layouts import settings_layout
 from hdp_hw.rtl.core.attention_core import AttentionCore
 from hdp_hw.rtl.shell.hdp_top import HdpTop
 from hdp_hw.rtl.verilog import ports_of
-from hdp_hw.spec import settings, tables, timing
+from hdp_hw.spec import encoder, settings, tables, timing
 from hdp_hw.spec.configs import CONFIGS
 from hdp_hw.spec.params import HdpParams
 from hdp_hw.spec.register_map import BY_NAME
 from hdp_hw.study import timeline
 from tb.lib.doc_pictures import DOCS, handshake, job
-from tb.model import test_approximation, test_attention_core
+from tb.model import test_approximation, test_attention_core, test_encoder_bits
 from tb.unit.test_mutations import MUTATIONS
 
 ROOT = DOCS.parent
@@ -137,6 +137,13 @@ def constants():
     return markdown(["name", "w = 4", "w = 8", "meaning"], rows)
 
 
+def encoder_constants():
+    """Constants of hdp_hw.spec.encoder."""
+    notes = remarks(encoder, None)
+    rows = [[code(name), getattr(encoder, name), notes[name]] for name in notes if hasattr(encoder, name)]
+    return markdown(["name", "value", "meaning"], rows)
+
+
 BOUNDS = {  #: {test: what it bounds}
     "test_exp2_mantissa_within_0_32_percent": "exponential, relative, before its shift",
     "test_exp2_over_the_whole_range": "exponential",
@@ -149,13 +156,17 @@ BOUNDS = {  #: {test: what it bounds}
     "test_output_error_against_bits_of_weight": "bits of P",
     "test_worst_tail": "row that the rounding of P hurts most",
     "test_pruned_head": "mean of V",
+    "test_word_error": "word of a linear layer, in its LSB",
+    "test_inverse_root_error": "reciprocal square root, relative",
+    "test_normalise_error": "normalised element h",
+    "test_layer_norm_error": "LayerNorm, in LSB of a word",
 }
 
 
 def bounds():
     """Error bounds, in the words of the tests that hold them."""
     documented = {}
-    for module in (test_approximation, test_attention_core):
+    for module in (test_approximation, test_attention_core, test_encoder_bits):
         documented |= {name: inspect.getdoc(test) or "" for name, test in vars(module).items()}
     documented["test_exp2_mantissa_within_0_32_percent"] = f"{100 * test_approximation.EXP2_ERROR:g} %"
     rows = [[what, " ".join(documented[test].split()), code(test)] for test, what in BOUNDS.items()]
@@ -282,6 +293,7 @@ PARTS = {  #: {file: {name: function that returns lines}}
     "numerics.md": {
         "widths": widths,
         "constants": constants,
+        "encoder_constants": encoder_constants,
         "report": lambda: printed("hdp_hw.study.pruning_error"),
         "bounds": bounds,
         "row_errors": row_errors,

@@ -1,0 +1,1 @@
+"""What computes beside attention: linear layers with their epilogue, residual and normalisation."""
