@@ -2,10 +2,18 @@
 
 import argparse
 import os
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from hdp_hw.commands.arguments import add_calibration, add_output, integer, progress, search_of, typed, workplace_of
 from hdp_hw.spec.failure import MissingPackage
 from hdp_hw.spec.output_file import write
+from hdp_hw.spec.params import ParameterError
+
+if TYPE_CHECKING:
+    from hdp_hw.study.accuracy.calibrate import Workplace
+    from hdp_hw.study.accuracy.profile import Profile
+    from hdp_hw.study.tasks import Task
 
 NAME, HELP = "profile", "what pruning saves and costs for a model, and whether it pays"
 
@@ -15,7 +23,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--settings", metavar="FILE", help="of hdp-hw calibrate (default: calibrated first)")
     text = "inputs to predict cycles of (default: 8)"
     parser.add_argument("--timed", metavar="N", type=integer(1), default=8, help=text)
+    text = "judge the settings on inputs cut to these lengths, too: 128,256,512"
+    parser.add_argument("--lengths", metavar="N,...", type=lengths, default=(), help=text)
     add_output(parser, NAME)
+
+
+def lengths(text: str) -> tuple[int, ...]:
+    """Ascending lengths of ``128,256``."""
+    return tuple(sorted({integer(1)(each) for each in text.split(",")}))
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -25,6 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     from hdp_hw.study.accuracy.profile import profile, write_json
 
     place = workplace_of(arguments, arguments.settings)
+    check_lengths(place.task, arguments.lengths)
     print(place.task.describe(), flush=True)
     if place.layers:
         task, outcome = unseen_of(arguments.settings, place.task)
@@ -35,6 +51,8 @@ def run(arguments: argparse.Namespace) -> int:
         task, judged, said = found.parts.judging, found.judged or found.accepted, (found.promise(), found.outcome())
     progress("clock cycles and bytes")
     result = profile(task, judged, arguments.max_loss, arguments.timed, said)
+    cut = {n: profile_cut(arguments, n, place, result) for n in arguments.lengths}
+    result = replace(result, cut=cut)
     path = write_json(result, arguments.output, f"{task.model.name}-{task.name}")
     print(result.text())
     print(path)
@@ -45,3 +63,26 @@ def run(arguments: argparse.Namespace) -> int:
         progress(f"no page: {error}")
     print(place.task.describe())
     return 0
+
+
+def profile_cut(arguments: argparse.Namespace, n: int, place: "Workplace", whole: "Profile") -> "Profile":
+    """Profile of the examples of another, ``whole``, whose inputs are cut to ``n`` positions, under its settings.
+
+    place : Workplace of the other.
+    """
+    from hdp_hw.study.accuracy.calibrate import judge
+    from hdp_hw.study.accuracy.parts import digests
+    from hdp_hw.study.accuracy.profile import profile
+
+    known = set(digests(whole.task))
+    examples = [index for index, digest in enumerate(digests(place.task)) if digest in known]
+    task = workplace_of(argparse.Namespace(**vars(arguments) | {"max_tokens": n})).task.subset(examples)
+    judged = judge(task, whole.trial.layers, place.params, arguments.threads, progress)
+    return profile(task, judged, arguments.max_loss, arguments.timed, length=n)
+
+
+def check_lengths(task: "Task", lengths: tuple[int, ...]) -> None:
+    """Raise ParameterError for a length that no input of a task reaches."""
+    longest = max(map(task.model.encoder.seq_len, task.inputs))
+    if lengths and lengths[-1] > longest:
+        raise ParameterError("lengths", lengths[-1], f"1 to {longest}, the positions of the longest input")

@@ -4,6 +4,7 @@ hdp_hw/study/accuracy/."""
 import html
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,13 +12,16 @@ import pytest
 from hdp_hw.__main__ import main
 from hdp_hw.commands.arguments import rules, share
 from hdp_hw.driver import Emulator, HdpDriver, LayerSettings, load_layers
+from hdp_hw.driver.layer import save_layers
 from hdp_hw.driver.monitor import excesses
 from hdp_hw.spec.configs import CONFIGS
 from hdp_hw.spec.params import ParameterError
 from hdp_hw.spec.settings import Rule
 from hdp_hw.study.accuracy import calibrate, choices, profile, search
 from hdp_hw.study.accuracy.attention import Counter, HdpAttention
-from hdp_hw.study.accuracy.cost import CostMeter, spread
+from hdp_hw.study.accuracy.cost import Cost, CostMeter, spread
+from hdp_hw.study.accuracy.linear import ESTIMATE
+from hdp_hw.study.accuracy.model_cost import ModelCost
 from hdp_hw.study.accuracy.page import page
 from hdp_hw.study.accuracy.parts import split
 from hdp_hw.study.models import EXTRA, load_model, softmax_attention
@@ -237,11 +241,13 @@ def test_calibrate_writes_settings_that_the_driver_takes(tmp_path, capsys):
     facts = json.loads((folder / "model-pairs.json").read_text())
     printed = capsys.readouterr().out
     assert printed.splitlines()[0] == printed.splitlines()[-1] == lines[0] == facts["examples"]
-    assert facts["verdict"] in printed and facts["verdict"].split("&")[0] in (folder / "model-pairs.html").read_text()
+    shown = html.unescape((folder / "model-pairs.html").read_text())
+    assert all(line in printed and line in shown for line in (facts["verdict"], *facts["remarks"]))
     assert facts["n"] == 40 and "saw these 40 examples: on others, more may be lost" in facts["said"][0]
     assert np.shape(facts["kept"]) == np.shape(facts["pruned"]) == (2, 2)
     assert len(facts["lengths"]) == 2
-    assert facts["pays"] == (facts["speedup"] > 1 and facts["loss"] <= 0.2)
+    assert facts["pays"] == (facts["model"]["cycles_saving"] >= 0.01 and facts["loss"] <= 0.2)
+    assert sorted(map(int, facts["models_by_length"])) == sorted(set(facts["lengths"]))
     assert run("profile", model, "--data", pairs, *options, "--timed", 0) == 2
     assert "--timed: '0' is not legal; legal: an integer, 1 or more" in capsys.readouterr().err
 
@@ -252,7 +258,75 @@ def test_profile_counts(parts):
     assert result.pruned.tolist() == [[1, 0], [0, 0]]
     assert result.kept[0, 0] == 0 < result.kept[0, 1] < 1 and result.kept[1].tolist() == [1, 1]
     assert result.break_even[1] == pytest.approx(1, abs=0.02) and result.costs[1] == result.dense[1]
-    assert result.speedup == pytest.approx(sum(x.cycles for x in result.dense) / sum(x.cycles for x in result.costs))
+    own, dense = (sum(x.cycles for x in costs) for costs in (result.costs, result.dense))
+    assert result.model.attention_saving == pytest.approx(1 - own / dense)
+    assert abs(result.model.cycles_saving) < abs(result.model.attention_saving) / 2
+    assert sum(each.linear.cycles for each in result.models.values()) == result.model.linear.cycles > 0
+
+
+@pytest.mark.parametrize(
+    ("cycles", "loss", "said"),
+    [
+        (500, 0.0, "Pruning pays: 5.0% fewer clock cycles than dense (1.05x) for the model"),
+        (500, 0.02, "Pruning does not pay: 5.0% fewer"),
+        (950, 0.0, "Pruning does not pay: 0.5% fewer"),
+        (1100, 0.0, "Pruning does not pay: 1.0% more clock cycles than dense (0.99x) for the model"),
+    ],
+)
+def test_pays_is_said_of_the_model(parts, cycles, loss, said):
+    """Attention of 10% of its cycles, which may save half and still not enough; its own number stands beside it."""
+    layers = [LayerSettings(3, 3, 3)] * 2
+    trial = search.measure(parts.validation, layers, PARAMS)
+    trial = replace(trial, comparison=replace(trial.comparison, loss=loss))
+    model = ModelCost(Cost(cycles, 1), Cost(1000, 1), Cost(9000, 1), 1, 19)
+    result = replace(profile.profile(parts.validation, trial, 0.01, 1), models={9: model})
+    assert result.pays == said.startswith("Pruning pays") and result.verdict().startswith(said)
+    attention = f"{abs(1 - cycles / 1000):.1%} {'fewer' if cycles < 1000 else 'more'} clock cycles than dense"
+    about = "Attention alone, 10.0% of the model's dense cycles and 5.0% of its multiplications, takes"
+    assert result.verdict().endswith(f"{about} {attention} ({1000 / cycles:.2f}x).")
+    assert ("where 1% is the least that pays" in result.verdict()) == (cycles > 900)
+    assert result.remarks()[0] == ESTIMATE and "reads one position" not in result.text()
+    assert all(line in result.text() for line in (result.verdict(), *result.remarks()))
+
+
+def test_profile_of_a_classifier_says_what_nobody_reads(tmp_path):
+    model, data = write_model(tmp_path / "model", n_labels=2), tmp_path / "texts.tsv"
+    data.write_text("".join(f"{index} {index + 1} {index + 2}\t{index % 2}\n" for index in range(9)))
+    task = calibrate.open_workplace(str(model), str(data), say=lambda line: None).task
+    layers = [LayerSettings(3, 3, 3, "mass", 1.0, relative=True)] * 2
+    result = profile.profile(task, search.measure(task, layers, PARAMS), 0.5)
+    assert list(result.first_only) == list(result.models) == [3]
+    assert result.first_only[3].linear.cycles < result.models[3].linear.cycles
+    few = result.first_only[3]
+    said = f"attention is {few.cycles_share:.1%} of the dense cycles, and pruning saves {few.cycles_saving:.1%}."
+    whole = f"model reads one position of its last layer. Where the others are not computed there, {said}"
+    assert whole in result.remarks() and whole in result.text()
+    assert result.facts()["first_row_only_by_length"][3]["linear"]["cycles"] == few.linear.cycles
+
+
+def test_inputs_are_cut_to_lengths(tmp_path, capsys):
+    """Each judged by itself under the same settings; the cycles are of inputs that have the length."""
+    model, pairs = write_model(tmp_path / "model"), write_pairs(tmp_path / "pairs.tsv", 40)
+    output, folder = tmp_path / "settings.json", tmp_path / "profile"
+    layers = [LayerSettings(3, 3, 3, "mass", 2.0, relative=True)] * 2
+    save_layers(output, {str(index): layer for index, layer in enumerate(layers)})
+    options = ["profile", model, "--data", pairs, "--settings", output, "--timed", 2, "-o", folder]
+    assert run(*options, "--lengths", "12,8") == 0
+    printed = capsys.readouterr().out
+    facts = json.loads((folder / "model-pairs.json").read_text())
+    assert list(facts["cut_to_length"]) == ["8", "12"]
+    for n, each in facts["cut_to_length"].items():
+        assert each["lengths"] == [int(n)] * 2 and list(each["models_by_length"]) == [n] and each["n"] == 40
+        task = calibrate.open_workplace(str(model), str(pairs), max_tokens=int(n), say=lambda line: None).task
+        trial = search.measure(task, layers, PARAMS)
+        assert each["loss"] == pytest.approx(trial.comparison.loss)
+        alone = profile.profile(task, trial, 0.01, 2, length=int(n))
+        (row,) = [line.split() for line in printed.splitlines() if line.split()[:2] == [n, "2"] and "+-" in line]
+        assert row[2:7] == alone.model.cells and each["model"] == json.loads(json.dumps(alone.model.facts()))
+    assert run(*options, "--lengths", "8,15") == 2
+    assert "parameter lengths = 15 is not legal; legal: 1 to 14, the positions of the" in capsys.readouterr().err
+    with pytest.raises(ParameterError, match="legal: a length of inputs; the longest has 14 positions"):
+        profile.of_length(calibrate.open_workplace(str(model), str(pairs), say=lambda line: None).task, 2)
 
 
 def test_chromium_shows_the_page(place, parts, chromium, tmp_path):  # noqa: F811
@@ -265,6 +339,8 @@ def test_chromium_shows_the_page(place, parts, chromium, tmp_path):  # noqa: F81
     seen = json.loads(html.unescape(re.search("<title>(.*?)</title>", chromium("--dump-dom", file.as_uri()), re.S)[1]))
     assert len(seen["svg"]) == 2 and all(width > 200 and height > 100 for width, height in seen["svg"])
     visible = [text.split() for text, width, height in seen["rows"] if width and height]
+    for length, model in result.models.items():
+        assert [str(length), str(result.lengths.count(length)), *model.cells] in visible
     for index in (0, 1):
         assert [str(index), "mass", f"{result.kept[index].mean():.1%}", "0.0%", f"{result.costs[index].cycles:,}"] in [
             row[:5] for row in visible

@@ -20,6 +20,7 @@ from hdp_hw.commands.arguments import UsageError, is_config
         ("profile vit-digits --limit -1", "--limit: '-1'", "an integer, 1 or more"),
         ("profile vit-digits --steps -1", "--steps: '-1'", "an integer, 1 or more"),
         ("profile vit-digits --sample x", "--sample: 'x'", "an integer, 1 or more"),
+        ("profile vit-digits --lengths 8,x", "--lengths: 'x'", "an integer, 1 or more"),
         ("profile vit-digits --max-loss nan", "--max-loss: 'nan'", "0% to 100% of the metric, or 0 to 1"),
         ("profile vit-digits --max-loss 200%", "--max-loss: '200%'", "0% to 100% of the metric, or 0 to 1"),
         ("explore --fill nan", "--fill: 'nan'", "a number above 0, up to 1"),

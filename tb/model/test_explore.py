@@ -11,12 +11,16 @@ from hdp_hw.__main__ import main
 from hdp_hw.deliver.manifest import memory_bits as bits_of_verilog
 from hdp_hw.deliver.synth.published import read
 from hdp_hw.deliver.synth.tools import YOSYS
+from hdp_hw.driver.backend import LayerJob
+from hdp_hw.driver.emulator import Emulator
 from hdp_hw.driver.layer import save_layers
 from hdp_hw.rtl.core.attention_core import AttentionCore
 from hdp_hw.rtl.verilog import to_verilog
 from hdp_hw.spec.configs import CONFIGS, load_config, vars_of
 from hdp_hw.spec.params import HdpParams, ParameterError
 from hdp_hw.spec.settings import Rule
+from hdp_hw.study.accuracy.cost import Cost
+from hdp_hw.study.accuracy.linear import layer_linears
 from hdp_hw.study.explore import command, synthesis
 from hdp_hw.study.explore.area import OUTSIDE, PACKED, TERMS, AreaModel, Fit, committed_records, load_records
 from hdp_hw.study.explore.command import explore
@@ -30,7 +34,7 @@ from hdp_hw.study.sweep import SweepError
 from tb.lib.tiny_model import write_model
 
 JOB = Job(Workload("minilm"), 20)
-SWEEP = ["tile=2,4", "lanes=16", "digit_width=4", "n_cores=1,2", "bus_width=64,100"]
+SWEEP = ["tile=2,4", "lanes=16", "digit_width=4", "multiplier=18", "n_cores=1,2", "bus_width=64,100"]
 
 
 # -- area -------------------------------------------------------------------------------------------------------------
@@ -164,7 +168,7 @@ def test_synthesis_is_not_done_twice(tmp_path, monkeypatch, design, counts):
 def test_grid():
     grid = grid_of(["tile=2,4", "MAX_SEQ_LEN=64"])
     assert grid == GRID | {"tile": (2, 4), "max_seq_len": (64,)}
-    legal, refused = points(grid | {"lanes": (4, 5)}, {"max_head_dim": 32})
+    legal, refused = points(grid | {"lanes": (4, 5), "multiplier": (0,)}, {"max_head_dim": 32})
     assert len(legal) == len(refused) and all("lanes = 5" in reason for _, reason in refused)
     assert all(each.max_head_dim == 32 and each.max_seq_len == 64 for each in legal)
     for text, message in (("tiles=2", "with one of tile, lanes"), ("tile=x", "integers with commas")):
@@ -204,7 +208,7 @@ def test_clock_frequencies_are_those_of_the_core():
 
 def test_limits():
     def layer(n, d):
-        return Layer(*np.zeros((3, 2, n, d)), None)
+        return Layer(*np.zeros((3, 2, n, d)), None, [])
 
     assert limits([layer(20, 8), layer(9, 32)]) == {"max_head_dim": 32, "max_seq_len": 24}
     assert limits([layer(3, 8)]) == {"max_head_dim": 16, "max_seq_len": 16}
@@ -236,6 +240,29 @@ def test_every_point_is_there(made):
     assert sum("bus_width = 100 is not legal" in each["reason"] for each in facts) == 4
     assert "8 points, 4 not legal, 4 legal" in said[0]
     assert all(each["reason"] or each["cycles"] for each in facts)
+
+
+def test_what_pruning_saves_of_the_model(made):
+    """Of each point, and in words of the fastest; the layer has MiniLM's size, 128 positions long."""
+    _, records, said = made
+    points = [record for record in records if record.result]
+    for record in points:
+        params, model = HdpParams(**record.values), record.result["model"]
+        assert model["macs_share"] == pytest.approx(2 * 128 / (12 * 384 + 2 * 128))
+        assert model["attention"]["cycles"] == record.result["cycles"]
+        linear = sum((each.cost(params) for each in layer_linears(384, 1536, 128)), Cost())
+        assert model["linear"] == vars(linear)
+        (layer,) = JOB.workload.layers
+        settings, results = layer.attend(params, dense=True)
+        heads = [results[head] for head in range(12)]
+        dense = Emulator(params, 20, 20).cycles(LayerJob(*layer.integers(params), settings), heads).interrupt
+        assert model["dense"]["cycles"] == dense > record.result["cycles"]
+        saved = (dense - record.result["cycles"]) / (dense + linear.cycles)
+        assert model["cycles_saving"] == pytest.approx(saved) and f"{100 * saved:.1f} %" in record.cells
+    fastest = min((record for record in points if record.pareto), key=lambda record: record.result["cycles"])
+    (sentence,) = [line for line in said if line.startswith(f"{fastest.label}: There, attention is ")]
+    assert f"of the model's {fastest.result['model']['cycles_saving']:.1%}, of the bytes" in sentence
+    assert "nothing simulates them" in sentence
 
 
 def test_files_of_pareto_points(made):
@@ -282,7 +309,9 @@ def test_points_are_checked(made, tmp_path, monkeypatch):
 
 def test_nothing_fits(tmp_path):
     with pytest.raises(SweepError, match=r"nothing fits LFE5U-25F: LUTs: .* of 2,429"):
-        explore(JOB, grid_of(["tile=8", "lanes=64"]), "ecp5-25", tmp_path, fill=0.1, say=lambda text: None)
+        explore(
+            JOB, grid_of(["tile=8", "lanes=64", "multiplier=0"]), "ecp5-25", tmp_path, fill=0.1, say=lambda text: None
+        )
 
 
 @pytest.mark.parametrize(

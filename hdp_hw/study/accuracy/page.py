@@ -1,10 +1,13 @@
 """What the page of a profile shows."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from hdp_hw.spec.configs import vars_of
 from hdp_hw.study.accuracy.attention import HdpAttention
 from hdp_hw.study.accuracy.calibrate import Workplace
+from hdp_hw.study.accuracy.linear import ESTIMATE
 from hdp_hw.study.accuracy.profile import Profile
 from hdp_hw.study.report import Section, Table, render
 from hdp_hw.study.report.figures import heat_figure, masks_figure
@@ -20,10 +23,17 @@ def page(result: Profile, place: Workplace, command: str) -> str:
         f"{task.metric_name} of {task.model.name} on {task.name}: {100 * comparison.dense_metric:.2f} points without "
         f"pruning, in floating point, and {100 * comparison.metric:.2f} with, over {comparison.n} examples; "
         f"{comparison.label_flips} of them change their label.",
-        *result.said,
+        *result.remarks(),
     ]
     settings = {"model": task.model.name, "data": task.describe(), "core": place.label, **vars_of(place.params)}
-    sections = [_layers(result), _heads(result), *_masks(result, place), _thresholds(result)]
+    sections = [
+        _lengths(result),
+        *_cut(result),
+        _layers(result),
+        _heads(result),
+        *_masks(result, place),
+        _thresholds(result),
+    ]
     return render(f"Does pruning pay? {task.model.name} on {task.name}", lead, sections, settings, command)
 
 
@@ -36,6 +46,29 @@ def _layers(result):
         "of computed blocks the decision costs as much as pruning saves.",
     ]
     return Section("Layer by layer", text, [], [Table(titles, rows)])
+
+
+def _lengths(result):
+    text = [
+        "What pruning saves of the whole model, for the inputs whose clock cycles were predicted, by their number of "
+        "positions. MACs are multiply-accumulates of attention and of the linear layers: projections of Q, K and V, "
+        f"output projection, feed-forward network. {ESTIMATE} Bytes are those of operands and weights."
+    ]
+    tables = [Table(*result.length_rows())]
+    if result.first_only:
+        text.append(
+            "The second table leaves out what nobody reads: all but one row of what follows the last layer's K "
+            "and V. One dense query is what remains there of attention."
+        )
+        tables.append(Table(*replace(result, models=result.first_only).length_rows()))
+    return Section("The model, by length", text, [], tables)
+
+
+def _cut(result):
+    if not result.cut:
+        return []
+    text = ["Loss and shares are of all examples, cut to each length; cycles and bytes of inputs that have it."]
+    return [Section("Inputs cut to lengths", text, [], [Table(*result.cut_rows())])]
 
 
 def _heads(result):

@@ -8,7 +8,7 @@ from hdp_hw.spec.output_file import write
 from hdp_hw.spec.params import HdpParams, ParameterError
 from hdp_hw.study.bench.records import aligned
 from hdp_hw.study.explore.area import MEASURED, AreaModel, load_records
-from hdp_hw.study.explore.page import page
+from hdp_hw.study.explore.page import of_model, page
 from hdp_hw.study.explore.records import TITLES, Record, mark_pareto, write_records
 from hdp_hw.study.explore.space import points
 from hdp_hw.study.explore.synthesis import DESIGNS, measure
@@ -52,6 +52,7 @@ def explore(job, grid, target, folder, jobs=1, scheduler=None, fill=0.9, check=F
         found = mark_pareto(records)
     paths = write_records(records, found, folder)
     say(aligned([TITLES, *(record.cells for record in found)]))
+    say(f"{found[0].label}: {of_model(found[0])}")
     for resource, terms, error in model.lines():
         say(f"{resource}: {terms}; {error}")
     _write_page(folder, (records, found, model, checks, job, device, command), say)

@@ -1,5 +1,6 @@
 """What the page of an exploration shows."""
 
+from hdp_hw.study.accuracy.linear import ESTIMATE
 from hdp_hw.study.explore.records import OBJECTIVES, TITLES
 from hdp_hw.study.explore.targets import NAMES
 from hdp_hw.study.report import Section, Table, render
@@ -16,6 +17,7 @@ def page(records, found, model, checks, job, device, command):
         f"{len(found)} of them are Pareto points, beaten by no other of their digit width in {compared}.",
         f"The fastest, {fastest.label}, takes {fastest.result['cycles']:,} clock cycles and "
         f"{fastest.resources['luts']:,} LUTs ({fastest.source}).",
+        of_model(fastest),
     ]
     sections = [
         Section("Cycles against LUTs", _text(), [figure]),
@@ -27,6 +29,16 @@ def page(records, found, model, checks, job, device, command):
     ]
     settings = {"device": vars_of_device(device), "memory latency": f"{job.latency} clock cycles"}
     return render(f"Co-processors for {device.device}", lead, sections, settings, command), figure
+
+
+def of_model(record):
+    """Sentences: what pruning saves of the model that the workload is of, on a record's co-processor."""
+    model = record.result["model"]
+    return (
+        f"There, attention is {model['cycles_share']:.1%} of the model's dense cycles and {model['macs_share']:.1%} of "
+        f"its multiplications; pruning saves {model['attention_saving']:.1%} of attention's cycles, and of the model's "
+        f"{model['cycles_saving']:.1%}, of the bytes that it reads {model['bytes_saving']:.1%}. {ESTIMATE}"
+    )
 
 
 def _text():

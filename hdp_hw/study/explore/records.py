@@ -38,7 +38,7 @@ class Record:
     @property
     def cells(self):
         """Row of the tables, see TITLES."""
-        result, area = self.result, self.resources
+        result, area, model = self.result, self.resources, self.result["model"]
         return [
             self.label,
             f"{result['cycles']:,}",
@@ -49,6 +49,8 @@ class Record:
             f"{self.values['n_cores'] * result['memory_bits']:,}",
             f"{100 * result['kept_share']:.1f} %",
             f"{result['output_error']:.4f}",
+            f"{model['attention']['cycles'] + model['linear']['cycles']:,}",
+            *(f"{100 * model[share]:.1f} %" for share in ("cycles_share", "cycles_saving", "bytes_saving")),
         ]
 
     def facts(self):
@@ -61,7 +63,8 @@ class Record:
 
 
 TITLES = ["co-processor", "cycles", "MHz", "LUTs", "FFs", "DSPs", "block RAMs", "area is", "device used"]
-TITLES += ["memory bits of the cores", "blocks kept", "error"]
+TITLES += ["memory bits of the cores", "blocks kept", "error", "the model's cycles", "attention, of them dense"]
+TITLES += ["saved of them", "saved of its bytes read"]
 
 
 def mark_pareto(records):

@@ -7,6 +7,7 @@ from hdp_hw.spec.params import (
     LEGAL_BUS_WIDTHS,
     LEGAL_DIGIT_WIDTHS,
     LEGAL_LANES,
+    LEGAL_MULTIPLIERS,
     LEGAL_TILES,
     HdpParams,
     ParameterError,
@@ -17,6 +18,7 @@ GRID = {
     "tile": LEGAL_TILES,
     "lanes": LEGAL_LANES,
     "digit_width": LEGAL_DIGIT_WIDTHS,
+    "multiplier": LEGAL_MULTIPLIERS,
     "n_cores": tuple(n for n in (1, 2, 4, 8) if n <= CORES_RANGE[1]),
     "bus_width": LEGAL_BUS_WIDTHS,
 }

@@ -6,10 +6,10 @@ from functools import cache
 import numpy as np
 
 from hdp_hw.driver.backend import LayerJob
-from hdp_hw.driver.emulator import Emulator
 from hdp_hw.simulation.simulated_bus import MemoryTiming
 from hdp_hw.simulation.simulation import Simulation
 from hdp_hw.spec.params import HdpParams
+from hdp_hw.study.accuracy.model_cost import ModelCost
 from hdp_hw.study.explore.memories import block_rams, memories, memory_bits
 from hdp_hw.study.explore.space import CORE
 from hdp_hw.study.explore.workload import Workload
@@ -24,22 +24,21 @@ class Job:
 
 
 def evaluate(job, params):
-    """``{"cycles", "kept_share", "output_error", "memory_bits", "core_brams"}`` of a co-processor.
+    """``{"cycles", "model", "kept_share", "output_error", "memory_bits", "core_brams"}`` of a co-processor.
 
-    cycles : of the workload, from each layer's start bit to its interrupt; kept_share : of the blocks; output_error :
-    relative, against attention in float64, the mean over heads; memory_bits, core_brams : of one of the cores.
-    Raises ParameterError.
+    cycles : of the workload's attention, from each layer's start bit to its interrupt; model : facts of its ModelCost,
+    beside the linear layers; kept_share : of the blocks; output_error : relative, against attention in float64, the
+    mean over heads; memory_bits, core_brams : of one of the cores. Raises ParameterError.
     """
-    emulator, cycles, shares, errors = Emulator(params, job.latency, job.latency), 0, [], []
+    model, shares, errors = ModelCost(), [], []
     for layer in job.workload.layers:
-        settings, results = layer.attend(params)
-        heads = [results[head] for head in range(len(settings))]
-        cycles += emulator.cycles(LayerJob(*layer.integers(params), settings), heads).interrupt
-        shares += [head.n_kept / head.n_visited for head in heads]
+        cost, results = layer.model_cost(params, job.latency)
+        model += cost
+        shares += (results.n_kept / results.n_visited).tolist()
         errors += layer.errors(results.output, params)
     means = {"kept_share": float(np.mean(shares)), "output_error": float(np.mean(errors))}
     alone = HdpParams(**{name: getattr(params, name) for name in CORE})
-    return {"cycles": cycles, **means, **_memory(alone)}
+    return {"cycles": model.attention.cycles, "model": model.facts(), **means, **_memory(alone)}
 
 
 def simulate(job, params):

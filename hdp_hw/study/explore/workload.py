@@ -7,18 +7,25 @@ from pathlib import Path
 
 import numpy as np
 
+from hdp_hw.driver.backend import LayerJob
+from hdp_hw.driver.emulator import Emulator
 from hdp_hw.driver.layer import LayerSettings, as_scale
 from hdp_hw.golden.bits.core.attention_core import attend_many
 from hdp_hw.golden.bits.digits import quantize
+from hdp_hw.golden.bits.shell.job import traffic
 from hdp_hw.golden.reference import attention, relative_error
 from hdp_hw.golden.stimulus import captured_heads, wide_heads
 from hdp_hw.spec.params import HEAD_DIM_RANGE, SEQ_LEN_RANGE, ParameterError, ceil_div
 from hdp_hw.study.accuracy.calibrate import layers_of
+from hdp_hw.study.accuracy.cost import Cost
+from hdp_hw.study.accuracy.linear import Linear, attention_macs, layer_linears
+from hdp_hw.study.accuracy.model_cost import ModelCost
 from hdp_hw.study.capture import record
 from hdp_hw.study.models import load_model
 from hdp_hw.study.tasks import load_task
 
 N, N_HEADS = 128, 12
+INNER = 4  #: sizes of a layer, that the feed-forward network of a built-in workload has inside
 #: Built-in workloads: what they are, and their heads.
 BUILT_IN = {
     "minilm": (
@@ -68,19 +75,22 @@ class Workload:
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """An attention layer: real q, k, v [n_heads, n, d], and its LayerSettings."""
+    """An attention layer: real q, k, v [n_heads, n, d], its LayerSettings, and the linear layers around it."""
 
     q: np.ndarray
     k: np.ndarray
     v: np.ndarray
     settings: LayerSettings
+    linears: list[Linear]
 
     @classmethod
     def of_heads(cls, heads):
-        """Of heads of :mod:`golden.stimulus`."""
+        """Of heads of :mod:`golden.stimulus`, whose layer has a feed-forward network of INNER times its size."""
         scales = [tuple(getattr(head, f"{part}_absmax") for head in heads) for part in "qkv"]
         operands = (np.array([getattr(head, part) for head in heads]) for part in "qkv")
-        return cls(*operands, LayerSettings(*scales, **PRUNING))
+        hidden = sum(head.head_dim for head in heads)
+        linears = layer_linears(hidden, INNER * hidden, heads[0].n_q)
+        return cls(*operands, LayerSettings(*scales, **PRUNING), linears)
 
     def integers(self, params):
         """Integer operands (q, k, v) of a core."""
@@ -97,6 +107,19 @@ class Layer:
         """``(HeadSettings of each head, HeadResults)``. Raises ParameterError."""
         settings = self.head_settings(params, dense)
         return settings, attend_many(*self.integers(params), settings, params)
+
+    def model_cost(self, params, latency):
+        """``(ModelCost, HeadResults)`` of the layer; ``latency`` : of the memory. Raises ParameterError."""
+        costs, n, hidden = [], self.q.shape[1], self.q.shape[0] * self.q.shape[2]
+        for dense in (True, False):
+            settings, results = self.attend(params, dense)
+            job, heads = LayerJob(*self.integers(params), settings), [results[head] for head in range(len(settings))]
+            moved = traffic(heads, settings, params, table=job.has_table)
+            cycles = Emulator(params, latency, latency).cycles(job, heads).interrupt
+            costs.append(Cost(cycles, moved["bytes_read"], moved["bytes_written"]))
+        linear = sum((each.cost(params) for each in self.linears), Cost())
+        macs = attention_macs(hidden, n), sum(each.macs for each in self.linears)
+        return ModelCost(costs[1], costs[0], linear, *macs), results
 
     def errors(self, output, params):
         """Of each head, relative error of an integer output against attention in float64."""
@@ -116,8 +139,9 @@ def _layers(workload):
     task = _task(workload)
     encoder = task.model.encoder
     settings = layers_of(workload.name, encoder.n_layers)
+    sizes = encoder.hidden_size, encoder.inner_size
     return [
-        Layer(*operands, of_layer)
+        Layer(*operands, of_layer, layer_linears(*sizes, encoder.seq_len(example)))
         for example in task.inputs
         for operands, of_layer in zip(record(encoder, example), settings)
     ]

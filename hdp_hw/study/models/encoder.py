@@ -52,6 +52,11 @@ class Encoder:
         """Elements of one head's row."""
         return self.hidden_size // self.n_heads
 
+    @property
+    def inner_size(self) -> int:
+        """Elements of a position inside the feed-forward network."""
+        return len(self.tensors["0.inner.weight"])
+
     def seq_len(self, example: Any) -> int:
         """Positions that an input takes."""
         return self.max_seq_len if self.layout.images else len(example)
