@@ -2,6 +2,7 @@
 
 import gc
 import os
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads wait for each 
 
 from tb.lib.simulation import SIMULATORS
 
+BLOCKS = Path(__file__).parent / "unit"
+SHELL = BLOCKS / "shell"
 gc.set_threshold(100_000, 20, 20)  # elaboration and golden models make many objects that live
 
 
@@ -30,7 +33,7 @@ def pytest_configure(config):
 @pytest.hookimpl(tryfirst=True)  # before -m looks at the marks
 def pytest_collection_modifyitems(config, items):
     if not config.pluginmanager.hasplugin("tb.lib.mutation"):  # a planted fault may show in any of the runs
-        for item in repeats_under_icarus(items):
+        for item in repeats(items):
             item.add_marker(pytest.mark.slow)
     if config.getoption("--slow"):
         return
@@ -39,12 +42,23 @@ def pytest_collection_modifyitems(config, items):
     items[:] = [item for item in items if item not in slow]
 
 
-def repeats_under_icarus(items):
-    """Runs under Icarus, after a bench's first, of what Verilator runs with the same parameters."""
+def repeats(items):
+    """Runs of a bench under one simulator that differ from one under the other in nothing else.
+
+    Verilator compiles a block for longer than Icarus simulates it, so these are blocks' runs under Verilator. Of the
+    co-processor and the shell, whose simulations are long, they are those under Icarus, but for a bench's first.
+    """
     runs = {}
-    for item in items:
+    for item in (item for item in items if not item.get_closest_marker("slow")):
         if simulator := getattr(item, "callspec", None) and item.callspec.params.get("simulator"):
             others = repr(sorted((name, value) for name, value in item.callspec.params.items() if name != "simulator"))
-            runs.setdefault(item.function, {}).setdefault(simulator, {})[others] = item
-    later = [(of_bench, *run) for of_bench in runs.values() for run in list(of_bench.get("icarus", {}).items())[1:]]
-    return [item for of_bench, others, item in later if others in of_bench.get("verilator", {})]
+            runs.setdefault(item.function, {"icarus": {}, "verilator": {}})[simulator][others] = item
+    for of_bench in runs.values():
+        icarus, verilator = of_bench["icarus"], of_bench["verilator"]
+        both = [parameters for parameters in icarus if parameters in verilator]
+        item = next(iter((icarus | verilator).values()))
+        if item.path.is_relative_to(BLOCKS) and not item.path.is_relative_to(SHELL):
+            yield from (verilator[parameters] for parameters in both)
+        else:
+            first = next(iter(icarus), None)
+            yield from (icarus[parameters] for parameters in both if parameters != first)

@@ -6,14 +6,7 @@ The predictor's hold for every configuration: short adder trees are padded to th
 from dataclasses import dataclass
 
 from hdp_hw.spec.params import bits_for
-from hdp_hw.spec.tables import (
-    RECIPROCAL_FRACTION,
-    REQUANTIZE_FRACTION,
-    exp2_coefficients,
-    logit_fraction,
-    reciprocal_bits,
-    reciprocal_table,
-)
+from hdp_hw.spec.tables import REQUANTIZE_FRACTION, exp2_coefficients, logit_fraction, reciprocal_bits
 
 PREDICTOR_ROWS = 4  #: rows that may be on their way between a row's first tile and its o_row_done
 ROW_CYCLES_MIN = 16  #: stages B and C take at least so long for a row
@@ -25,6 +18,7 @@ PREDICTOR_LATENCY_C = 6  #: from the cycle after a head's last read of stage C t
 QUEUE_DEPTH = 4  #: rows that wait between two stages of execution
 BLOCK_ROWS_LATENCY = 3  #: from the start of a head, or a row that was taken, to the next row
 DRAIN_SPARE = 3  #: places of the drain's output beyond its latency: two until one is free again, one for late statuses
+RECIPROCAL_LATENCY = 5  #: of Reciprocal, of any width
 OPERAND_LATENCY = 4  #: from a micro-operation to its operands at the array: slot, column, memory, register
 
 
@@ -67,11 +61,9 @@ def core_latencies(params):
     one, b, _ = exp2_coefficients(w)
     e_width, f_width = bits_for(one), logit_fraction(w)
     exp2 = 8 + product_latency(params.s_width, 8) + 1 + product_latency(f_width, bits_for(b))
-    slope_width = bits_for(max(slope for _, slope in reciprocal_table(w)))
-    reciprocal = 4 + product_latency(slope_width, RECIPROCAL_FRACTION)
     r_width = reciprocal_bits(w) + 1
     requantizer = 3 + product_latency(params.operand_width + REQUANTIZE_FRACTION, r_width)
-    normaliser = product_latency(e_width, params.seq_width) + 1 + reciprocal + requantizer
+    normaliser = product_latency(e_width, params.seq_width) + 1 + RECIPROCAL_LATENCY + requantizer
     products, terms = (4, params.lanes) if params.exact else (5, params.slice_width)
     return CoreLatencies(
         score=OPERAND_LATENCY + products + tree_latency(terms, 1) + 2,
@@ -79,5 +71,5 @@ def core_latencies(params):
         row_max=1 + levels + 1,
         softmax=3 + exp2 + max(1, tree_latency(min(params.tile, params.softmax_lanes))) + 1,
         drain=1 + normaliser + 1,
-        means=2 + params.tile + reciprocal + product_latency(params.row_sum_width - 1, r_width) + 2,
+        means=2 + params.tile + RECIPROCAL_LATENCY + product_latency(params.row_sum_width - 1, r_width) + 2,
     )

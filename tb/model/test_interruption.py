@@ -35,7 +35,7 @@ def hear_interruption():
     [
         (["explore", "--processes", "2", "--sweep", "tile=2,4", "lanes=16", "n_cores=1", "-o", "x"], "[1/"),
         (["profile", "vit-digits", "--threads", "2", "--examples", "60"], "step 1 "),
-        (["bench", "core", "tiny", "--quick", "--threads", "2"], " cycles\n"),
+        pytest.param(["bench", "core", "tiny", "--quick", "--threads", "2"], " cycles\n", marks=pytest.mark.slow),
         (["faults", "tiny"], " tries, all well\n"),
         (["synth", "tiny", "--seeds"], ": synthesis\n"),
     ],

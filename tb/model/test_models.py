@@ -212,7 +212,7 @@ def test_batches_are_the_inputs_one_by_one(n_labels, jobs):
 
     outputs = tiny.run(inputs, attention, jobs, done.append)
     alone = np.stack([tiny.outputs(tiny.encoder(tokens)) for tokens in inputs])
-    np.testing.assert_allclose(outputs, alone, atol=1e-5)
+    np.testing.assert_allclose(outputs, alone, rtol=1e-5, atol=1e-5)
     assert done[-1] == 600 and max(batch for batch, _ in lengths) > 30
     assert sum(batch * n for batch, n in lengths) == 2 * sum(map(len, inputs))
 

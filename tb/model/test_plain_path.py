@@ -58,6 +58,6 @@ def test_make_verilog(checkout):
 
 @pytest.mark.parametrize("simulator", SIMULATORS)
 def test_bench(checkout, simulator):
-    bench = ["tb/unit/common/test_pipeline.py", "-k", f"test_adder_tree and {simulator}-1"]
+    bench = ["tb/unit/common/test_pipeline.py", "--slow", "-k", f"test_adder_tree and {simulator}-1"]
     passed = run(checkout, checkout / ".venv" / "bin" / "python", "-m", "pytest", "-q", "-p", "no:xdist", *bench)
     assert " passed" in passed and "failed" not in passed

@@ -335,7 +335,7 @@ def run(config, simulator, tests, name, **environment):
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_attention_core(simulator, group):
-    run("tiny", simulator, GROUPS[group], group, HDP_SEQ_LEN="19" if simulator == "icarus" else "32")
+    run("tiny", simulator, GROUPS[group], group, HDP_SEQ_LEN="11" if simulator == "icarus" else "32")
 
 
 @pytest.mark.slow

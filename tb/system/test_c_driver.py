@@ -143,6 +143,7 @@ def test_real_layer(driver, bus):
     assert driver.device.job_id == read(bus, "JOB_ID") == 2
 
 
+@pytest.mark.slow
 def test_two_cores(library):
     params = replace(TINY, n_cores=2)
     bus = SimulatedBus(params, cache=MODELS, timing=MemoryTiming(20, 20))

@@ -174,10 +174,10 @@ def simulate_soc(bus, bus_width, folder, name):
 @pytest.mark.parametrize(
     ("bus", "bus_width"),
     [
-        ("axi", 32),
         ("axi", 64),
         ("wishbone", 32),
-        ("axi-lite", 64),
+        pytest.param("axi", 32, marks=pytest.mark.slow),
+        pytest.param("axi-lite", 64, marks=pytest.mark.slow),
         pytest.param("wishbone", 64, marks=pytest.mark.slow),
         pytest.param("axi-lite", 32, marks=pytest.mark.slow),
     ],

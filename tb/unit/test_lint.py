@@ -31,7 +31,9 @@ def test_lint(params, tmp_path):
     verilator_lint(path)
 
 
-@pytest.mark.parametrize("bus_width, n_cores", [(64, 1), (32, 2), (128, 3)])
+@pytest.mark.parametrize(
+    "bus_width, n_cores", [(64, 1), *(pytest.param(*each, marks=pytest.mark.slow) for each in ((32, 2), (128, 3)))]
+)
 def test_lint_of_the_top(bus_width, n_cores, tmp_path):
     path = tmp_path / "hdp_top.v"
     path.write_text(to_verilog(HdpTop(HdpParams(bus_width=bus_width, n_cores=n_cores)), "hdp_top"))

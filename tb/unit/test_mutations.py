@@ -169,7 +169,7 @@ MUTATIONS = [
     ),
     (
         "hdp_hw/rtl/core/head_cursor.py",
-        "(self.i_ready & ~self.o_left)",
+        "self.i_ready & ~self.o_left",
         "self.i_ready",
         "tb.unit.core.test_head_cursor",
     ),

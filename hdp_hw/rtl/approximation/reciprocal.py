@@ -4,10 +4,10 @@ from amaranth.hdl import Array, C, Cat, Module, Mux, Signal, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hdp_hw.rtl.approximation.multiply import multiply, multiply_latency
-from hdp_hw.rtl.common.pipeline import delay
+from hdp_hw.rtl.common.pipeline import delay, register
 from hdp_hw.spec.params import bits_for
 from hdp_hw.spec.tables import RECIPROCAL_FRACTION, reciprocal_bits, reciprocal_segment_bits, reciprocal_table
+from hdp_hw.spec.timing import RECIPROCAL_LATENCY
 
 
 class Reciprocal(wiring.Component):
@@ -47,6 +47,8 @@ class Reciprocal(wiring.Component):
     error -0.19 % to 0.29 % for w = 4, -0.003 % to 0.013 % for w = 8 (tb/model/test_approximation.py).
     """
 
+    latency = RECIPROCAL_LATENCY  # two of the shift, table, product, subtraction
+
     def __init__(self, params, width):
         self.params, self.width = params, width
         super().__init__(
@@ -73,16 +75,6 @@ class Reciprocal(wiring.Component):
     def _slope_width(self):
         """Bits of a segment's slope."""
         return bits_for(max(slope for _, slope in reciprocal_table(self.params.digit_width)))
-
-    @property
-    def _product_latency(self):
-        """Clock cycles of slope * f."""
-        return multiply_latency(unsigned(self._slope_width), unsigned(RECIPROCAL_FRACTION))
-
-    @property
-    def latency(self):
-        """Clock cycles from input to output."""
-        return 4 + self._product_latency  # two of the shift, table, subtraction
 
     def elaborate(self, platform):
         m = Module()
@@ -113,11 +105,12 @@ class Reciprocal(wiring.Component):
             f.eq(position[:RECIPROCAL_FRACTION]),
         ]
 
-        base = delay(m, base, self._product_latency, "base")
-        fall = multiply(m, slope, f, "fall")
-        s = delay(m, Mux(exists, s, self.width), self._product_latency + 1, "s")
+        # slope * f by halves of f: short adders before and after the register, and no hardware multiplier.
+        base, s = delay(m, base, 1, "base"), delay(m, Mux(exists, s, self.width), 2, "s")
+        half = RECIPROCAL_FRACTION // 2
+        low, high = (register(m, slope * part, f"fall_{index}") for index, part in enumerate((f[:half], f[half:])))
         m.d.sync += [
-            self.o_r.eq(base - (fall >> RECIPROCAL_FRACTION)),
+            self.o_r.eq(base - (((low >> half) + high) >> half)),
             self.o_s.eq(s),
         ]
         m.d.comb += self.o_valid.eq(delay(m, self.i_valid, self.latency, "valid"))

@@ -90,7 +90,8 @@ class SubTile(wiring.Component):
             right = register(m, self.i_right[lane], f"right_{lane}", local=True)
             products.append(register(m, (left * right)[: 4 * field], f"product_{lane}"))
 
-        fields = self._fields(m, products)
+        # The four lanes of one element of the slice lie close together, so they are added first.
+        fields = self._fields(m, [products[lane] for i in range(quarter) for lane in range(i, lanes, quarter)])
         for r in range(2):
             for c in range(2):
                 elements = self.o_elements[r][c]

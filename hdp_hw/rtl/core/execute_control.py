@@ -88,7 +88,7 @@ class ExecuteControl(wiring.Component):
         m.submodules.cursor = cursor = HeadCursor(self.params)
         m.submodules.survivors = survivors = SurvivorList(self.params)
         entry = delay(m, cursor.o_entry, 1, "entry")  # one cycle late, which is in time for SurvivorList
-        settings, error = entry.settings, self.i_failed.bit_select(cursor.o_head, 1)
+        settings, error = entry.settings, (self.i_failed & cursor.o_place).any()
         full = (entry.verdict == Verdict.DENSE) | (entry.verdict == Verdict.FALLBACK)
         pruned = entry.verdict == Verdict.PRUNED
         waiting = cursor.o_waiting & ~survivors.o_busy
@@ -139,7 +139,7 @@ class ExecuteControl(wiring.Component):
         # The counts are not looked at before the row has left.
         listed = Signal(HEADS_INSIDE)
         m.d.comb += [
-            listed.eq(Mux(taken & ~job.error, 1 << cursor.o_head, 0)),
+            listed.eq(Mux(taken & ~error, cursor.o_place, 0)),
             self.o_row_head.eq(delay(m, listed, 1, "listed")),
             self.o_row_blocks.eq(delay(m, row.n_blocks, 1, "listed_blocks")),
             self.o_row_tiles.eq(delay(m, row.n_tiles, 1, "listed_tiles")),

@@ -30,6 +30,8 @@ class HeadCursor(wiring.Component):
         The table gives back the entry whose bit is set, at most one.
     o_head : Out(unsigned(2))
         Index of the entry that the stage is at.
+    o_place : Out(unsigned(HEADS_INSIDE))
+        The bit of that entry, from registers of its own.
     o_entry : Out(head_entry_layout(params))
         That entry.
     o_waiting : Out(unsigned(1))
@@ -41,7 +43,8 @@ class HeadCursor(wiring.Component):
 
     Timing
     ------
-    ``o_left`` and ``o_head`` follow ``i_leaves`` by one clock cycle, the other outputs their inputs at once.
+    ``o_left``, ``o_head`` and ``o_place`` follow ``i_leaves`` by one clock cycle, the other outputs their inputs at
+    once.
 
     Numerics
     --------
@@ -60,6 +63,7 @@ class HeadCursor(wiring.Component):
                 "i_leaves": In(unsigned(1)),
                 "i_retired": In(unsigned(HEADS_INSIDE)),
                 "o_head": Out(unsigned(2)),
+                "o_place": Out(unsigned(HEADS_INSIDE)),
                 "o_entry": Out(entry),
                 "o_waiting": Out(unsigned(1)),
                 "o_leaves": Out(unsigned(HEADS_INSIDE)),
@@ -69,14 +73,19 @@ class HeadCursor(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
+        place = Signal(HEADS_INSIDE, init=1)
         m.d.comb += [
             self.o_entry.eq(select_entry(m, self.i_entries, self.o_head, "entry")),
-            self.o_waiting.eq((self.i_ready & ~self.o_left).bit_select(self.o_head, 1)),
-            self.o_leaves.eq(Mux(self.i_leaves, 1 << self.o_head, 0)),
+            self.o_place.eq(place),
+            self.o_waiting.eq((self.i_ready & ~self.o_left & place).any()),
+            self.o_leaves.eq(Mux(self.i_leaves, place, 0)),
         ]
         m.d.sync += self.o_left.eq((self.o_left | self.o_leaves) & ~self.i_retired)
         with m.If(self.i_leaves):
-            m.d.sync += self.o_head.eq(Mux(self.o_head == HEADS_INSIDE - 1, 0, self.o_head + 1))
+            m.d.sync += [
+                place.eq(place.rotate_left(1)),
+                self.o_head.eq(Mux(self.o_head == HEADS_INSIDE - 1, 0, self.o_head + 1)),
+            ]
         return m
 
 

@@ -101,7 +101,7 @@ class PredictControl(wiring.Component):
         m.submodules.rows = rows = BlockRows(self.params)
         busy, starts, skips, ends = Signal(), Signal(), Signal(), Signal()
         waiting = cursor.o_waiting & ~busy
-        unpredicted = self.i_unpredicted.bit_select(cursor.o_head, 1)
+        unpredicted = (self.i_unpredicted & cursor.o_place).any()
         m.d.comb += [
             cursor.i_entries.eq(self.i_entries),
             cursor.i_ready.eq(self.i_loaded),

@@ -31,6 +31,7 @@ async def heads(dut, haste):
             {"i_entries": entry_bits(entries), "i_ready": ready, "i_leaves": leaves, "i_retired": retired},
             {
                 "o_head": head,
+                "o_place": 1 << head,
                 "o_waiting": waiting,
                 "o_leaves": leaving,
                 "o_left": left,

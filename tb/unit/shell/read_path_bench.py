@@ -34,10 +34,11 @@ TIMINGS = {
 
 
 def on_widths(*widths, more=()):
-    """Parametrizes a test by ``simulator`` and ``widths``, of a word and of the bus; ``more`` for Verilator alone."""
-    runs = [(simulator, pair) for pair in widths for simulator in SIMULATORS] + [("verilator", pair) for pair in more]
-    ids = [f"{simulator}-{word}-{bus}" for simulator, (word, bus) in runs]
-    return pytest.mark.parametrize("simulator, widths", runs, ids=ids)
+    """Parametrizes a test by ``simulator`` and ``widths``, of a word and of the bus; ``more`` for Verilator alone, slow."""
+    runs = [(simulator, pair) for pair in widths for simulator in SIMULATORS]
+    slow = [pytest.param("verilator", pair, marks=pytest.mark.slow) for pair in more]
+    ids = [f"{simulator}-{word}-{bus}" for simulator, (word, bus) in [*runs, *(param.values for param in slow)]]
+    return pytest.mark.parametrize("simulator, widths", [*runs, *slow], ids=ids)
 
 
 def run(component, test_module, simulator, widths):

@@ -22,7 +22,7 @@ from tb.lib.axi_memory import Memory, ReadChecker, ReadModel, ReadTiming, serve_
 from tb.lib.axi_write_memory import WriteChecker, WriteModel, WriteTiming, serve_writes
 from tb.lib.faulty_core import FaultyCore
 from tb.lib.lockstep import start
-from tb.lib.simulation import SIMULATORS, simulate
+from tb.lib.simulation import simulate
 from tb.lib.top_bench import TopBench, TopJob
 from tb.unit.shell.read_path_bench import Sink, Source, Total
 
@@ -191,7 +191,10 @@ async def bus_errors(dut, response):
     }
 
 
-@pytest.mark.parametrize(("lane", "simulator"), [*(("narrow", each) for each in SIMULATORS), ("wide", "verilator")])
+@pytest.mark.parametrize(
+    ("lane", "simulator"),
+    [("narrow", "verilator"), ("wide", "verilator"), pytest.param("narrow", "icarus", marks=pytest.mark.slow)],
+)
 def test_core_lane(lane, simulator):
     simulate(CoreLane(LANES[lane]), __name__, simulator, name=f"core_lane_{lane}", plusenv={"HDP_LANE": lane})
 

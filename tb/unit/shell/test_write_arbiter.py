@@ -18,7 +18,7 @@ from tb.lib.axi_write_memory import IDEAL, SILENT, WriteChecker, WriteModel, Wri
 from tb.lib.lockstep import read, start
 from tb.lib.simulation import SIMULATORS, simulate
 
-SHAPES = [(64, 3), (32, 1), (128, 8)]  #: (bus_width, requesters)
+SHAPES = [(64, 3), (32, 1), pytest.param((128, 8), marks=pytest.mark.slow)]  #: (bus_width, requesters)
 TIMINGS = {
     "ideal": IDEAL,
     "slow": WriteTiming(latency=100),
