@@ -74,6 +74,8 @@ def profile_cut(arguments: argparse.Namespace, n: int, place: "Workplace", whole
     from hdp_hw.study.accuracy.parts import digests
     from hdp_hw.study.accuracy.profile import profile
 
+    if n == longest(place.task):
+        return profile(whole.task, whole.trial, arguments.max_loss, arguments.timed, length=n)
     known = set(digests(whole.task))
     examples = [index for index, digest in enumerate(digests(place.task)) if digest in known]
     task = workplace_of(argparse.Namespace(**vars(arguments) | {"max_tokens": n})).task.subset(examples)
@@ -83,6 +85,10 @@ def profile_cut(arguments: argparse.Namespace, n: int, place: "Workplace", whole
 
 def check_lengths(task: "Task", lengths: tuple[int, ...]) -> None:
     """Raise ParameterError for a length that no input of a task reaches."""
-    longest = max(map(task.model.encoder.seq_len, task.inputs))
-    if lengths and lengths[-1] > longest:
-        raise ParameterError("lengths", lengths[-1], f"1 to {longest}, the positions of the longest input")
+    if lengths and lengths[-1] > longest(task):
+        raise ParameterError("lengths", lengths[-1], f"1 to {longest(task)}, the positions of the longest input")
+
+
+def longest(task: "Task") -> int:
+    """Positions of the longest input."""
+    return max(map(task.model.encoder.seq_len, task.inputs))

@@ -311,10 +311,11 @@ def test_inputs_are_cut_to_lengths(tmp_path, capsys):
     layers = [LayerSettings(3, 3, 3, "mass", 2.0, relative=True)] * 2
     save_layers(output, {str(index): layer for index, layer in enumerate(layers)})
     options = ["profile", model, "--data", pairs, "--settings", output, "--timed", 2, "-o", folder]
-    assert run(*options, "--lengths", "12,8") == 0
+    assert run(*options, "--lengths", "12,14,8") == 0
     printed = capsys.readouterr().out
     facts = json.loads((folder / "model-pairs.json").read_text())
-    assert list(facts["cut_to_length"]) == ["8", "12"]
+    assert list(facts["cut_to_length"]) == ["8", "12", "14"]
+    assert facts["cut_to_length"]["14"]["loss"] == facts["loss"]  # nothing is cut
     for n, each in facts["cut_to_length"].items():
         assert each["lengths"] == [int(n)] * 2 and list(each["models_by_length"]) == [n] and each["n"] == 40
         task = calibrate.open_workplace(str(model), str(pairs), max_tokens=int(n), say=lambda line: None).task
