@@ -121,7 +121,8 @@ def test_readme_shows_the_published_area():
 
 def test_every_bench_runs_under_both_simulators():
     """As docs/verification.md says it of the blocks; pytest's own list of the tests is what counts."""
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", "--slow", "tb/unit", "tb/system"]
+    options = ["--collect-only", "-q", "-p", "no:cacheprovider", "--slow"]
+    command = [sys.executable, "-m", "pytest", *options, "tb/unit", "tb/system"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
     benches = {docs.bench_of_block(path) for path in (ROOT / "hdp_hw" / "rtl").glob("*/*.py") if docs.components(path)}
     assert "" not in benches and len(benches) > 60

@@ -34,7 +34,7 @@ TIMINGS = {
 
 
 def on_widths(*widths, more=()):
-    """Parametrizes a test by ``simulator`` and ``widths``, of a word and of the bus; ``more`` for Verilator alone, slow."""
+    """Parametrizes a test by ``simulator`` and ``widths``, of a word and of the bus; ``more``, slow, for Verilator."""
     runs = [(simulator, pair) for pair in widths for simulator in SIMULATORS]
     slow = [pytest.param("verilator", pair, marks=pytest.mark.slow) for pair in more]
     ids = [f"{simulator}-{word}-{bus}" for simulator, (word, bus) in [*runs, *(param.values for param in slow)]]
