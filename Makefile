@@ -57,7 +57,7 @@ configs: ## the named configurations, and what every parameter means
 	@$(SETUP)
 	@$(RUN) hdp_hw configs
 
-test: ## the regression: benches under both simulators, and the tests without one (10 to 20 minutes on two processors)
+test: ## the regression: benches under both simulators, and the tests without one (some ten minutes on two processors)
 	@$(SETUP) --simulators
 	@$(RUN) pytest -n auto $(SCHEDULE) $(PYTEST_ARGS)
 

@@ -11,7 +11,6 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads wait for each 
 from tb.lib.simulation import SIMULATORS
 
 BLOCKS = Path(__file__).parent / "unit"
-SHELL = BLOCKS / "shell"
 gc.set_threshold(100_000, 20, 20)  # elaboration and golden models make many objects that live
 
 
@@ -33,7 +32,7 @@ def pytest_configure(config):
 @pytest.hookimpl(tryfirst=True)  # before -m looks at the marks
 def pytest_collection_modifyitems(config, items):
     if not config.pluginmanager.hasplugin("tb.lib.mutation"):  # a planted fault may show in any of the runs
-        for item in repeats(items):
+        for item in left_out(items):
             item.add_marker(pytest.mark.slow)
     if config.getoption("--slow"):
         return
@@ -42,23 +41,20 @@ def pytest_collection_modifyitems(config, items):
     items[:] = [item for item in items if item not in slow]
 
 
-def repeats(items):
-    """Runs of a bench under one simulator that differ from one under the other in nothing else.
+def left_out(items):
+    """Runs of benches that ``make test`` leaves out, since a run of the same bench resembles them.
 
-    Verilator compiles a block for longer than Icarus simulates it, so these are blocks' runs under Verilator. Of the
-    co-processor and the shell, whose simulations are long, they are those under Icarus, but for a bench's first.
+    Of a block: all but the first under Icarus, which needs no compilation. Of the core and of the co-processor: those
+    under Icarus, but for a bench's first, that Verilator runs with the same parameters.
     """
-    runs = {}
+    benches = {}
     for item in (item for item in items if not item.get_closest_marker("slow")):
         if simulator := getattr(item, "callspec", None) and item.callspec.params.get("simulator"):
             others = repr(sorted((name, value) for name, value in item.callspec.params.items() if name != "simulator"))
-            runs.setdefault(item.function, {"icarus": {}, "verilator": {}})[simulator][others] = item
-    for of_bench in runs.values():
-        icarus, verilator = of_bench["icarus"], of_bench["verilator"]
-        both = [parameters for parameters in icarus if parameters in verilator]
-        item = next(iter((icarus | verilator).values()))
-        if item.path.is_relative_to(BLOCKS) and not item.path.is_relative_to(SHELL):
-            yield from (verilator[parameters] for parameters in both)
-        else:
-            first = next(iter(icarus), None)
-            yield from (icarus[parameters] for parameters in both if parameters != first)
+            benches.setdefault(item.function, []).append((simulator, others, item))
+    for runs in benches.values():
+        first = next((run for run in runs if run[0] == "icarus"), runs[0])
+        compiled = {others for simulator, others, _ in runs if simulator == "verilator"}
+        for simulator, others, item in (run for run in runs if run is not first):
+            if item.path.is_relative_to(BLOCKS) or (simulator == "icarus" and others in compiled):
+                yield item

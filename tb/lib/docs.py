@@ -32,7 +32,16 @@ from tb.model import test_approximation, test_attention_core, test_encoder_bits
 from tb.unit.test_mutations import MUTATIONS
 
 ROOT = DOCS.parent
-BLOCK_FOLDERS = ("common", "array", "approximation", "pruning", "core", "shell", "boards")  #: in the order of the table
+BLOCK_FOLDERS = (
+    "common",
+    "array",
+    "approximation",
+    "pruning",
+    "core",
+    "encoder",
+    "shell",
+    "boards",
+)  #: in the order of the table
 
 
 def markdown(titles, rows):

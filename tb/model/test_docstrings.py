@@ -54,7 +54,7 @@ def public_classes(path):
 
 FILES = [
     path
-    for folder in ("common", "array", "approximation", "pruning", "core", "shell", "boards")
+    for folder in ("common", "array", "approximation", "pruning", "core", "encoder", "shell", "boards")
     for path in sorted((ROOT / "hdp_hw" / "rtl" / folder).glob("*.py"))
     if public_classes(path)
 ]

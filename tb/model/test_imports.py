@@ -24,6 +24,7 @@ RULES = {
         "hdp_hw/spec",
         *(f"hdp_hw/rtl/{each}" for each in ("common", "approximation", "array", "pruning")),
     ),
+    "hdp_hw/rtl/encoder": ("hdp_hw/spec", "hdp_hw/rtl/common"),
     "hdp_hw/rtl/shell": (
         "hdp_hw/spec",
         *(f"hdp_hw/rtl/{each}" for each in ("common", "approximation", "array", "pruning", "core")),

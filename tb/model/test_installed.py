@@ -137,6 +137,7 @@ def test_bench(hdp_hw):
     assert records and all(record["measured_cycles"] == record["predicted_cycles"] for record in records)
 
 
+@pytest.mark.slow
 def test_explore(hdp_hw):
     sweep = ["tile=2", "lanes=4", "digit_width=4", "n_cores=1", "bus_width=64"]
     said = hdp_hw("explore", "--sweep", *sweep, "--processes", "1", without=["matplotlib"])

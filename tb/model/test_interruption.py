@@ -33,7 +33,11 @@ def hear_interruption():
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["explore", "--processes", "2", "--sweep", "tile=2,4", "lanes=16", "n_cores=1", "-o", "x"], "[1/"),
+        pytest.param(
+            ["explore", "--processes", "2", "--sweep", "tile=2,4", "lanes=16", "n_cores=1", "-o", "x"],
+            "[1/",
+            marks=pytest.mark.slow,
+        ),
         (["profile", "vit-digits", "--threads", "2", "--examples", "60"], "step 1 "),
         pytest.param(["bench", "core", "tiny", "--quick", "--threads", "2"], " cycles\n", marks=pytest.mark.slow),
         (["faults", "tiny"], " tries, all well\n"),

@@ -176,6 +176,7 @@ def run_bench(folder, bench, work):
     return run.stdout.splitlines()
 
 
+@pytest.mark.slow
 def test_self_test_of_other_widths(tmp_path):
     params = HdpParams(lanes=4, digit_width=8, max_seq_len=16, bus_width=32, n_cores=2)
     top = HdpTop(params)

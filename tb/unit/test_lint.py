@@ -10,7 +10,7 @@ from hdp_hw.rtl.verilog import to_verilog
 from hdp_hw.spec.params import LEGAL_DIGIT_WIDTHS, LEGAL_LANES, LEGAL_TILES, HdpParams
 from tb.lib.simulation import verilator_lint
 
-QUICK = 64  #: multipliers of the largest array that the regression takes
+QUICK = 32  #: multipliers of the largest array that the regression takes
 
 
 def arrays():

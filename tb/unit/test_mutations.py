@@ -51,6 +51,18 @@ MUTATIONS = [
         "self.o_s",
         "tb.unit.approximation.test_score_composer",
     ),
+    (
+        "hdp_hw/rtl/encoder/epilogue.py",
+        "delay(m, self.i_factor, 8,",
+        "delay(m, self.i_factor, 7,",
+        "tb.unit.encoder.test_epilogue",
+    ),
+    (
+        "hdp_hw/rtl/encoder/rounding.py",
+        "limit - 1 if limit & (limit - 1) == 0 else limit",
+        "limit - 1",
+        "tb.unit.encoder.test_epilogue",
+    ),
     ("hdp_hw/rtl/pruning/arithmetic.py", '{low}") << low', '{low}")', "tb.unit.pruning.test_coarse_logit"),
     (
         "hdp_hw/rtl/pruning/block_distance.py",

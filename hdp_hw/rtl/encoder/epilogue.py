@@ -1,0 +1,140 @@
+"""From the sums of a linear layer to words or operands."""
+
+from amaranth.hdl import C, Cat, Module, Signal, signed, unsigned
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from hdp_hw.rtl.common.pipeline import delay, register
+from hdp_hw.rtl.common.storage import separate_memory
+from hdp_hw.rtl.encoder.rounding import saturate, shift_right
+from hdp_hw.spec.encoder import (
+    FACTOR_FRACTION,
+    MULT_FRACTION,
+    MULT_WIDTH,
+    OPERAND_MAX,
+    PRESHIFT,
+    SCALED_WIDTH,
+    SEGMENT_BITS,
+    SEGMENT_FRACTION,
+    SHIFT_MAX,
+    SUM_WIDTH,
+    WORD_WIDTH,
+    Activation,
+)
+from hdp_hw.spec.params import bits_for
+
+
+class Epilogue(wiring.Component):
+    """A sum scaled by its output channel's multiplier, through an activation, to a word and to an operand.
+
+    ``y = sat16(rnd(sat18(rnd(sum * 2^5 / 2^shift)) * mult / 2^17))``; of ``TABLE`` the word is
+    ``sat16(left + rnd(slope * f / 2^7))`` with the segment ``(left, slope)`` of y and the place f of y in it; the
+    operand is the word times ``factor / 2^16``. Three multiplications, each of one hardware multiplier of 18 x 18 bits.
+
+    Ports
+    -----
+    i_valid : In(unsigned(1))
+        A sum enters.
+    i_sum : In(signed(SUM_WIDTH))
+        Sum of products and bias.
+    i_shift : In(unsigned(self.shift_width))
+        With ``i_sum``: places of its channel, 0 to ``SHIFT_MAX``.
+    i_mult : In(unsigned(MULT_WIDTH))
+        With ``i_sum``: multiplier of its channel.
+    i_factor : In(unsigned(MULT_WIDTH))
+        With ``i_sum``: factor of its channel, from word to operand.
+    i_activation : In(Activation)
+        With ``i_sum``: what its word goes through.
+    i_write : In(unsigned(1))
+        A segment of the table is written; no sum of ``TABLE`` may be on its way.
+    i_segment : In(unsigned(SEGMENT_BITS))
+        With ``i_write``: the segment's number, 0 for the lowest words.
+    i_line : In(self.line_layout)
+        With ``i_write``: word at the segment's left end, and slope.
+    o_valid : Out(unsigned(1))
+        A result leaves.
+    o_word : Out(signed(WORD_WIDTH))
+        With ``o_valid``: the word.
+    o_operand : Out(signed(8))
+        With ``o_valid``: the operand of that word.
+
+    Timing
+    ------
+    Latency ``latency`` = 10 clock cycles, initiation interval 1, no back-pressure.
+
+    Numerics
+    --------
+    Exact as docs/numerics.md defines it. Golden twin ``golden.bits.encoder.epilogue``.
+    """
+
+    latency = 10  # three of the scaled sum, product, word; line, product; activation; product, operand
+
+    def __init__(self):
+        self.shift_width = bits_for(SHIFT_MAX)
+        self.line_layout = data.StructLayout({"left": signed(WORD_WIDTH), "slope": signed(WORD_WIDTH)})
+        super().__init__(
+            {
+                "i_valid": In(unsigned(1)),
+                "i_sum": In(signed(SUM_WIDTH)),
+                "i_shift": In(unsigned(self.shift_width)),
+                "i_mult": In(unsigned(MULT_WIDTH)),
+                "i_factor": In(unsigned(MULT_WIDTH)),
+                "i_activation": In(Activation),
+                "i_write": In(unsigned(1)),
+                "i_segment": In(unsigned(SEGMENT_BITS)),
+                "i_line": In(self.line_layout),
+                "o_valid": Out(unsigned(1)),
+                "o_word": Out(signed(WORD_WIDTH)),
+                "o_operand": Out(signed(8)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        # The scaled sum, with half a place for rounding: by multiples of 4 places, by the others, rounded.
+        half = Cat(C(0, PRESHIFT + 1), self.i_sum).as_signed()
+        coarse = register(m, half >> Cat(C(0, 2), self.i_shift[2:]), "coarse")
+        fine = register(m, coarse >> delay(m, self.i_shift[:2], 1, "fine_shift"), "fine")
+        scaled = register(m, saturate(m, (fine + 1) >> 1, 1 << (SCALED_WIDTH - 1), "saturated"), "scaled")
+
+        product = register(m, scaled * delay(m, self.i_mult, 3, "mult"), "product")
+        y = register(m, saturate(m, shift_right(product, MULT_FRACTION), 1 << (WORD_WIDTH - 1), "rounded"), "y")
+
+        # The line of the word's segment, and the word on it.
+        line, f = self._line(m, y), delay(m, y[:SEGMENT_FRACTION], 1, "f")
+        rise = register(m, line.slope * f, "rise")
+        left = delay(m, line.left, 1, "left")
+        on_line = saturate(m, left + shift_right(rise, SEGMENT_FRACTION), 1 << (WORD_WIDTH - 1), "on_line")
+
+        before = delay(m, y, 2, "before", reset_less=True)
+        activated = Signal(signed(WORD_WIDTH))
+        with m.Switch(delay(m, self.i_activation, 7, "activation")):
+            with m.Case(Activation.TABLE):
+                m.d.comb += activated.eq(on_line)
+            with m.Case(Activation.RELU):
+                m.d.comb += activated.eq(before & ~before[-1].replicate(WORD_WIDTH))
+            with m.Default():
+                m.d.comb += activated.eq(before)
+        word = register(m, activated, "word")
+
+        in_units = register(m, word * delay(m, self.i_factor, 8, "factor"), "in_units")
+        operand = register(m, saturate(m, shift_right(in_units, FACTOR_FRACTION), OPERAND_MAX, "clipped"), "operand")
+        m.d.comb += [
+            self.o_valid.eq(delay(m, self.i_valid, self.latency, "valid")),
+            self.o_word.eq(delay(m, word, 2, "late_word", reset_less=True)),
+            self.o_operand.eq(operand),
+        ]
+        return m
+
+    def _line(self, m, y):
+        """The segment of word y, one clock cycle later."""
+        m.submodules.lines = lines = separate_memory(self.line_layout, 1 << SEGMENT_BITS)
+        write, read = lines.write_port(), lines.read_port()
+        m.d.comb += [
+            write.en.eq(self.i_write),
+            write.addr.eq(self.i_segment),
+            write.data.eq(self.i_line),
+            read.en.eq(1),
+            read.addr.eq(Cat(y[SEGMENT_FRACTION:-1], ~y[-1])),
+        ]
+        return read.data

@@ -1,0 +1,1 @@
+"""Benches of hdp_hw/rtl/approximation."""
