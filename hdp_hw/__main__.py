@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from hdp_hw import __version__
 from hdp_hw.commands import (
+    accuracy,
     bench,
     board,
     calibrate,
@@ -27,7 +28,8 @@ from hdp_hw.spec.failure import Failure
 from hdp_hw.spec.params import ParameterError
 
 COMMANDS = (
-    generate, configs, bench, compare, faults, calibrate, profile, explore, energy, synth, tiles, board, registers,
+    generate, configs, bench, compare, faults, calibrate, profile, accuracy, explore, energy, synth, tiles, board,
+    registers,
 )  # fmt: skip
 
 

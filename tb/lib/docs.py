@@ -166,6 +166,7 @@ BOUNDS = {  #: {test: what it bounds}
     "test_worst_tail": "row that the rounding of P hurts most",
     "test_pruned_head": "mean of V",
     "test_word_error": "word of a linear layer, in its LSB",
+    "test_activation_error": "activation by table, in LSB of its argument",
     "test_inverse_root_error": "reciprocal square root, relative",
     "test_normalise_error": "normalised element h",
     "test_layer_norm_error": "LayerNorm, in LSB of a word",

@@ -31,6 +31,8 @@ from hdp_hw.spec.encoder import (
     Activation,
     root_table,
 )
+from hdp_hw.study.encoder.units import table_of
+from hdp_hw.study.models.functions import ACTIVATIONS
 
 WORD_MAX = 2**15 - 1
 INVERSE_ROOT_ERROR = (-0.00012, 0.000025)  #: relative, lowest and highest
@@ -141,6 +143,18 @@ def test_activation():
     assert {WORD_MAX, -WORD_MAX - 1} <= set(expected)
     assert activate(y, Activation.RELU).tolist() == [max(word, 0) for word in y.tolist()]
     assert activate(y, Activation.NONE) is y
+
+
+@pytest.mark.parametrize("name", ["gelu", "gelu_new", "silu", "quick_gelu", "relu"])
+def test_activation_error(name):
+    """0.9, 1.2 and 2.4 LSB for arguments within +- 1, 8 and 32: two roundings, and what a chord is off at the bend."""
+    for largest, bound in ((1, 0.9), (8, 1.2), (32, 2.4)):
+        unit = largest / 2**15
+        y = np.arange(-WORD_MAX - 1, WORD_MAX + 1)
+        table, of_words = table_of(ACTIVATIONS[name], unit)
+        assert of_words <= unit * (1 + 2.0**-14)
+        error = np.abs(activate(y, Activation.TABLE, table) * of_words - ACTIVATIONS[name](y * unit)) / unit
+        assert error.max() <= bound, f"measured {error.max()}"
 
 
 def test_operands():

@@ -31,16 +31,20 @@ RULES = {
     ),
     "hdp_hw/rtl/boards": ("hdp_hw/spec", "hdp_hw/rtl/common", "hdp_hw/rtl/shell", "hdp_hw/rtl/verilog"),
     "hdp_hw/driver": ("hdp_hw/spec", "golden"),
+    "hdp_hw/encoder": ("hdp_hw/spec", "golden", "hdp_hw/driver"),
     "hdp_hw/simulation": ("hdp_hw/spec", "golden", "hdp_hw/rtl", "hdp_hw/driver"),
     "hdp_hw/deliver": ("hdp_hw/spec", "golden", "hdp_hw/rtl", "hdp_hw/driver"),
-    "hdp_hw/study": (*("hdp_hw/spec", "golden", "hdp_hw/rtl", "hdp_hw/driver", "hdp_hw/simulation", "hdp_hw/deliver"),),
+    "hdp_hw/study": (
+        *("hdp_hw/spec", "golden", "hdp_hw/rtl", "hdp_hw/driver", "hdp_hw/encoder", "hdp_hw/simulation"),
+        "hdp_hw/deliver",
+    ),
     "hdp_hw/commands": ("hdp_hw",),
     "hdp_hw": ("hdp_hw",),  # the command line
 }
 
 #: ``{package: folders that may import it}``: what is heavy, or would make one side depend on the other's tools.
 PACKAGES = {
-    "numpy": ("golden", "hdp_hw/driver", "hdp_hw/simulation", "hdp_hw/deliver", "hdp_hw/study"),
+    "numpy": ("golden", "hdp_hw/driver", "hdp_hw/encoder", "hdp_hw/simulation", "hdp_hw/deliver", "hdp_hw/study"),
     "amaranth": ("hdp_hw/rtl", "hdp_hw/simulation", "hdp_hw/deliver", "hdp_hw/study"),
     "tb": (),
     "golden": (),  # by its name inside the package, hdp_hw.golden, which no folder of a user shadows

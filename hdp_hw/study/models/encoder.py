@@ -69,11 +69,17 @@ class Encoder:
         attention : ``f(layer, q, k, v) -> context``, all [..., n_heads, seq_len, head_dim]; :func:`softmax_attention`
             unless given. Layers call it in order.
         """
-        attention, inputs = attention or softmax_attention, np.asarray(inputs)
-        x = self._embed_images(inputs) if self.layout.images else self._embed_tokens(inputs)
+        attention = attention or softmax_attention
+        x = self.embed(inputs)
+        if not self.layout.pre_norm:
+            x = self._normalise("norm", x)
         for layer in range(self.n_layers):
             x = self._layer(layer, x, attention)
         return self._normalise("norm", x) if self.layout.pre_norm else x
+
+    def embed(self, inputs: Any) -> np.ndarray:
+        """Sums of the embeddings of ``inputs``, [..., seq_len, hidden_size], before any normalisation."""
+        return (self._embed_images if self.layout.images else self._embed_tokens)(np.asarray(inputs))
 
     def classify(self, first: np.ndarray) -> np.ndarray:
         """Logits [..., n_labels] of the first position's hidden states [..., hidden_size]."""
@@ -90,7 +96,7 @@ class Encoder:
         x = self.tensors["words.weight"][words] + self.tensors["positions.weight"][self.first_position :][:n]
         if "types.weight" in self.tensors:
             x = x + self.tensors["types.weight"][types]
-        return self._normalise("norm", x)
+        return x
 
     def _embed_images(self, images: np.ndarray) -> np.ndarray:
         if images.shape[-3:] != self.image_shape:
