@@ -96,6 +96,7 @@ def test_attention_without_a_batch_and_in_float():
 def test_spread_is_over_lengths():
     inputs = [[0] * n for n in (5, 1, 9, 3, 7)]
     assert [len(x) for x in spread(inputs, 3)] == [1, 5, 9] and len(spread(inputs, 9)) == 5
+    assert [len(x) for x in spread(inputs, 1)] == [5] and [len(x) for x in spread(inputs, 2)] == [1, 9]
 
 
 @pytest.mark.parametrize(("n", "legal"), [(4, (0, 0)), (12, (0.4, 0.7)), (40, (0.7, 0.9))])

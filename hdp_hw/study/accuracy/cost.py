@@ -107,7 +107,8 @@ def measure_cost(model: Model, inputs: list, layers: Sequence[LayerSettings], pa
 
 
 def spread(inputs: list, n: int) -> list:
-    """``n`` of the inputs, or all: of evenly spread lengths."""
+    """``n`` of the inputs, or all: of evenly spread lengths; one is of the median length."""
     by_length = sorted(range(len(inputs)), key=lambda index: len(inputs[index]))
-    places = np.unique(np.linspace(0, len(inputs) - 1, min(n, len(inputs))).round().astype(int))
+    ends = (0, len(inputs) - 1) if n > 1 else ((len(inputs) - 1) / 2,) * 2
+    places = np.unique(np.linspace(*ends, min(n, len(inputs))).round().astype(int))
     return [inputs[by_length[place]] for place in places]
