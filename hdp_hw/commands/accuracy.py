@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     calibration = None
     if arguments.calibration:
         tokens = min(arguments.max_tokens or place.params.max_seq_len, place.params.max_seq_len)
-        calibration = load_task(arguments.calibration, place.task.model, tokens)
+        calibration = load_task(arguments.calibration, place.task.model, tokens, arguments.sample, arguments.seed)
     result = measure(place, calibration, arguments.sample, arguments.threads, progress)
     path = write_json(result, arguments.output)
     print(result.text())

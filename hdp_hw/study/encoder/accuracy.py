@@ -80,14 +80,14 @@ def measure(
 ) -> Accuracy:
     """Accuracy of a Workplace's model in integers.
 
-    calibration : examples to calibrate with; without, some of the Workplace's, which are then not judged by.
-    n_sample : how many, at most. Raises ParameterError.
+    calibration : examples to calibrate with, all of them; without, ``n_sample`` of the Workplace's at most, which are
+    then not judged by. Raises ParameterError.
     """
     task, model = place.task, place.task.model
     if calibration is None:
         inputs, task = separate(task, n_sample, place.seed)
     else:
-        inputs = calibration.sample(n_sample, place.seed).inputs
+        inputs = calibration.inputs
     say(f"calibration: {len(inputs)} inputs")
     built = calibrate(model.encoder, inputs, place.layers)
     integer = IntegerEncoder(model.encoder, built.model, place.params)
