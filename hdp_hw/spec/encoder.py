@@ -34,6 +34,7 @@ ROOT_WINDOW = 56  #: bits, even, into which n^2 (variance + epsilon) is shifted
 ROOT_FRACTION = 15  #: fraction bits of it, 1 to 4, of which the root is taken, and one less than those of the root
 ROOT_INDEX_BITS = 5  #: of these fraction bits, those that choose the first guess
 GUESS_FRACTION = 11  #: fraction bits of the first guess
+ROOT_UNIT = 43  #: 1 / sqrt(v) is q * 2^e in units of 2^-ROOT_UNIT
 NORMAL_WIDTH = 18  #: signed bits of a normalised element
 NORMAL_FRACTION = 11  #: fraction bits of it, in units of n / 2^floor(log2 n) deviations
 GAMMA_WIDTH = 16  #: signed bits of gamma and beta

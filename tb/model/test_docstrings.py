@@ -24,6 +24,7 @@ EXAMPLES = {
     "BoardDemo": {"divisor": 4, "n_bytes": 4096},
     "BoardMemory": {"n_bytes": 4096},
     "Drain": {"sums_layout": unsigned(8)},
+    "Norm": {"max_features": 384},
     "OperandBuffer": {"n_heads": 3, "n_words": PARAMS.max_words, "word_width": PARAMS.lanes * PARAMS.digit_width},
     "OperandPacker": {"side": "left"},
     "OperandSelect": {"side": "left"},

@@ -58,6 +58,24 @@ MUTATIONS = [
         "tb.unit.encoder.test_epilogue",
     ),
     (
+        "hdp_hw/rtl/encoder/inverse_root.py",
+        "Mux(v[-2:].any(), product >> GUESS_FRACTION, 0)",
+        "product >> GUESS_FRACTION",
+        "tb.unit.encoder.test_inverse_root",
+    ),
+    (
+        "hdp_hw/rtl/encoder/norm.py",
+        "Mux(places_left < 0, 0, places_left)",
+        "places_left",
+        "tb.unit.encoder.test_norm",
+    ),
+    (
+        "hdp_hw/rtl/encoder/row_moments.py",
+        "Mux(self.i_rms, 0, self.i_total)",
+        "self.i_total",
+        "tb.unit.encoder.test_row_moments",
+    ),
+    (
         "hdp_hw/rtl/encoder/rounding.py",
         "limit - 1 if limit & (limit - 1) == 0 else limit",
         "limit - 1",

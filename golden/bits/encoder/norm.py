@@ -6,9 +6,7 @@ import numpy as np
 
 from hdp_hw.golden.bits.encoder.inverse_root import inverse_root
 from hdp_hw.golden.bits.encoder.rounding import saturate, shift_right
-from hdp_hw.spec.encoder import NORMAL_FRACTION, NORMAL_WIDTH, ROOT_WINDOW, STREAM_FRACTION
-
-_ROOT_UNIT = (ROOT_WINDOW - 2) // 2 + 16  #: 1 / sqrt(v) is q * 2^e in units of 2^-43
+from hdp_hw.spec.encoder import NORMAL_FRACTION, NORMAL_WIDTH, ROOT_UNIT, STREAM_FRACTION
 
 
 def residual(x: np.ndarray, a: int, y: np.ndarray | None = None, b: int = 0) -> np.ndarray:
@@ -38,7 +36,7 @@ def normalise(r: np.ndarray, epsilon: int = 0, rms: bool = False) -> np.ndarray:
     """
     mean, variance = variances(r, rms)
     q, e = inverse_root(variance + epsilon)
-    shift = np.maximum(_ROOT_UNIT + 1 - NORMAL_FRACTION - (r.shape[-1].bit_length() - 1) - e, 0)
+    shift = np.maximum(ROOT_UNIT + 1 - NORMAL_FRACTION - (r.shape[-1].bit_length() - 1) - e, 0)
     return saturate(shift_right((2 * np.asarray(r, np.int64) - mean) * q, shift), NORMAL_WIDTH)
 
 

@@ -93,17 +93,28 @@ NEXUS = Family(
 
 @dataclass(frozen=True)
 class Device:
-    """A family; what its ``tool`` is told of it, if there is one, and the ``pins`` file that it must have."""
+    """A family; what its ``tool`` is told of it, if there is one, and the ``pins`` file that it must have.
+
+    multipliers : where they are, as :func:`multiplier_places.place_multipliers` takes them; () if it is not known.
+    """
 
     family: Family
     options: tuple = ()
     pins: str = ""
+    multipliers: tuple = ()
 
 
+#: Of each of the three rows of an LFE5U-85F: four in nine columns, a gap in the middle.
+MULTIPLIERS_85F = tuple(
+    (y, tuple((x + number, number) for x in (*range(4, 60, 9), *range(69, 120, 9)) for number in (0, 1, 4, 5)))
+    for y in (10, 34, 58)
+)
 DEVICES = {
     "LFE5U-25F": Device(ECP5, ("--25k", "--package", "CABGA381", "--lpf-allow-unconstrained")),
     "LFE5U-45F": Device(ECP5, ("--45k", "--package", "CABGA554", "--lpf-allow-unconstrained")),
-    "LFE5U-85F": Device(ECP5, ("--85k", "--package", "CABGA756", "--lpf-allow-unconstrained")),
+    "LFE5U-85F": Device(
+        ECP5, ("--85k", "--package", "CABGA756", "--lpf-allow-unconstrained"), multipliers=MULTIPLIERS_85F
+    ),
     "GW2A-18": Device(
         GW2A,
         ("--device", "GW2A-LV18PG256C8/I7", "--vopt", "family=GW2A-18C", "--vopt", f"cst={PINS}"),

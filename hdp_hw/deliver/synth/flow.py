@@ -54,7 +54,7 @@ def synthesise(label, params, device, speed, seeds, build=BUILD, say=print, limi
     record = {"config": label, "device": device, "speed": speed if target.family is ECP5 else None}
     record |= {"parameters": vars_of(params), "sha256": write_design(params, folder)}
     say(f"{label}: synthesis")
-    synthesise_netlist(folder, target.family, say)
+    synthesise_netlist(folder, target.family, say, multipliers=target.multipliers)
     cells = json.loads((folder / NETLIST).read_text(encoding="utf-8"))["modules"]["harness"]["cells"]
     record |= count_cells(cells, target.family) | {"area_by_block": area_by_block(cells, target.family)}
     reports, tried, not_routed = {}, {}, {}
@@ -100,8 +100,8 @@ def write_sources(verilog, folder):
     write(folder / DIGIT_PRODUCT.name, DIGIT_PRODUCT.read_text(encoding="utf-8"))
 
 
-def synthesise_netlist(folder, family, say, top="harness"):
-    """NETLIST of the design in ``folder``, whose module ``top`` holds it all."""
+def synthesise_netlist(folder, family, say, top="harness", multipliers=()):
+    """NETLIST of the design in ``folder``, whose module ``top`` holds it all; multipliers : see write_netlist."""
     result = "synthesised.json"
     script = (
         f"read_verilog {SOURCE}; hierarchy -top {top}; {PREPARE.format(DIGIT_PRODUCT.name)}; "
@@ -109,7 +109,7 @@ def synthesise_netlist(folder, family, say, top="harness"):
     )
     sources = [SOURCE, DIGIT_PRODUCT.name]
     run(folder, "yosys.log", YOSYS, ["-v", "2", "-p", script], sources, [result], synthesis_progress, say)
-    write_netlist(folder, result, family)
+    write_netlist(folder, result, family, multipliers)
 
 
 def synthesis_progress(log):

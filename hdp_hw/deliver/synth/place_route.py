@@ -6,6 +6,7 @@ import resource
 from collections import Counter
 
 from hdp_hw.deliver.synth.devices import ECP5, NEXUS, PINS
+from hdp_hw.deliver.synth.multiplier_places import place_multipliers
 from hdp_hw.deliver.synth.multiplier_registers import take_registers
 from hdp_hw.deliver.synth.netlist import block_of, buffer_resets, open_carry_inputs
 from hdp_hw.deliver.synth.tools import SynthesisError, TimeLimit, run
@@ -24,12 +25,16 @@ class NotRouted(Exception):
     """There is no routed design; the message says why."""
 
 
-def write_netlist(folder, synthesised, family=ECP5):
-    """NETLIST in ``folder`` of what yosys wrote. For an ECP5: registers in multipliers, global resets, SETTINGS."""
+def write_netlist(folder, synthesised, family=ECP5, multipliers=()):
+    """NETLIST in ``folder`` of what yosys wrote. For an ECP5: registers in multipliers, global resets, SETTINGS.
+
+    multipliers : of the Device, for the places of the array's.
+    """
     design = json.loads((folder / synthesised).read_text(encoding="utf-8"))
     (top,) = (module for module in design["modules"].values() if "top" in module["attributes"])
     if family is ECP5:
         take_registers(top)
+        place_multipliers(top, multipliers)
         buffer_resets(top["cells"])
         top["settings"] = SETTINGS
     if family is NEXUS:

@@ -1,1 +1,1 @@
-"""What the hardware computes beside attention: results of linear layers."""
+"""What the hardware computes beside attention: results of linear layers, and normalisation."""

@@ -1,0 +1,1 @@
+"""When the blocks beside attention do what golden.bits.encoder says."""

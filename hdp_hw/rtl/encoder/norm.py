@@ -1,0 +1,245 @@
+"""Residual sum and normalisation of rows of words."""
+
+from amaranth.hdl import C, Cat, Module, Mux, Signal, signed, unsigned
+from amaranth.lib import data, enum, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hdp_hw.rtl.common.pipeline import delay, register, unary_counter
+from hdp_hw.rtl.common.queue import Queue
+from hdp_hw.rtl.common.storage import separate_memory
+from hdp_hw.rtl.encoder.inverse_root import FACTOR_WIDTH, InverseRoot
+from hdp_hw.rtl.encoder.rounding import saturate, shift_right
+from hdp_hw.rtl.encoder.row_moments import N_WIDTH, SQUARES_WIDTH, TOTAL_WIDTH, RowMoments
+from hdp_hw.spec.encoder import (
+    EPSILON_WIDTH,
+    GAMMA_SHIFT_MAX,
+    GAMMA_WIDTH,
+    NORMAL_FRACTION,
+    NORMAL_WIDTH,
+    OPERAND_FRACTION,
+    OPERAND_MAX,
+    ROOT_UNIT,
+    STREAM_FRACTION,
+    WORD_WIDTH,
+)
+from hdp_hw.spec.params import bits_for
+
+HIGHEST_SHIFT = ROOT_UNIT + 1 - NORMAL_FRACTION  #: of the product with the root, for n = 1 and e = 0
+WORD_LIMIT = 1 << (WORD_WIDTH - 1)
+SUM_LATENCY = 3  #: clock cycles from a beat to its residual word
+SQUARES_LATENCY = SUM_LATENCY + 3  #: to the sums that have it
+SCALE_LATENCY = 12  #: clock cycles from reading a word to its outputs
+NORMAL_LATENCY = 6  #: to the normalised element
+
+
+class _State(enum.Enum, shape=2):
+    """What a row is at."""
+
+    LOAD = 0
+    ROOT = 1
+    READ = 2
+    SCALE = 3
+
+
+class Norm(wiring.Component):
+    """``r = x * a + y * b``, then LayerNorm or RMSNorm of r, a row at a time.
+
+    A row is read once: its residual words go to a buffer, and their sums are taken. Then come its mean and reciprocal
+    deviation, then its outputs: the word that goes on as residual (``r``, or the normalised one) and the operand of the
+    next linear layer, which has a gamma and a beta of its own. Three hardware multipliers serve all of these in turn.
+
+    Parameters
+    ----------
+    max_features : int
+        Elements of the longest row, ``MAX_FEATURES`` at most.
+
+    Ports
+    -----
+    i_settings : In(self.settings_layout)
+        Of the job: ``n`` elements a row, factors ``a`` and ``b``, ``epsilon``, ``rms``, ``pre_norm`` (r goes on),
+        the shifts behind gamma of the word and of the operand. Holds still from the first beat of a row to its last.
+    i_write : In(unsigned(1))
+        A feature's scales are written; no row may be inside.
+    i_feature : In(unsigned(self.index_width))
+        With ``i_write``: the feature.
+    i_scales : In(self.scales_layout)
+        With ``i_write``: its gamma and beta for the word, and for the operand.
+    i : In(stream.Signature(self.beat_layout))
+        Words x and y of a row, feature after feature; one row is taken, then none before its outputs are begun.
+    o : Out(stream.Signature(self.result_layout))
+        Residual word and operand of each feature; ``last`` of a row.
+
+    Timing
+    ------
+    Without stalls a row of n elements takes ``2n + 67 + e`` clock cycles, e being InverseRoot's, from its first beat to
+    that of the next row; its first result can be taken ``n + 73 + e`` clock cycles after its first beat.
+
+    Numerics
+    --------
+    Golden twin ``golden.bits.encoder.norm``; its schedule: ``golden.cycles.encoder.norm``.
+    """
+
+    def __init__(self, max_features):
+        self.max_features, self.index_width = max_features, bits_for(max_features - 1)
+        shift = unsigned(bits_for(GAMMA_SHIFT_MAX))
+        self.settings_layout = data.StructLayout(
+            {
+                "n": unsigned(N_WIDTH),
+                "a": unsigned(16),
+                "b": unsigned(16),
+                "epsilon": unsigned(EPSILON_WIDTH),
+                "rms": unsigned(1),
+                "pre_norm": unsigned(1),
+                "shift": shift,
+                "operand_shift": shift,
+            }
+        )
+        names = ("gamma", "beta", "operand_gamma", "operand_beta")
+        self.scales_layout = data.StructLayout(dict.fromkeys(names, signed(GAMMA_WIDTH)))
+        self.beat_layout = data.StructLayout({"x": signed(WORD_WIDTH), "y": signed(WORD_WIDTH)})
+        self.result_layout = data.StructLayout(
+            {"word": signed(WORD_WIDTH), "operand": signed(OPERAND_MAX.bit_length() + 1), "last": unsigned(1)}
+        )
+        super().__init__(
+            {
+                "i_settings": In(self.settings_layout),
+                "i_write": In(unsigned(1)),
+                "i_feature": In(unsigned(self.index_width)),
+                "i_scales": In(self.scales_layout),
+                "i": In(stream.Signature(self.beat_layout)),
+                "o": Out(stream.Signature(self.result_layout)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        settings = self.i_settings
+        m.submodules.moments, m.submodules.root = moments, root = RowMoments(), InverseRoot()
+        m.submodules.words = words = separate_memory(signed(WORD_WIDTH), 1 << self.index_width)
+        index, last, taken, read = Signal(self.index_width), Signal(), Signal(), Signal()
+        state = Signal(_State)
+        m.d.comb += [
+            self.i.ready.eq(state == _State.LOAD),
+            taken.eq(self.i.valid & self.i.ready),
+            last.eq(index == (settings.n - 1)[: self.index_width]),
+        ]
+        with m.If(taken | read):
+            m.d.sync += index.eq(Mux(last, 0, index + 1))
+        scaled = delay(m, read & last, NORMAL_LATENCY, "scaled")
+        with m.Switch(state):
+            with m.Case(_State.LOAD), m.If(taken & last):
+                m.d.sync += state.eq(_State.ROOT)
+            with m.Case(_State.ROOT), m.If(root.o_done):
+                m.d.sync += state.eq(_State.READ)
+            with m.Case(_State.READ), m.If(read & last):
+                m.d.sync += state.eq(_State.SCALE)
+            with m.Case(_State.SCALE), m.If(scaled):  # what was read no longer needs the multipliers
+                m.d.sync += state.eq(_State.LOAD)
+
+        # Each multiplier's factors: of a row that is loaded, of one that is scaled, and the root's between the two.
+        r, centred, normal = (Signal(signed(FACTOR_WIDTH), name=name) for name in ("r", "centred", "normal"))
+        gammas = [Signal(signed(GAMMA_WIDTH), name=name) for name in ("gamma", "operand_gamma")]
+        factors = [
+            ((self.i.payload.x, settings.a), (root.o_left, root.o_right), (centred, root.o_q)),
+            ((self.i.payload.y, settings.b), (0, 0), (normal, gammas[0])),
+            ((r, r), (r, r), (normal, gammas[1])),
+        ]
+        products = [self._multiply(m, state, number, of) for number, of in enumerate(factors)]
+
+        # A row that is loaded: its residual words, and their sums.
+        total, squares = Signal(signed(TOTAL_WIDTH)), Signal(SQUARES_WIDTH)
+        residual = saturate(m, shift_right(products[0] + products[1], STREAM_FRACTION), WORD_LIMIT, "residual")
+        m.d.comb += r.eq(register(m, residual, "residual_word"))
+        write = words.write_port()
+        m.d.comb += [
+            write.en.eq(delay(m, taken, SUM_LATENCY, "write")),
+            write.addr.eq(delay(m, index, SUM_LATENCY, "write_index")),
+            write.data.eq(r),
+            moments.i_start.eq(delay(m, taken & last, SQUARES_LATENCY, "complete")),
+            moments.i_n.eq(settings.n),
+            moments.i_total.eq(total),
+            moments.i_squares.eq(squares),
+            moments.i_epsilon.eq(settings.epsilon),
+            moments.i_rms.eq(settings.rms),
+            root.i_start.eq(moments.o_done),
+            root.i_v.eq(moments.o_variance),
+            root.i_product.eq(products[0]),
+        ]
+        with m.If(write.en):
+            m.d.sync += total.eq(total + r)
+        with m.If(delay(m, taken, SQUARES_LATENCY - 1, "squared")):
+            m.d.sync += squares.eq(squares + products[2].as_unsigned())
+        with m.If(moments.i_start):
+            m.d.sync += [total.eq(0), squares.eq(0)]
+
+        # A row that is scaled: one word after the other is read, if the queue will have room for its results.
+        m.submodules.queue = queue = Queue(self.result_layout, SCALE_LATENCY + 3)
+        leaves = delay(m, self.o.valid & self.o.ready, 1, "leaves")
+        places = unary_counter(m, queue.depth, read, leaves, name="places")
+        word, scales = words.read_port(), self._scales(m, index)
+        shift = Signal(range(HIGHEST_SHIFT + 1))
+        log2_n = Signal(range(N_WIDTH))
+        for bit in range(1, N_WIDTH):
+            with m.If(settings.n[bit]):
+                m.d.comb += log2_n.eq(bit)
+        places_left = HIGHEST_SHIFT - log2_n - root.o_e
+        m.d.sync += shift.eq(Mux(places_left < 0, 0, places_left))
+        m.d.comb += [
+            read.eq((state == _State.READ) & ~places[-1]),
+            word.addr.eq(index),
+            word.en.eq(1),
+            centred.eq((word.data << 1) - moments.o_mean),
+            normal.eq(self._shifted(m, products[0], shift, 0, NORMAL_WIDTH, "normal")),
+        ]
+        results = []
+        for product, gamma, beta, shift, of in (
+            (products[1], scales.gamma, scales.beta, settings.shift, "word"),
+            (products[2], scales.operand_gamma, scales.operand_beta, settings.operand_shift, "operand"),
+        ):
+            m.d.comb += gammas[len(results)].eq(delay(m, gamma, NORMAL_LATENCY - 1, f"{of}_gamma", reset_less=True))
+            beta = delay(m, beta, SCALE_LATENCY - 3, f"{of}_beta", reset_less=True)
+            results.append(self._shifted(m, product, shift, beta, WORD_WIDTH, of))
+        operand = saturate(m, shift_right(results[1], OPERAND_FRACTION), OPERAND_MAX, "clipped")
+        before = delay(m, word.data, SCALE_LATENCY - 2, "before", reset_less=True)
+        m.d.comb += [
+            queue.i.payload.operand.eq(register(m, operand, "operand_result")),
+            queue.i.payload.word.eq(register(m, Mux(settings.pre_norm, before, results[0]), "word_result")),
+            queue.i.payload.last.eq(delay(m, last, SCALE_LATENCY, "last")),
+            queue.i.valid.eq(delay(m, read, SCALE_LATENCY, "results")),
+        ]
+        wiring.connect(m, queue.o, wiring.flipped(self.o))
+        return m
+
+    def _multiply(self, m, state, number, of_states):
+        """A multiplier's product, two clock cycles after its factors: those of LOAD, ROOT, and what follows."""
+        chosen = []
+        for side, load, root, scale in zip(("left", "right"), *of_states):
+            factor = Signal(signed(FACTOR_WIDTH), name=f"{side}_{number}")
+            with m.Switch(state):
+                for case, value in ((_State.LOAD, load), (_State.ROOT, root)):
+                    with m.Case(case):
+                        m.d.comb += factor.eq(value)
+                with m.Default():
+                    m.d.comb += factor.eq(scale)
+            chosen.append(register(m, factor, f"{side}_{number}_factor"))
+        return register(m, chosen[0] * chosen[1], f"product_{number}")
+
+    def _scales(self, m, index):
+        """Gamma and beta of the feature that is read, one clock cycle later."""
+        m.submodules.scales = scales = separate_memory(self.scales_layout, 1 << self.index_width)
+        write, read = scales.write_port(), scales.read_port()
+        m.d.comb += [
+            write.en.eq(self.i_write),
+            write.addr.eq(self.i_feature),
+            write.data.eq(self.i_scales),
+            read.addr.eq(index),
+            read.en.eq(1),
+        ]
+        return read.data
+
+    def _shifted(self, m, product, shift, beta, width, name):
+        """``product / 2^shift + beta``, rounded and saturated to ``width`` bits, three clock cycles later."""
+        coarse = register(m, (product << 1) >> Cat(C(0, 3), shift[3:]), f"{name}_coarse")
+        fine = register(m, coarse >> delay(m, shift[:3], 1, f"{name}_fine_shift"), f"{name}_fine")
+        total = ((fine + 1) >> 1) + beta
+        return register(m, saturate(m, total, 1 << (width - 1), f"{name}_saturated"), f"{name}_register")
