@@ -302,7 +302,9 @@ def test_best_of_choices(tmp_path, monkeypatch):
 
     monkeypatch.setattr(flow, "place_and_route", place_and_route)
     monkeypatch.setattr(flow, "versions", lambda family: {})
-    monkeypatch.setattr(flow, "synthesise_netlist", lambda folder, *_: (folder / "netlist.json").write_text(NETLIST))
+    monkeypatch.setattr(
+        flow, "synthesise_netlist", lambda folder, *_, **__: (folder / "netlist.json").write_text(NETLIST)
+    )
     said = []
     small = HdpParams(lanes=4, max_head_dim=16, max_seq_len=16)
     record = synthesise("small", small, "LFE5U-85F", 6, [1, 2], tmp_path, said.append)

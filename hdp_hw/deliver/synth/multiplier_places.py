@@ -17,6 +17,8 @@ def place_multipliers(module, rows):
     the first row that has room for all of it. Nothing is placed of an array that takes less than half of the device,
     has no groups, or does not fit in this way.
     """
+    if not rows:
+        return
     lanes = _lanes(module)
     n_places = sum(len(places) for _, places in rows)
     if 2 * len(lanes) < n_places or not lanes:
