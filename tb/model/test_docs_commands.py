@@ -2,7 +2,6 @@
 
 import re
 import shlex
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from hdp_hw.study.explore.space import grid_of, points
 from hdp_hw.study.explore.targets import target_of
 from hdp_hw.study.explore.workload import limits
 from tb.lib.docs import DOCS
+from tb.lib.make import make
 
 ROOT = DOCS.parent
 FILES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
@@ -61,9 +61,7 @@ def test_command_is_understood(file, line):
 def test_make_is_understood(file, line):
     """The target is there, takes these variables, and runs a command that its parser takes."""
     words = shlex.split(line.replace("...", " "))
-    done = subprocess.run(
-        ["make", "-n", *words[words.index("make") + 1 :]], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    done = make("-n", *words[words.index("make") + 1 :])
     assert done.returncode == 0, done.stderr
     for command in done.stdout.splitlines():
         if "tools/setup.py" in command:

@@ -1,21 +1,11 @@
 """make: every parameter of a core, quoted; what a target does not take is refused; the environment changes nothing."""
 
-import os
 import shlex
-import subprocess
-from pathlib import Path
 
 import pytest
 
 from hdp_hw.spec.configs import NAMES
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def make(*words, environment=()):
-    inherited = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")}
-    options = {"cwd": ROOT, "env": inherited | dict(environment), "capture_output": True, "text": True}
-    return subprocess.run(["make", *words], check=False, **options)
+from tb.lib.make import ROOT, make
 
 
 def typed(*words, environment=()):

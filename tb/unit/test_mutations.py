@@ -65,8 +65,8 @@ MUTATIONS = [
     ),
     (
         "hdp_hw/rtl/encoder/norm.py",
-        "Mux(places_left < 0, 0, places_left)",
-        "places_left",
+        "HIGHEST_SHIFT - log2_n - e",
+        "HIGHEST_SHIFT - e",
         "tb.unit.encoder.test_norm",
     ),
     (
@@ -77,8 +77,8 @@ MUTATIONS = [
     ),
     (
         "hdp_hw/rtl/encoder/rounding.py",
-        "limit - 1 if limit & (limit - 1) == 0 else limit",
-        "limit - 1",
+        "-OPERAND_MAX, OPERAND_MAX, name",
+        "-OPERAND_MAX - 1, OPERAND_MAX, name",
         "tb.unit.encoder.test_epilogue",
     ),
     ("hdp_hw/rtl/pruning/arithmetic.py", '{low}") << low', '{low}")', "tb.unit.pruning.test_coarse_logit"),

@@ -6,12 +6,11 @@ from amaranth.lib.wiring import In, Out
 
 from hdp_hw.rtl.common.pipeline import delay, register
 from hdp_hw.rtl.common.storage import separate_memory
-from hdp_hw.rtl.encoder.rounding import saturate, shift_right
+from hdp_hw.rtl.encoder.rounding import operand, saturate, shift_right, shifted
 from hdp_hw.spec.encoder import (
     FACTOR_FRACTION,
     MULT_FRACTION,
     MULT_WIDTH,
-    OPERAND_MAX,
     PRESHIFT,
     SCALED_WIDTH,
     SEGMENT_BITS,
@@ -91,20 +90,15 @@ class Epilogue(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        # The scaled sum, with half a place for rounding: by multiples of 4 places, by the others, rounded.
-        half = Cat(C(0, PRESHIFT + 1), self.i_sum).as_signed()
-        coarse = register(m, half >> Cat(C(0, 2), self.i_shift[2:]), "coarse")
-        fine = register(m, coarse >> delay(m, self.i_shift[:2], 1, "fine_shift"), "fine")
-        scaled = register(m, saturate(m, (fine + 1) >> 1, 1 << (SCALED_WIDTH - 1), "saturated"), "scaled")
-
+        scaled = shifted(m, Cat(C(0, PRESHIFT), self.i_sum).as_signed(), self.i_shift, SCALED_WIDTH, "scaled")
         product = register(m, scaled * delay(m, self.i_mult, 3, "mult"), "product")
-        y = register(m, saturate(m, shift_right(product, MULT_FRACTION), 1 << (WORD_WIDTH - 1), "rounded"), "y")
+        y = register(m, saturate(m, shift_right(product, MULT_FRACTION), WORD_WIDTH, "rounded"), "y")
 
         # The line of the word's segment, and the word on it.
         line, f = self._line(m, y), delay(m, y[:SEGMENT_FRACTION], 1, "f")
         rise = register(m, line.slope * f, "rise")
         left = delay(m, line.left, 1, "left")
-        on_line = saturate(m, left + shift_right(rise, SEGMENT_FRACTION), 1 << (WORD_WIDTH - 1), "on_line")
+        on_line = saturate(m, left + shift_right(rise, SEGMENT_FRACTION), WORD_WIDTH, "on_line")
 
         before = delay(m, y, 2, "before", reset_less=True)
         activated = Signal(signed(WORD_WIDTH))
@@ -118,11 +112,11 @@ class Epilogue(wiring.Component):
         word = register(m, activated, "word")
 
         in_units = register(m, word * delay(m, self.i_factor, 8, "factor"), "in_units")
-        operand = register(m, saturate(m, shift_right(in_units, FACTOR_FRACTION), OPERAND_MAX, "clipped"), "operand")
+        result = register(m, operand(m, in_units, FACTOR_FRACTION, "clipped"), "operand")
         m.d.comb += [
             self.o_valid.eq(delay(m, self.i_valid, self.latency, "valid")),
             self.o_word.eq(delay(m, word, 2, "late_word", reset_less=True)),
-            self.o_operand.eq(operand),
+            self.o_operand.eq(result),
         ]
         return m
 

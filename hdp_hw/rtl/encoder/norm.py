@@ -1,6 +1,6 @@
 """Residual sum and normalisation of rows of words."""
 
-from amaranth.hdl import C, Cat, Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -8,7 +8,7 @@ from hdp_hw.rtl.common.pipeline import delay, register, unary_counter
 from hdp_hw.rtl.common.queue import Queue
 from hdp_hw.rtl.common.storage import separate_memory
 from hdp_hw.rtl.encoder.inverse_root import FACTOR_WIDTH, InverseRoot
-from hdp_hw.rtl.encoder.rounding import saturate, shift_right
+from hdp_hw.rtl.encoder.rounding import operand, saturate, shift_right, shifted
 from hdp_hw.rtl.encoder.row_moments import N_WIDTH, SQUARES_WIDTH, TOTAL_WIDTH, RowMoments
 from hdp_hw.spec.encoder import (
     EPSILON_WIDTH,
@@ -17,7 +17,6 @@ from hdp_hw.spec.encoder import (
     NORMAL_FRACTION,
     NORMAL_WIDTH,
     OPERAND_FRACTION,
-    OPERAND_MAX,
     ROOT_UNIT,
     STREAM_FRACTION,
     WORD_WIDTH,
@@ -25,7 +24,6 @@ from hdp_hw.spec.encoder import (
 from hdp_hw.spec.params import bits_for
 
 HIGHEST_SHIFT = ROOT_UNIT + 1 - NORMAL_FRACTION  #: of the product with the root, for n = 1 and e = 0
-WORD_LIMIT = 1 << (WORD_WIDTH - 1)
 SUM_LATENCY = 3  #: clock cycles from a beat to its residual word
 SQUARES_LATENCY = SUM_LATENCY + 3  #: to the sums that have it
 SCALE_LATENCY = 12  #: clock cycles from reading a word to its outputs
@@ -57,7 +55,7 @@ class Norm(wiring.Component):
     -----
     i_settings : In(self.settings_layout)
         Of the job: ``n`` elements a row, factors ``a`` and ``b``, ``epsilon``, ``rms``, ``pre_norm`` (r goes on),
-        the shifts behind gamma of the word and of the operand. Holds still from the first beat of a row to its last.
+        the shifts behind gamma of the word and of the operand. Holds still from a row's first beat to its last result.
     i_write : In(unsigned(1))
         A feature's scales are written; no row may be inside.
     i_feature : In(unsigned(self.index_width))
@@ -97,9 +95,7 @@ class Norm(wiring.Component):
         names = ("gamma", "beta", "operand_gamma", "operand_beta")
         self.scales_layout = data.StructLayout(dict.fromkeys(names, signed(GAMMA_WIDTH)))
         self.beat_layout = data.StructLayout({"x": signed(WORD_WIDTH), "y": signed(WORD_WIDTH)})
-        self.result_layout = data.StructLayout(
-            {"word": signed(WORD_WIDTH), "operand": signed(OPERAND_MAX.bit_length() + 1), "last": unsigned(1)}
-        )
+        self.result_layout = data.StructLayout({"word": signed(WORD_WIDTH), "operand": signed(8), "last": unsigned(1)})
         super().__init__(
             {
                 "i_settings": In(self.settings_layout),
@@ -145,12 +141,46 @@ class Norm(wiring.Component):
             ((r, r), (r, r), (normal, gammas[1])),
         ]
         products = [self._multiply(m, state, number, of) for number, of in enumerate(factors)]
-
-        # A row that is loaded: its residual words, and their sums.
-        total, squares = Signal(signed(TOTAL_WIDTH)), Signal(SQUARES_WIDTH)
-        residual = saturate(m, shift_right(products[0] + products[1], STREAM_FRACTION), WORD_LIMIT, "residual")
+        residual = saturate(m, shift_right(products[0] + products[1], STREAM_FRACTION), WORD_WIDTH, "residual")
         m.d.comb += r.eq(register(m, residual, "residual_word"))
-        write = words.write_port()
+        m.d.comb += root.i_product.eq(products[0])
+        self._load(m, words.write_port(), moments, root, index, taken, last, r, products[2])
+
+        # A row that is scaled: one word after the other is read, if the queue will have room for its results.
+        m.submodules.queue = queue = Queue(self.result_layout, SCALE_LATENCY + 3)
+        leaves = delay(m, self.o.valid & self.o.ready, 1, "leaves")
+        places = unary_counter(m, queue.depth, read, leaves, name="places")
+        word, scales = words.read_port(), self._scales(m, index)
+        m.d.comb += [
+            read.eq((state == _State.READ) & ~places[-1]),
+            word.addr.eq(index),
+            word.en.eq(1),
+            centred.eq((word.data << 1) - moments.o_mean),
+            normal.eq(shifted(m, products[0], self._normal_shift(m, root.o_e), NORMAL_WIDTH, "normal")),
+        ]
+        results = []
+        for product, gamma, beta, shift, of in (
+            (products[1], scales.gamma, scales.beta, settings.shift, "word"),
+            (products[2], scales.operand_gamma, scales.operand_beta, settings.operand_shift, "operand"),
+        ):
+            m.d.comb += gammas[len(results)].eq(delay(m, gamma, NORMAL_LATENCY - 1, f"{of}_gamma", reset_less=True))
+            beta = delay(m, beta, SCALE_LATENCY - 3, f"{of}_beta", reset_less=True)
+            results.append(shifted(m, product, shift, WORD_WIDTH, of, beta))
+        before = delay(m, word.data, SCALE_LATENCY - 2, "before", reset_less=True)
+        operand_result = register(m, operand(m, results[1], OPERAND_FRACTION, "clipped"), "operand_result")
+        m.d.comb += [
+            queue.i.payload.operand.eq(operand_result),
+            queue.i.payload.word.eq(register(m, Mux(settings.pre_norm, before, results[0]), "word_result")),
+            queue.i.payload.last.eq(delay(m, last, SCALE_LATENCY, "last")),
+            queue.i.valid.eq(delay(m, read, SCALE_LATENCY, "results")),
+        ]
+        wiring.connect(m, queue.o, wiring.flipped(self.o))
+        return m
+
+    def _load(self, m, write, moments, root, index, taken, last, r, square):
+        """A row that is loaded: its residual words go to the buffer, and from their sums come moments and root."""
+        settings = self.i_settings
+        total, squares = Signal(signed(TOTAL_WIDTH)), Signal(SQUARES_WIDTH)
         m.d.comb += [
             write.en.eq(delay(m, taken, SUM_LATENCY, "write")),
             write.addr.eq(delay(m, index, SUM_LATENCY, "write_index")),
@@ -163,52 +193,22 @@ class Norm(wiring.Component):
             moments.i_rms.eq(settings.rms),
             root.i_start.eq(moments.o_done),
             root.i_v.eq(moments.o_variance),
-            root.i_product.eq(products[0]),
         ]
         with m.If(write.en):
             m.d.sync += total.eq(total + r)
         with m.If(delay(m, taken, SQUARES_LATENCY - 1, "squared")):
-            m.d.sync += squares.eq(squares + products[2].as_unsigned())
+            m.d.sync += squares.eq(squares + square.as_unsigned())
         with m.If(moments.i_start):
             m.d.sync += [total.eq(0), squares.eq(0)]
 
-        # A row that is scaled: one word after the other is read, if the queue will have room for its results.
-        m.submodules.queue = queue = Queue(self.result_layout, SCALE_LATENCY + 3)
-        leaves = delay(m, self.o.valid & self.o.ready, 1, "leaves")
-        places = unary_counter(m, queue.depth, read, leaves, name="places")
-        word, scales = words.read_port(), self._scales(m, index)
-        shift = Signal(range(HIGHEST_SHIFT + 1))
-        log2_n = Signal(range(N_WIDTH))
+    def _normal_shift(self, m, e):
+        """Places from the product with the root to the normalised element; holds while a row is scaled."""
+        log2_n, shift = Signal(range(N_WIDTH)), Signal(range(HIGHEST_SHIFT + 1))
         for bit in range(1, N_WIDTH):
-            with m.If(settings.n[bit]):
+            with m.If(self.i_settings.n[bit]):
                 m.d.comb += log2_n.eq(bit)
-        places_left = HIGHEST_SHIFT - log2_n - root.o_e
-        m.d.sync += shift.eq(Mux(places_left < 0, 0, places_left))
-        m.d.comb += [
-            read.eq((state == _State.READ) & ~places[-1]),
-            word.addr.eq(index),
-            word.en.eq(1),
-            centred.eq((word.data << 1) - moments.o_mean),
-            normal.eq(self._shifted(m, products[0], shift, 0, NORMAL_WIDTH, "normal")),
-        ]
-        results = []
-        for product, gamma, beta, shift, of in (
-            (products[1], scales.gamma, scales.beta, settings.shift, "word"),
-            (products[2], scales.operand_gamma, scales.operand_beta, settings.operand_shift, "operand"),
-        ):
-            m.d.comb += gammas[len(results)].eq(delay(m, gamma, NORMAL_LATENCY - 1, f"{of}_gamma", reset_less=True))
-            beta = delay(m, beta, SCALE_LATENCY - 3, f"{of}_beta", reset_less=True)
-            results.append(self._shifted(m, product, shift, beta, WORD_WIDTH, of))
-        operand = saturate(m, shift_right(results[1], OPERAND_FRACTION), OPERAND_MAX, "clipped")
-        before = delay(m, word.data, SCALE_LATENCY - 2, "before", reset_less=True)
-        m.d.comb += [
-            queue.i.payload.operand.eq(register(m, operand, "operand_result")),
-            queue.i.payload.word.eq(register(m, Mux(settings.pre_norm, before, results[0]), "word_result")),
-            queue.i.payload.last.eq(delay(m, last, SCALE_LATENCY, "last")),
-            queue.i.valid.eq(delay(m, read, SCALE_LATENCY, "results")),
-        ]
-        wiring.connect(m, queue.o, wiring.flipped(self.o))
-        return m
+        m.d.sync += shift.eq(HIGHEST_SHIFT - log2_n - e)  # below 0 only for a row of zeros, whose epsilon alone counts
+        return shift
 
     def _multiply(self, m, state, number, of_states):
         """A multiplier's product, two clock cycles after its factors: those of LOAD, ROOT, and what follows."""
@@ -236,10 +236,3 @@ class Norm(wiring.Component):
             read.en.eq(1),
         ]
         return read.data
-
-    def _shifted(self, m, product, shift, beta, width, name):
-        """``product / 2^shift + beta``, rounded and saturated to ``width`` bits, three clock cycles later."""
-        coarse = register(m, (product << 1) >> Cat(C(0, 3), shift[3:]), f"{name}_coarse")
-        fine = register(m, coarse >> delay(m, shift[:3], 1, f"{name}_fine_shift"), f"{name}_fine")
-        total = ((fine + 1) >> 1) + beta
-        return register(m, saturate(m, total, 1 << (width - 1), f"{name}_saturated"), f"{name}_register")
