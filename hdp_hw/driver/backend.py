@@ -25,11 +25,13 @@ COUNTERS = tuple(
 
 @dataclass(frozen=True, eq=False)
 class LayerJob:
-    """One attention layer in integers.
+    """One attention layer in integers, or part of a linear layer, whose heads are blocks of output channels.
 
-    q : int64 [n_heads, n_q, d]; k, v : int64 [n_kv_heads, n_k, d]; of 2w bits.
+    q : int64 [n_heads, n_q, d]; k, v : int64 [n_kv_heads, n_k, d]; of 2w bits. Of a linear layer: q the rows
+    [1, n_q, d], k the weights of each block of channels, v their scales [n_heads, n_k, SCALES_BYTES], bytes.
     settings : HeadSettings of each query head, alike but for scales and thresholds.
     timeout_cycles : clock cycles after which the co-processor gives up, 0 for never.
+    table : int64 [2^SEGMENT_BITS, 2], of a linear layer's activation TABLE.
     """
 
     q: NDArray[np.int64]
@@ -37,6 +39,12 @@ class LayerJob:
     v: NDArray[np.int64]
     settings: tuple[HeadSettings, ...]
     timeout_cycles: int = 0
+    table: NDArray[np.int64] | None = None
+
+    @property
+    def linear(self) -> bool:
+        """It is part of a linear layer."""
+        return self.settings[0].linear
 
     @property
     def has_table(self) -> bool:
@@ -57,8 +65,9 @@ class HeadRecord(NamedTuple):
 class LayerRun:
     """What a job produced.
 
-    output : int64 [n_heads, n_q, d], of 2w bits; heads : HeadRecord of each; counters : ``{name: count}`` of COUNTERS,
-    of this job alone, as far as the back end knows them.
+    output : int64 [n_heads, n_q, d], of 2w bits, or of a linear layer [n_q, n_heads * n_k], operands or words;
+    heads : HeadRecord of each; counters : ``{name: count}`` of COUNTERS, of this job alone, as far as the back end
+    knows them.
     """
 
     output: NDArray[np.int64]

@@ -167,11 +167,12 @@ def identify(bus: Bus) -> HdpParams:
 def job_registers(job: LayerJob, layout: JobLayout, base: int, job_id: int) -> dict[str, int]:
     """``{register: word}`` of the job group for a LayerJob whose buffer lies at the address ``base``."""
     settings = job.settings[0]
-    mode = {name: getattr(settings, name) for name in ("rule", "causal", "compensate", "mean_output")}
+    names = ("rule", "causal", "compensate", "mean_output", "linear", "words", "activation")
+    mode = {name: int(getattr(settings, name)) for name in names}
     words: dict[str, int] = {
         "JOB_ID": job_id,
         "MODE": BY_NAME["MODE"].pack(**mode, table_enable=job.has_table, record_enable=1),
-        "N_HEADS": len(job.q),
+        "N_HEADS": len(job.settings),
         "N_KV_HEADS": len(job.k),
         "N_Q": settings.n_q,
         "N_K": settings.n_k,

@@ -8,7 +8,7 @@ from hdp_hw.driver.backend import HeadRecord, LayerJob, LayerRun
 from hdp_hw.driver.checks import params_of, whole
 from hdp_hw.driver.errors import JobError
 from hdp_hw.driver.memory_layout import JobLayout
-from hdp_hw.golden.bits.core.attention_core import HeadResult
+from hdp_hw.golden.bits.core.attention_core import HeadResult, attend
 from hdp_hw.golden.bits.shell.job import attend_heads, traffic
 from hdp_hw.golden.cycles.shell.job import JobCycles, cycles
 from hdp_hw.spec.params import HdpParams
@@ -38,7 +38,11 @@ class Emulator:
 
     def run(self, job: LayerJob) -> LayerRun:
         """LayerRun of a LayerJob. Raises ParameterError, and JobError if it takes longer than its timeout."""
-        results = attend_heads(job.q, job.k, job.v, job.settings, self.params)
+        if job.linear:
+            heads = zip(job.k, job.v, job.settings, strict=True)
+            results = [attend(job.q[0], k, v, settings, self.params, job.table) for k, v, settings in heads]
+        else:
+            results = attend_heads(job.q, job.k, job.v, job.settings, self.params)
         verdicts = [result.verdict for result in results]
         counters = {
             **self.cycles(job, results).counters,
@@ -52,7 +56,11 @@ class Emulator:
         if job.timeout_cycles and counters["cycles"] > job.timeout_cycles:
             raise JobError("timeout")
         records = tuple(HeadRecord(r.verdict, r.n_visited, r.n_kept, r.theta_head) for r in results)
-        return LayerRun(np.stack([result.output for result in results]), records, counters)
+        output = np.stack([result.output for result in results])
+        if job.linear:
+            kind = "<i2" if job.settings[0].words else "i1"
+            output = np.concatenate(output.astype(np.int8), -1).view(kind).astype(np.int64)
+        return LayerRun(output, records, counters)
 
     def cycles(self, job: LayerJob, results: list[HeadResult]) -> JobCycles:
         """hdp_hw.golden.cycles.shell.job.JobCycles of a LayerJob whose heads have these HeadResults."""

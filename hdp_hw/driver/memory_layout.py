@@ -2,6 +2,9 @@
 
 A row of a Q or K plane is words of ``lanes`` digits, digit i at bits [w*i +: w]; a row of V is words of ``lanes / 2``
 operands; what lies beyond the head dimension is zero. Each row, of O too, is padded to whole bus words.
+
+Of a linear layer all heads read the same rows, a row of V is a word that begins with a channel's scales, and the heads'
+results lie side by side in the rows of the output.
 """
 
 from dataclasses import dataclass
@@ -12,6 +15,7 @@ from numpy.typing import NDArray
 from hdp_hw.driver.backend import HeadRecord, LayerJob
 from hdp_hw.driver.errors import HdpError
 from hdp_hw.driver.operands import Integers, digits_of
+from hdp_hw.spec.encoder import SCALES_BYTES, TABLE_BYTES
 from hdp_hw.spec.formats import (
     ADDRESSES,
     ENTRY_BYTES,
@@ -55,16 +59,40 @@ class JobLayout:
     @classmethod
     def of(cls, job: LayerJob, params: HdpParams) -> "JobLayout":
         """The layout of a LayerJob."""
-        (n_heads, n_q, d), (n_kv_heads, n_k, _) = job.q.shape, job.k.shape
         regions, offset = {}, 0
         for name in ADDRESSES:
-            heads, rows = (n_kv_heads, n_k) if name in SHARED_PLANES else (n_heads, n_q)
-            if name in ("table", "record"):
-                rows = 1
-            n_bytes = row_bytes(name, d, params)
-            regions[name] = Region(offset, n_bytes, rows * n_bytes, heads * rows * n_bytes)
-            offset += ceil_div(heads * rows * n_bytes, REGION_ALIGNMENT) * REGION_ALIGNMENT
+            heads, rows, n_bytes = (_linear_extent if job.linear else _extent)(name, job, params)
+            head_stride = rows * n_bytes
+            if job.linear and heads == 1:  # all heads read it, or have their part of each row of it
+                head_stride = _result_bytes(job) if name == "output" else 0
+            size = heads * rows * n_bytes
+            regions[name] = Region(offset, n_bytes, head_stride, size)
+            offset += ceil_div(size, REGION_ALIGNMENT) * REGION_ALIGNMENT
         return cls(regions, offset)
+
+
+def _extent(name: str, job: LayerJob, params: HdpParams) -> tuple[int, int, int]:
+    """``(heads, rows of each, bytes of a row)`` of a region of attention."""
+    (n_heads, n_q, d), (n_kv_heads, n_k, _) = job.q.shape, job.k.shape
+    heads, rows = (n_kv_heads, n_k) if name in SHARED_PLANES else (n_heads, n_q)
+    return heads, 1 if name in ("table", "record") else rows, row_bytes(name, d, params)
+
+
+def _linear_extent(name: str, job: LayerJob, params: HdpParams) -> tuple[int, int, int]:
+    """The same of a linear layer."""
+    n_heads, n_k, d = job.k.shape
+    if name == "table":
+        return 1, 1, TABLE_BYTES
+    if name == "record":
+        return n_heads, 1, RECORD_BYTES
+    if name in SHARED_PLANES:
+        return n_heads, n_k, row_bytes(name, SCALES_BYTES if name == "value" else d, params)
+    return 1, job.q.shape[1], row_bytes(name, n_heads * _result_bytes(job) if name == "output" else d, params)
+
+
+def _result_bytes(job: LayerJob) -> int:
+    """Bytes that a head of a linear layer has in each row of the output."""
+    return job.k.shape[1] * (1 + job.settings[0].words)
 
 
 def row_bytes(name: str, head_dim: int, params: HdpParams) -> int:
@@ -86,8 +114,11 @@ def pack_job(job: LayerJob, params: HdpParams) -> dict[str, Bytes]:
     for name, matrix in (("q", job.q), ("k", job.k)):
         for part, plane in zip(("integer", "fraction"), digits_of(matrix, params)):
             packed[f"{name}_{part}"] = pack_rows(plane, params.digit_width, row_bytes(f"{name}_{part}", d, params))
-    packed["value"] = pack_rows(job.v, params.operand_width, row_bytes("value", d, params))
-    packed["table"] = np.array([table_entry(settings) for settings in job.settings], "<u4").view(np.uint8)
+    packed["value"] = pack_rows(job.v, params.operand_width, row_bytes("value", job.v.shape[-1], params))
+    if job.linear:
+        packed["table"] = np.asarray([] if job.table is None else job.table, "<i2").view(np.uint8)
+    else:
+        packed["table"] = np.array([table_entry(settings) for settings in job.settings], "<u4").view(np.uint8)
     packed["record"] = np.full(len(job.settings) * RECORD_BYTES, UNWRITTEN, np.uint8)
     return {name: content.reshape(-1) for name, content in packed.items()}
 
@@ -111,8 +142,11 @@ def table_entry(settings: HeadSettings) -> list[int]:
 
 # -- out of the buffer ------------------------------------------------------------------------------------------------
 def unpack_output(content: Bytes, job: LayerJob, params: HdpParams) -> Integers:
-    """int64 [n_heads, n_q, d] of the bytes of the region ``output``."""
+    """The output of a LayerRun, of the bytes of the region ``output``."""
     n_heads, n_q, d = job.q.shape
+    if job.linear:
+        results = np.ascontiguousarray(content).view("<i2" if job.settings[0].words else "i1").reshape(n_q, -1)
+        return results[:, : len(job.settings) * job.settings[0].n_k].astype(np.int64)
     rows = np.ascontiguousarray(content).view(f"<i{params.operand_width // 8}")
     return rows.reshape(n_heads, n_q, -1)[..., :d].astype(np.int64)
 

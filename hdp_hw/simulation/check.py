@@ -22,18 +22,18 @@ class Expected:
     plan: HeadPlan
 
 
-def expect(job, params):
-    """Expected of a HeadJob, well-formed or not."""
+def expect(job, params, table=None):
+    """Expected of a HeadJob, well-formed or not; table : of a linear layer's activation."""
     settings, planes = job.settings, job.planes(params)
     n_beats = {name: len(beats) for name, beats in planes.items()}
     try:
-        result = attend(job.q, job.k, job.v, settings, params)
+        result = attend(job.q, job.k, job.v, settings, params, table)
     except ParameterError:
         return Expected(HeadError.SETTINGS, None, HeadPlan.refused(settings, n_beats))
     plan = HeadPlan.of(settings, result, params)
     slices = params.slices(settings.head_dim)
     shapes = {"integer": (settings.n_q, settings.n_k, ceil_div(slices, 4))}
-    shapes |= {"fraction": shapes["integer"], "value": (0, settings.n_k, ceil_div(slices, 2))}
+    shapes |= {"fraction": shapes["integer"], "value": (0, settings.n_k, 1 if settings.linear else ceil_div(slices, 2))}
     errors = [
         plane_error([(1, beat[-1]) if name == "value" else beat[1:] for beat in beats], *shapes[name])
         for name, beats in planes.items()

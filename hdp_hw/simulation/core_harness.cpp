@@ -95,7 +95,10 @@ struct Harness : Clocked<Model> {
                     recordings[i].beats.insert(recordings[i].beats.end(), data, data + field.bytes);
                 }
             }
-            for (size_t i = 0; i < n_inputs; ++i) accepted[i] = *ports.inputs[i].valid && *ports.inputs[i].ready;
+            for (size_t i = 0; i < n_inputs; ++i) {
+                const Stream& stream = ports.inputs[i];
+                accepted[i] = *stream.valid && (!stream.ready || *stream.ready);
+            }
             edge(1);
             for (size_t i = 0; i < n_inputs; ++i) {
                 if (!accepted[i]) continue;

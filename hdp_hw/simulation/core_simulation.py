@@ -82,13 +82,19 @@ class CoreSimulation:
         """Forget all heads inside, and the counters."""
         self.model.reset()
 
+    def load(self, table):
+        """Write an activation's table, int [2^SEGMENT_BITS, 2], which linear layers use from the next run on."""
+        lines = [(index, left, slope) for index, (left, slope) in enumerate(np.asarray(table).tolist())]
+        inputs = {name: [] for name in self.model.inputs} | {"i_segment": lines}
+        self.model.run(inputs, "o_status", 1, len(lines) + 2)
+
     def run(self, jobs, stalls=NO_STALLS, timeout=None):
         """Run ``jobs`` (HeadJob) back to back; returns a Run.
 
         ``timeout`` is in clock cycles; without, it is several times what the dense rule takes. Raises SimulationError
         when it passes before the last status, or when something is left over after that.
         """
-        beats = beats_of(jobs, self.params)
+        beats = {name: [] for name in self.model.inputs} | beats_of(jobs, self.params)
         timeout = timeout or ceil(stalls.slowdown * self._ample_time(jobs, beats))
         outputs, taken, cycles = self.model.run(beats, "o_status", len(jobs), timeout, stalls)
         n_heads = outputs["o_status"].count
@@ -122,9 +128,9 @@ class CoreSimulation:
             output = None
             if verdict != Verdict.ERROR:
                 output = outputs.pop(0)
-                if output.size != job.q.size:
-                    raise SimulationError(f"head {index}: {output.size} elements of output, not {job.q.shape}")
-                output = output.reshape(job.q.shape)
+                if output.size != np.prod(job.output_shape):
+                    raise SimulationError(f"head {index}: {output.size} elements of output, not {job.output_shape}")
+                output = output.reshape(job.output_shape)
             done = int(statuses.cycles[index])
             outcomes.append(Outcome(output, verdict, error, done=done, **status))
         if sum(map(len, outputs)):
@@ -138,5 +144,5 @@ class CoreSimulation:
             4 * self.params.slices(q.shape[1]) * ceil(len(q) / tile) * ceil(len(k) / tile)
             for q, k in ((job.q, job.k) for job in jobs)
         )
-        drain = sum(job.q.size // self.params.out_lanes for job in jobs)
+        drain = sum(int(np.prod(job.output_shape)) for job in jobs)
         return 20_000 + 4 * (array + drain + sum(map(len, beats.values())))

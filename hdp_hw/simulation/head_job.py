@@ -13,7 +13,8 @@ from hdp_hw.spec.settings import HeadSettings
 class HeadJob:
     """One head to run.
 
-    settings : HeadSettings; q [n_q, d], k and v [n_k, d] : integers of 2w bits; beats : ``{plane: beats}`` of
+    settings : HeadSettings; q [n_q, d], k and v [n_k, d] : integers of 2w bits, of a linear layer its rows, its weights
+    and its scales as golden.bits.encoder.linear_head packs them; beats : ``{plane: beats}`` of
     golden.bits.core.plane_loader that replace those of the operands.
     """
 
@@ -22,6 +23,12 @@ class HeadJob:
     k: np.ndarray
     v: np.ndarray
     beats: dict = field(default_factory=dict)
+
+    @property
+    def output_shape(self):
+        """Of what the head gives: elements, or bytes of a linear layer's results."""
+        settings = self.settings
+        return (settings.n_q, settings.n_k * (1 + settings.words)) if settings.linear else self.q.shape
 
     def planes(self, params):
         """``{plane: beats}``."""
@@ -33,4 +40,4 @@ def beats_of(jobs, params):
     """``{input of the core: beats}`` of several jobs in a row."""
     planes = [job.planes(params) for job in jobs]
     beats = {f"i_{name}": [beat for plane in planes for beat in plane[name]] for name in STREAMS}
-    return {"i_settings": [tuple(vars(job.settings).values()) for job in jobs], **beats}
+    return {"i_settings": [tuple(job.settings.carried(params).values()) for job in jobs], **beats}

@@ -40,7 +40,7 @@ class StreamPorts:
 def streams_of(component):
     """``({input: StreamPorts}, {output: StreamPorts}, {level: width})`` of a component, by the names of its ports.
 
-    Besides streams, an output structure with a field ``valid`` counts as a stream that is taken whenever it is valid,
+    Besides streams, a structure with a field ``valid`` counts as a stream that is taken whenever it is valid,
     and a one-bit output as such a stream without fields. Any other port is a level.
     """
     widths = {name: width for name, _, width in ports_of(component)}
@@ -54,7 +54,8 @@ def streams_of(component):
             of = inputs if directions[f"{name}_valid"] == "input" else outputs
             of[name] = StreamPorts(ports)
         elif "valid" in fields:
-            outputs[name] = StreamPorts(ports, has_ready=False)
+            of = inputs if directions[f"{name}_valid"] == "input" else outputs
+            of[name] = StreamPorts(ports, has_ready=False)
         elif fields:
             levels |= {f"{name}_{key}": width for key, width in ports.items()}
         elif (directions[name], widths[name]) == ("output", 1):

@@ -24,7 +24,12 @@ MULT_FRACTION = 17  #: bits by which the product with the multiplier is shifted 
 FACTOR_FRACTION = 16  #: bits by which the product with the factor is shifted right
 WORD_WIDTH = 16  #: signed bits of a result, of the residual, and of what a norm job reads
 SEGMENT_BITS = 9  #: log2 of the number of linear segments of an activation
+LINE_BYTES = 4  #: of a segment: word at its left end, and slope
+TABLE_BYTES = LINE_BYTES << SEGMENT_BITS
 SEGMENT_FRACTION = 7  #: bits of the position inside a segment
+#: ``{scale of an output channel: bits}``, from the lowest on: what a linear layer reads in place of a row of V
+SCALES_FIELDS = {"bias": BIAS_WIDTH, "shift": SHIFT_MAX.bit_length(), "mult": MULT_WIDTH, "factor": MULT_WIDTH}
+SCALES_BYTES = 8
 
 # -- norm -------------------------------------------------------------------------------------------------------------
 MAX_FEATURES = 4095  #: elements of a row, at least 2

@@ -5,6 +5,8 @@ from enum import IntEnum
 from functools import cached_property
 from typing import Any
 
+from hdp_hw.spec.encoder import BIAS_WIDTH, MAX_INPUTS, SCALES_BYTES
+
 LEGAL_TILES = (2, 4, 8)
 LEGAL_LANES = (4, 8, 16, 32, 64)
 LEGAL_DIGIT_WIDTHS = (4, 8)
@@ -70,6 +72,9 @@ class HdpParams:
     pruning : int
         1: the core has a predictor. 0: it has none, computes every block in full, and refuses heads of another rule
         than dense, with ``compensate`` or with ``mean_output``; smaller, to compare with.
+    encoder : int
+        1: a head may be a linear layer instead of attention, see docs/encoder.md; needs ``multiplier`` = 18 and 16
+        ``lanes`` at least. 0: the core computes attention alone, and is smaller.
     n_cores : int
         Cores behind the memory port, 1 to 8. Not of a core alone.
     bus_width : int
@@ -90,6 +95,7 @@ class HdpParams:
     max_seq_len: int = 128
     multiplier: int = 0
     pruning: int = 1
+    encoder: int = 0
     n_cores: int = 1
     bus_width: int = 64
     address_width: int = 40
@@ -105,6 +111,7 @@ class HdpParams:
             ("digit_width", LEGAL_DIGIT_WIDTHS),
             ("multiplier", LEGAL_MULTIPLIERS),
             ("pruning", (0, 1)),
+            ("encoder", (0, 1)),
             ("bus_width", LEGAL_BUS_WIDTHS),
         ):
             if getattr(self, name) not in legal:
@@ -119,6 +126,11 @@ class HdpParams:
         if self.multiplier and self.digit_width != PACKED_DIGIT_WIDTH:
             legal = f"0 with digit_width = {self.digit_width}; 18 needs digit_width = {PACKED_DIGIT_WIDTH}"
             raise ParameterError("multiplier", self.multiplier, legal)
+        if self.encoder and not (self.multiplier and self.lanes >= SCALES_BYTES * 2):
+            legal = (
+                f"0 with multiplier = {self.multiplier} and lanes = {self.lanes}; 1 needs multiplier = 18 and lanes "
+            )
+            raise ParameterError("encoder", self.encoder, legal + f"= {SCALES_BYTES * 2} or more")
         for name, (low, high) in (("n_cores", CORES_RANGE), ("address_width", ADDRESS_WIDTH_RANGE)):
             if not low <= getattr(self, name) <= high:
                 raise ParameterError(name, getattr(self, name), f"{low} to {high}")
@@ -230,6 +242,45 @@ class HdpParams:
         """Mask words of the longest row."""
         return ceil_div(self.max_blocks, self.mask_word)
 
+    # -- linear layers --------------------------------------------------------------------------------------------
+    @property
+    def bank_bits(self) -> int:
+        """log2 of the words of a plane of Q or K that a head has in each of T banks."""
+        return self.block_width + bits_for(self.max_words - 1)
+
+    @property
+    def max_inputs(self) -> int:
+        """Inputs of the widest linear layer, a row of which lies in one bank; 0 without ``encoder``."""
+        return min(MAX_INPUTS, self.lanes << self.bank_bits) if self.encoder else 0
+
+    @property
+    def max_row_slices(self) -> int:
+        """FULL cycles of a tile of the widest rows."""
+        return max(self.max_slices, self.max_inputs // self.slice_width)
+
+    @property
+    def max_row_words(self) -> int:
+        """Words of ``lanes`` digits in one of the widest rows."""
+        return ceil_div(self.max_row_slices, 4)
+
+    @property
+    def max_row_length(self) -> int:
+        """Elements of the widest rows of Q and K."""
+        return max(self.max_head_dim, self.max_inputs)
+
+    def row_stride_bits(self, row_length: int) -> int:
+        """log2 of the words from one row to the next in a bank, of a linear layer with rows so long."""
+        return (ceil_div(self.slices(row_length), 4) - 1).bit_length()
+
+    def max_rows(self, n_inputs: int) -> int:
+        """Rows of operands, and as many output channels, that a linear layer of so many inputs has at once."""
+        return min(self.max_seq_len, self.tile << max(0, self.bank_bits - self.row_stride_bits(n_inputs)))
+
+    @property
+    def channel_step(self) -> int:
+        """Output channels of a linear layer are a multiple of it: whole tiles, whole beats."""
+        return max(self.tile, self.slice_width)
+
     # -- the memory port ------------------------------------------------------------------------------------------
     @property
     def bus_bytes(self) -> int:
@@ -256,6 +307,11 @@ class HdpParams:
     def s_width(self) -> int:
         """Signed bits of a score S in units of the product of two operand LSBs."""
         return bits_for(4 ** (self.operand_width - 1) * self.max_head_dim) + 1
+
+    @property
+    def sum_width(self) -> int:
+        """Signed bits of a score or of a linear layer's sum of products, at the array."""
+        return max(self.s_width, BIAS_WIDTH * self.encoder)
 
     @cached_property
     def dot_width(self) -> int:
@@ -289,13 +345,13 @@ class HdpParams:
 
     @cached_property
     def dim_width(self) -> int:
-        """Bits of a head dimension, 0 to max_head_dim."""
-        return bits_for(self.max_head_dim)
+        """Bits of the length of a row, 0 to max_row_length."""
+        return bits_for(self.max_row_length)
 
     @cached_property
     def slice_index_width(self) -> int:
-        """Bits of a count of slices, 0 to max_slices."""
-        return bits_for(self.max_slices)
+        """Bits of a count of slices, 0 to max_row_slices."""
+        return bits_for(self.max_row_slices)
 
     @cached_property
     def count_width(self) -> int:

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, fields
 from enum import IntEnum
 
-from hdp_hw.spec.params import HdpParams, ParameterError
+from hdp_hw.spec.encoder import Activation
+from hdp_hw.spec.params import HdpParams, ParameterError, ceil_div
 
 RELATIVE_ONE = 256  #: 1.0 of rho and min_keep
 
@@ -45,10 +46,11 @@ PRUNING_SETTINGS += ("tau_head", "min_keep")
 def field_limits(params: HdpParams) -> dict[str, tuple[int, int]]:
     """``{field: (lowest, highest)}`` of HeadSettings for a core with ``params``; widths in hardware follow from it."""
     pruning = params.pruning
+    of_layers = {"linear": (0, 1), "words": (0, 1), "activation": (0, max(Activation))} if params.encoder else {}
     return {
         "n_q": (1, params.max_seq_len),
         "n_k": (1, params.max_seq_len),
-        "head_dim": (1, params.max_head_dim),
+        "head_dim": (1, params.max_row_length),
         "rule": (0 if pruning else Rule.DENSE, Rule.DENSE),
         "causal": (0, 1),
         "compensate": (0, pruning),
@@ -62,6 +64,7 @@ def field_limits(params: HdpParams) -> dict[str, tuple[int, int]]:
         "shift": (0, 63),
         "tau_head": (0, 2 ** (12 + 2 * params.digit_width) - 1),
         "min_keep": (0, 256),
+        **of_layers,
     }
 
 
@@ -97,6 +100,13 @@ class HeadSettings:
         u12.8, u20.8 for w = 8: a head whose mean |A| is below is pruned; 0 prunes none.
     min_keep : int
         u1.8, 0 to 256: a head whose kept share of blocks is below runs dense.
+    linear : bool
+        Instead of attention, a linear layer: ``n_q`` rows of operands in place of Q, weights of ``n_k`` output channels
+        in place of K, ``head_dim`` inputs up to ``max_inputs``, the channels' scales in place of V. Not with pruning.
+    words : bool
+        Of a linear layer: its results are words of 16 bits instead of operands.
+    activation : Activation
+        Of a linear layer: what its words go through.
     """
 
     n_q: int
@@ -115,18 +125,49 @@ class HeadSettings:
     shift: int = 0
     tau_head: int = 0
     min_keep: int = 0
+    linear: bool = False
+    words: bool = False
+    activation: int = Activation.NONE
 
     def validate(self, params: HdpParams) -> "HeadSettings":
         """Raise ParameterError for the first field that ``params``' core would refuse; returns self."""
         limits = field_limits(params)
         for field in fields(self):
-            low, high = limits[field.name]
+            low, high = limits.get(field.name, (0, 0))
             if not low <= getattr(self, field.name) <= high:
-                legal = f"{low} to {high}" if low < high else f"{low} on a core of pruning = 0, which has no predictor"
+                lacks = "pruning = 0, which has no predictor"
+                if field.name not in limits:
+                    lacks = "encoder = 0, which has no linear layers"
+                legal = f"{low} to {high}" if low < high else f"{low} on a core of {lacks}"
                 raise ParameterError(field.name, getattr(self, field.name), legal)
         if self.head_dim % params.slice_width:
             legal = f"a multiple of lanes / 4 = {params.slice_width}"
             raise ParameterError("head_dim", self.head_dim, legal)
         if self.causal and (self.compensate or self.mean_output):
             raise ParameterError("causal", True, "False with compensate or mean_output")
+        self._validate_linear(params)
         return self
+
+    def carried(self, params: HdpParams) -> dict[str, int]:
+        """``{field: value}`` of the fields that the settings stream of ``params``' core has."""
+        return {name: getattr(self, name) for name in field_limits(params)}
+
+    def _validate_linear(self, params: HdpParams) -> None:
+        """Raise ParameterError for what a linear layer does not take, and for what only a linear layer takes."""
+        if not self.linear:
+            for name in ("words", "activation"):
+                if getattr(self, name):
+                    raise ParameterError(name, getattr(self, name), "0 without linear")
+            if self.head_dim > params.max_head_dim:
+                raise ParameterError("head_dim", self.head_dim, f"1 to {params.max_head_dim} without linear")
+            return
+        for name, legal in (("rule", Rule.DENSE), ("causal", 0), ("compensate", 0), ("mean_output", 0)):
+            if getattr(self, name) != legal:
+                raise ParameterError(name, getattr(self, name), f"{legal} with linear")
+        if self.n_k % params.channel_step:
+            raise ParameterError("n_k", self.n_k, f"a multiple of {params.channel_step} with linear")
+        for name in ("n_q", "n_k"):
+            blocks = ceil_div(getattr(self, name), params.tile)
+            if blocks << params.row_stride_bits(self.head_dim) > 1 << params.bank_bits:
+                legal = f"1 to {params.max_rows(self.head_dim)} with linear and head_dim = {self.head_dim}"
+                raise ParameterError(name, getattr(self, name), legal)

@@ -18,6 +18,7 @@ PREDICTOR_LATENCY_C = 6  #: from the cycle after a head's last read of stage C t
 QUEUE_DEPTH = 4  #: rows that wait between two stages of execution
 BLOCK_ROWS_LATENCY = 3  #: from the start of a head, or a row that was taken, to the next row
 DRAIN_SPARE = 3  #: places of the drain's output beyond its latency: two until one is free again, one for late statuses
+LINEAR_DRAIN_LATENCY = 16  #: from the step of a beat's last byte to its output: sum, bias, epilogue, beat, queue
 RECIPROCAL_LATENCY = 5  #: of Reciprocal, of any width
 OPERAND_LATENCY = 4  #: from a micro-operation to its operands at the array: slot, column, memory, register
 

@@ -61,7 +61,7 @@ class CoreBench:
         """``{stream: [{field: bits}]}`` of all jobs (HeadJob)."""
         streams = {name: [] for name in INPUTS}
         for job in jobs:
-            streams["settings"].append(dict(vars(job.settings)))
+            streams["settings"].append(job.settings.carried(self.params))
             for name, beats in job.planes(self.params).items():
                 fields = ("data", "last") if name == "value" else ("data", "key", "last")
                 streams[name] += [dict(zip(fields, beat)) for beat in beats]

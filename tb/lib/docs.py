@@ -12,6 +12,7 @@ import subprocess
 import sys
 import warnings
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 from amaranth.hdl import UnusedElaboratable
@@ -98,8 +99,10 @@ def settings_table():
             meaning |= {name: f"{meaning.get(name, '')} {entry.strip()}".strip() for name in names}
     rows = []
     for name, text_of in meaning.items():
-        bits = [settings_layout(params)[name].width for params in CONFIGS.values()]
-        ranges = ["{} to {}".format(*settings.field_limits(params)[name]) for params in CONFIGS.values()]
+        named = [params for params in CONFIGS.values() if name in settings.field_limits(params)]
+        cores = named or [replace(CONFIGS["edge"], encoder=1)]
+        bits = [settings_layout(params)[name].width for params in cores]
+        ranges = ["{} to {}".format(*settings.field_limits(params)[name]) for params in cores]
         rows.append([code(name), _alike(bits), _alike(ranges), text_of.replace("``", "`")])
     return markdown(["field", "bits", "legal", "meaning"], rows)
 

@@ -11,7 +11,7 @@ from hdp_hw.golden.bits.shell.fetch import head_segments
 from hdp_hw.golden.bits.shell.read_traffic import bytes_read, bytes_skipped
 from hdp_hw.golden.cycles.shell.job import cycles
 from hdp_hw.spec.formats import ADDRESSES, ENTRY_BYTES, ENTRY_REGISTERS, MATRICES, PLANES, RECORD_BYTES, SHARED_PLANES
-from hdp_hw.spec.params import ceil_div
+from hdp_hw.spec.params import HdpParams, ceil_div
 from hdp_hw.spec.register_map import BY_NAME
 from tb.lib.lockstep import pack, read
 
@@ -48,7 +48,7 @@ class TopJob:
         for head, settings in enumerate(self.settings):
             command = {"head": head, "record": places["record"] + head * RECORD_BYTES}
             command |= {"record_enable": int(self.records)}
-            command |= {f"settings_{name}": int(value) for name, value in vars(settings).items()}
+            command |= {f"settings_{name}": int(value) for name, value in settings.carried(HdpParams()).items()}
             for plane in MATRICES:
                 address, row_stride, head_stride = places[plane]
                 number = self.kv_head(head) if plane in SHARED_PLANES else head

@@ -4,6 +4,7 @@ import ast
 import importlib
 import inspect
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from amaranth.lib.wiring import In, Out
 from hdp_hw.spec.configs import CONFIGS
 
 ROOT = Path(__file__).resolve().parents[2]
-PARAMS = CONFIGS["tiny"]
+PARAMS = replace(CONFIGS["tiny"], encoder=1)  # with every port
 SECTIONS = ("Parameters", "Ports", "Timing", "Numerics", "Raises")
 REQUIRED = ("Ports", "Timing")
 SCOPE = {"In": In, "Out": Out, "signed": signed, "unsigned": unsigned, "data": data, "stream": stream, "wiring": wiring}
@@ -24,8 +25,9 @@ EXAMPLES = {
     "BoardDemo": {"divisor": 4, "n_bytes": 4096},
     "BoardMemory": {"n_bytes": 4096},
     "Drain": {"sums_layout": unsigned(8)},
+    "LinearDrain": {"beat_layout": data.StructLayout({"data": data.ArrayLayout(signed(8), 1), "last": 1})},
     "Norm": {"max_features": 384},
-    "OperandBuffer": {"n_heads": 3, "n_words": PARAMS.max_words, "word_width": PARAMS.lanes * PARAMS.digit_width},
+    "OperandBuffer": {"n_heads": 3, "n_words": PARAMS.max_words, "word_width": PARAMS.word_width, "long_rows": True},
     "OperandPacker": {"side": "left"},
     "OperandSelect": {"side": "left"},
     "PlaneLoader": {"n_words": PARAMS.max_words, "word_width": PARAMS.lanes * PARAMS.digit_width, "keyed": True},

@@ -22,7 +22,7 @@ RULES = {
     "hdp_hw/rtl/pruning": ("hdp_hw/spec", "hdp_hw/rtl/common"),
     "hdp_hw/rtl/core": (
         "hdp_hw/spec",
-        *(f"hdp_hw/rtl/{each}" for each in ("common", "approximation", "array", "pruning")),
+        *(f"hdp_hw/rtl/{each}" for each in ("common", "approximation", "array", "pruning", "encoder")),
     ),
     "hdp_hw/rtl/encoder": ("hdp_hw/spec", "hdp_hw/rtl/common"),
     "hdp_hw/rtl/shell": (

@@ -64,6 +64,9 @@ def test_raw():
         "causal",
         "compensate",
         "mean_output",
+        "linear",
+        "words",
+        "activation",
     }
     assert set(RAW) == of_head
 

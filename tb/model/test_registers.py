@@ -2,7 +2,7 @@
 
 import shutil
 import subprocess
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 
@@ -18,6 +18,7 @@ from hdp_hw.spec.register_map import BY_NAME, REGISTERS
 from hdp_hw.spec.settings import HeadSettings, Rule, field_limits
 
 PARAMS = CONFIGS["tiny"]
+LAYERS = replace(PARAMS, encoder=1)
 JOB = job_fields()
 
 
@@ -51,9 +52,13 @@ def test_nothing_overlaps():
         assert sum(mask.bit_count() for mask in masks) == sum(masks).bit_count(), f"fields of {register.name} overlap"
 
 
-@pytest.mark.parametrize("config", CONFIGS)
-def test_every_setting_can_be_written(config):
-    for name, (low, high) in field_limits(CONFIGS[config]).items():
+def test_every_setting_has_limits():
+    assert set(field_limits(LAYERS)) == {field.name for field in fields(HeadSettings)}
+
+
+@pytest.mark.parametrize("params", [*CONFIGS.values(), LAYERS], ids=[*CONFIGS, "encoder"])
+def test_every_setting_can_be_written(params):
+    for name, (low, high) in field_limits(params).items():
         (register, field), *others = [
             (register, field)
             for register in REGISTERS
@@ -63,7 +68,6 @@ def test_every_setting_can_be_written(config):
         assert not others, f"{name} is in several registers"
         for value in (low, high):
             assert register.unpack(register.pack(**{field.name: value}))[field.name] == value
-    assert set(field_limits(CONFIGS[config])) == {field.name for field in fields(HeadSettings)}
 
 
 def test_rules_have_their_names():

@@ -24,6 +24,7 @@ from hdp_hw.spec.formats import STREAMS
 from hdp_hw.spec.params import ArrayMode, HdpParams
 from hdp_hw.spec.settings import HeadSettings, Rule, field_limits
 from tb.lib.core_bench import mask_words
+from tb.lib.linear_layers import random_layer, random_table
 from tb.lib.simulation import DEFAULT_SEED, MODELS
 
 SEED = int(os.environ.get("HDP_SEED", DEFAULT_SEED))
@@ -34,6 +35,7 @@ SIZES = {
     "tiny": CONFIGS["tiny"],
     "edge": CONFIGS["edge"],
     "wide": HdpParams(tile=8, lanes=64, digit_width=4, max_head_dim=64, max_seq_len=64),
+    "encoder": replace(CONFIGS["tiny"], encoder=1),
     "narrow": HdpParams(tile=2, lanes=4, digit_width=8, max_head_dim=16, max_seq_len=32),
 }
 
@@ -55,7 +57,9 @@ def random_operands(rng, n_q, n_k, d, params):
 
 
 def random_job(rng, params):
-    """A well-formed head: settings as calibration makes them, or anything legal."""
+    """A well-formed head: settings as calibration makes them, or anything legal; or a linear layer."""
+    if params.encoder and rng.random() < 0.5:
+        return random_layer(rng, params)
     n_q, n_k = random_length(rng, params), random_length(rng, params)
     d = params.slice_width * int(rng.integers(1, params.max_slices + 1))
     flags = {"causal": True}
@@ -88,6 +92,8 @@ def with_illegal_settings(rng, job, params):
     changes += [{name: params.max_seq_len + 1} for name in ("n_q", "n_k")]
     changes += [{"head_dim": params.max_head_dim + 1}, {"causal": True, "compensate": True}]
     changes += [{"causal": True, "mean_output": True}]
+    if job.settings.linear:
+        changes += [{"rule": Rule.MASS}, {"n_k": job.settings.n_k + 1}, {"n_q": 2 * params.max_rows(job.q.shape[1])}]
     change = changes[rng.integers(len(changes))]
     return replace(job, settings=replace(job.settings, **change), beats=job.planes(params))
 
@@ -106,7 +112,9 @@ def with_malformed_plane(rng, job, params):
             else:
                 beats[at], beats[other] = beats[other], beats[at]
         beats = [(*beat, index == len(beats) - 1) for index, beat in enumerate(beats)]
-        if expect(replace(job, beats={name: beats}), params).error:  # not where beats alike were swapped
+        if expect(
+            replace(job, beats={name: beats}), params, random_table(rng)
+        ).error:  # not where beats alike were swapped
             planes[name] = beats
     return replace(job, beats=planes)
 
@@ -128,12 +136,15 @@ def run_episode(rng, simulation):
     """Raises Mismatch or SimulationError; returns the number of heads and of clock cycles."""
     params = simulation.params
     simulation.reset()
+    table = random_table(rng)
+    if params.encoder:
+        simulation.load(table)
     counters, n_heads, n_cycles = dict.fromkeys(("cycles", *(mode.name.lower() for mode in ArrayMode)), 0), 0, 0
     for _ in range(4):
         jobs, stalls = random_jobs(rng, params), NO_STALLS
         if rng.random() < 0.4:
             stalls = Stalls(*rng.uniform(0, 0.4, 2), length=int(rng.choice([1, 1, 40])), seed=int(rng.integers(2**32)))
-        expected = [expect(job, params) for job in jobs]
+        expected = [expect(job, params, table) for job in jobs]
         run = simulation.run(jobs, stalls)
         check(run, expected, params, cycles=stalls == NO_STALLS)
         predicted = [golden for golden in expected if golden.plan.predicted]

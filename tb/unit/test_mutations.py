@@ -237,6 +237,13 @@ MUTATIONS = [
         "tb.unit.core.test_head_table",
     ),
     (
+        "hdp_hw/rtl/core/head_table.py",
+        "== self.o_linear) | ~self.o_used.any()",
+        "== self.o_linear) | ~self.o_used[0]",
+        "tb.unit.core.test_head_table",
+    ),
+    ("hdp_hw/rtl/core/linear_drain.py", "~job.error, job.n_tiles", "~job.error, 0", "tb.unit.core.test_linear_drain"),
+    (
         "hdp_hw/rtl/core/plane_loader.py",
         "Mux(failed | (error != HeadError.NONE), 0, bank)",
         "Mux(failed, 0, bank)",
@@ -257,6 +264,13 @@ MUTATIONS = [
         "settings.compensate",
         "tb.unit.core.test_settings_check",
     ),
+    (
+        "hdp_hw/rtl/core/settings_check.py",
+        "(n > 1 << (params.bank_bits - bits - 1))",
+        "(n >= 1 << (params.bank_bits - bits - 1))",
+        "tb.unit.core.test_settings_check",
+    ),
+    ("hdp_hw/rtl/array/operand_buffer.py", "(row | word)", "(row ^ block)", "tb.unit.array.test_operand_buffer"),
     (
         "hdp_hw/rtl/core/softmax_unit.py",
         "& (difference < 0)",

@@ -10,6 +10,7 @@ from hdp_hw.golden.bits.array.tile_array import context, integer_scores, scores,
 from hdp_hw.golden.bits.core.drain import drain
 from hdp_hw.golden.bits.core.pruned_means import pruned_means
 from hdp_hw.golden.bits.core.softmax_unit import stand_in, weights
+from hdp_hw.golden.bits.encoder.linear_head import linear_head
 from hdp_hw.golden.bits.pruning.block_rules import block_mask
 from hdp_hw.golden.bits.pruning.geometry import any_of_tiles, valid_elements, visited_blocks
 from hdp_hw.golden.bits.pruning.head_verdict import head_verdict
@@ -54,8 +55,18 @@ class HeadResults:
         return HeadResult(output, mask, executed, Verdict(verdict), theta_head, self.n_visited, n_kept)
 
 
-def attend(q: np.ndarray, k: np.ndarray, v: np.ndarray, settings: HeadSettings, params: HdpParams) -> HeadResult:
-    """HeadResult of one head: q [n_q, d], k and v [n_k, d], integers of 2w bits. Raises ParameterError."""
+def attend(
+    q: np.ndarray, k: np.ndarray, v: np.ndarray, settings: HeadSettings, params: HdpParams, table: Any = None
+) -> HeadResult:
+    """HeadResult of one head: q [n_q, d], k and v [n_k, d], integers of 2w bits. Raises ParameterError.
+
+    Of a linear layer, v is its scales as golden.bits.encoder.linear_head packs them, table its activation's, and the
+    output the bytes of its results.
+    """
+    if settings.linear:
+        executed = any_of_tiles(valid_elements(settings.validate(params), params.tile), params.tile)
+        output, n = linear_head(q, k, v, settings, table), executed.size
+        return HeadResult(output, executed, executed, Verdict.DENSE, 0, n, n)
     return attend_many(q[None], k[None], v[None], [settings], params)[0]
 
 

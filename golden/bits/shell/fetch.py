@@ -42,7 +42,8 @@ def head_segments(
     for plane, how in fetch_plan(result.verdict, settings).items():
         address, stride = places[plane]
         n_rows = settings.n_q if plane.startswith("q") else settings.n_k
-        words = ceil_div(slices, SLICES_PER_WORD[stream_of(plane)])
+        scales = settings.linear and plane == "value"  # of a channel, in a word
+        words = 1 if scales else ceil_div(slices, SLICES_PER_WORD[stream_of(plane)])
         key, ends = int(plane.startswith("k")), not plane.startswith("q")
         segments[plane] = [
             Segment(

@@ -7,6 +7,7 @@ import numpy as np
 from hdp_hw.golden.bits.core.attention_core import HeadResult, attend_many
 from hdp_hw.golden.bits.shell.fetch import head_segments
 from hdp_hw.golden.bits.shell.read_traffic import bytes_read, bytes_skipped
+from hdp_hw.spec.encoder import TABLE_BYTES, Activation
 from hdp_hw.spec.formats import ENTRY_BYTES, PLANES, RECORD_BYTES
 from hdp_hw.spec.params import HdpParams
 from hdp_hw.spec.settings import HeadSettings
@@ -42,6 +43,7 @@ def traffic(
         planes = head_segments(result, of_head, dict.fromkeys(PLANES, (0, 0)), params)
         segments += [segment for of_plane in planes.values() for segment in of_plane]
     read = bytes_read(segments, params) + ENTRY_BYTES * table * len(settings)
+    read += TABLE_BYTES * (settings[0].activation == Activation.TABLE)
     written = sum(result.output.size for result in results) * params.operand_width // 8
     return {
         "bytes_read": read,

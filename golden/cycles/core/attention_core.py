@@ -10,7 +10,7 @@ import numpy as np
 
 from hdp_hw.golden.bits.core.attention_core import attend
 from hdp_hw.golden.cycles.clock import Clock, Queue
-from hdp_hw.golden.cycles.core.drain import Drain
+from hdp_hw.golden.cycles.core.drain import Drain, LinearDrain
 from hdp_hw.golden.cycles.core.head_table import HeadTable
 from hdp_hw.golden.cycles.core.jobs import RowJob, Work
 from hdp_hw.golden.cycles.core.plan import HeadPlan
@@ -66,8 +66,9 @@ class AttentionCore:
         takers = [*(each.heads.append for each in loaders), self.predictor.heads.append, self.survivors.heads.append]
         self.table = HeadTable(clock, streams, takers, [each.free for each in loaders])
         self.drain = Drain(clock, params, to_drain, streams, self.table)
+        self.linear = LinearDrain(clock, params, to_softmax, streams, self.table, self.survivors.free)
         self.softmax = SoftmaxUnit(clock, params, to_softmax, to_context, self.drain)
-        self.sequencer = Sequencer(clock, params, self.predictor, self.survivors, self.softmax, self.drain)
+        self.sequencer = Sequencer(clock, params, self.predictor, self.survivors, self.softmax, self.drain, self.linear)
 
     def look(self) -> None:
         """See :class:`golden.cycles.clock.Clock`."""
@@ -79,13 +80,16 @@ class AttentionCore:
         self.sequencer.look()
         self.softmax.look()
         self.drain.look()
+        self.linear.look()
         self.table.look_at_status()
 
     @property
     def work(self) -> list[Work]:
         """What each block has done, in the order in which it began."""
         loading = [work for loader in self.loaders.values() for work in loader.work]
-        return sorted(loading + self.softmax.work + self.drain.work + self.sequencer.operations, key=_begin)
+        return sorted(
+            loading + self.softmax.work + self.drain.work + self.linear.work + self.sequencer.operations, key=_begin
+        )
 
     def cycles(self) -> CoreCycles:
         """CoreCycles of what has happened."""

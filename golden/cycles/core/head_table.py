@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 
 from hdp_hw.golden.cycles.clock import Clock
 from hdp_hw.golden.cycles.core.jobs import Head
+from hdp_hw.golden.cycles.core.plan import HeadPlan
 from hdp_hw.golden.cycles.core.streams import FreeStreams
 from hdp_hw.spec.formats import HEADS_INSIDE
 
@@ -32,14 +33,18 @@ class HeadTable:
         self.done: list[int] = []  # cycles in which a status was taken
 
     @property
-    def takes_settings(self) -> bool:
+    def has_place(self) -> bool:
         """There is a place for a head."""
         return not self.staged and len(self.inside) < HEADS_INSIDE
+
+    def joins(self, plan: HeadPlan) -> bool:
+        """Whether a head may be beside those inside: heads of attention and linear layers take turns."""
+        return all(head.plan.settings.linear == plan.settings.linear for head in self.inside)
 
     def look(self) -> None:
         """Takes settings; see :class:`golden.cycles.clock.Clock`."""
         plan = self.streams.settings()
-        if plan is None or not self.takes_settings:
+        if plan is None or not self.has_place or not self.joins(plan):
             return
         self.streams.settings_taken()
         self.staged = True

@@ -32,7 +32,7 @@ class HeadPlan:
         slices = params.slices(settings.head_dim)
         rows = settings.n_q + settings.n_k
         beats = {"integer": rows * ceil_div(slices, 4), "fraction": rows * ceil_div(slices, 4)}
-        beats["value"] = settings.n_k * ceil_div(slices, 2)
+        beats["value"] = settings.n_k * (1 if settings.linear else ceil_div(slices, 2))
         visited, existing = (f(settings, params.tile).tolist() for f in (visited_blocks, existing_blocks))
         return cls(settings, result.verdict, visited, existing, result.executed, beats)
 
@@ -79,7 +79,7 @@ def mode_cycles(
         ArrayMode.INTEGER: (n_predicted(settings, n_visited) + n_sparse) * params.integer_cycles(d),
         ArrayMode.CROSS: n_sparse * params.cross_cycles(d),
         ArrayMode.FULL: n_full * params.slices(d),
-        ArrayMode.CONTEXT: n_kept * params.slices(d),
+        ArrayMode.CONTEXT: n_kept * params.slices(d) * (not settings.linear),
     }
 
 

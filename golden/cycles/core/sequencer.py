@@ -1,7 +1,7 @@
 """When row operations take the array."""
 
 from hdp_hw.golden.cycles.clock import Clock, Queue
-from hdp_hw.golden.cycles.core.drain import Drain
+from hdp_hw.golden.cycles.core.drain import Drain, LinearDrain
 from hdp_hw.golden.cycles.core.jobs import Head, RowJob, Work
 from hdp_hw.golden.cycles.core.plan import HeadPlan
 from hdp_hw.golden.cycles.core.softmax_unit import SoftmaxUnit
@@ -41,9 +41,11 @@ class Sequencer:
         survivors: SurvivorList,
         softmax: SoftmaxUnit,
         drain: Drain,
+        linear: LinearDrain,
     ) -> None:
         self.clock, self.params, self.latencies = clock, params, core_latencies(params)
         self.predictor, self.survivors, self.softmax, self.drain = predictor, survivors, softmax, drain
+        self.linear = linear
         self.score: Queue[RowJob] = survivors.listed
         self.context: Queue[RowJob] = softmax.context
         self.free, self.yields = 0, False
@@ -96,7 +98,10 @@ class Sequencer:
         self.softmax.rows.push(row)
         self.clock.set(self, yields=False)
         end = self._begin("score", row.head, row.row, row.n_tiles)
-        self.clock.at(end + self.latencies.score + self.latencies.row_max + 1, self.softmax.count_maxima)
+        if row.head.plan.settings.linear:
+            self.clock.at(end + self.latencies.score + 1, self.linear.fill)
+        else:
+            self.clock.at(end + self.latencies.score + self.latencies.row_max + 1, self.softmax.count_maxima)
 
     def _begin_context(self) -> None:
         row = self._pop_context()

@@ -30,7 +30,9 @@ class SoftmaxUnit:
     def look(self) -> None:
         """See :class:`golden.cycles.clock.Clock`."""
         row, now = self.rows.head, self.clock.now
-        if now < self.free or not row or self.context.full or (row.n_tiles and not self.maxima):
+        if now < self.free or not row or row.head.plan.settings.linear:
+            return
+        if self.context.full or (row.n_tiles and not self.maxima):
             return
         self.rows.pop()
         self.context.push(row)

@@ -9,12 +9,14 @@ from hdp_hw.golden.bits.shell.job import kv_head
 from hdp_hw.golden.bits.shell.write_traffic import Output
 from hdp_hw.golden.cycles.clock import Clock
 from hdp_hw.golden.cycles.core.attention_core import CoreCycles
+from hdp_hw.golden.cycles.core.drain import row_beats
 from hdp_hw.golden.cycles.core.plan import HeadPlan
 from hdp_hw.golden.cycles.shell.core_lane import CoreLane, LaneHead
 from hdp_hw.golden.cycles.shell.job_engine import JobEngine
 from hdp_hw.golden.cycles.shell.memory import Memory
 from hdp_hw.golden.cycles.shell.read_arbiter import ReadArbiter
 from hdp_hw.golden.cycles.shell.write_arbiter import WriteArbiter
+from hdp_hw.spec.encoder import Activation
 from hdp_hw.spec.formats import PLANES, RECORD_BYTES, SHARED_PLANES
 from hdp_hw.spec.params import ArrayMode, HdpParams
 from hdp_hw.spec.settings import HeadSettings
@@ -62,12 +64,13 @@ def cycles(
             for name, (address, row_stride, head_stride) in places.items()
         }
         segments = head_segments(result, plan.settings, {name: at[name] for name in PLANES}, params)
-        output = Output(*at["output"], plan.settings.n_q, plan.settings.head_dim // params.out_lanes)
+        output = Output(*at["output"], plan.settings.n_q, row_beats(plan.settings, params))
         heads.append(LaneHead(plan, segments, output, places["record"][0] + head * RECORD_BYTES if records else None))
 
     clock = Clock()
     memory, lanes = Memory(clock, *latencies), [CoreLane(clock, params) for _ in range(params.n_cores)]
-    engine = JobEngine(clock, params, lanes, heads, places["table"][0] if table else None)
+    activation = places["table"][0] if settings[0].activation == Activation.TABLE else None
+    engine = JobEngine(clock, params, lanes, heads, places["table"][0] if table else None, activation)
     readers = [each.reader for lane in lanes for each in lane.loader.readers]
     reads = ReadArbiter(clock, [*readers, engine.reader], memory)
     writes = WriteArbiter(clock, [lane.writer for lane in lanes], memory)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from hdp_hw.golden.cycles.clock import Clock
 from hdp_hw.golden.cycles.shell.burst_reader import BurstReader
+from hdp_hw.spec.encoder import LINE_BYTES, TABLE_BYTES
 from hdp_hw.spec.formats import ENTRY_BYTES, HEADS_INSIDE
 from hdp_hw.spec.params import HdpParams
 
@@ -18,19 +19,27 @@ if TYPE_CHECKING:
 class JobEngine:
     """Clock cycles of a job's heads (LaneHead) to lanes (CoreLane); cycle 0 is the one in which the job is there.
 
-    table : address of the table of scales and thresholds, or None. ``end`` : the cycle in which all have ended.
+    table : address of the table of scales and thresholds, or None; activation : of that of a linear layer's activation,
+    or None. ``end`` : the cycle in which all have ended.
     """
 
     def __init__(
-        self, clock: Clock, params: HdpParams, lanes: Sequence[CoreLane], heads: Sequence[LaneHead], table: int | None
+        self,
+        clock: Clock,
+        params: HdpParams,
+        lanes: Sequence[CoreLane],
+        heads: Sequence[LaneHead],
+        table: int | None,
+        activation: int | None = None,
     ) -> None:
         self.clock, self.params, self.lanes, self.heads, self.entry = clock, params, lanes, heads, table
         self.reader = BurstReader(clock, params)
+        self.activation, self.n_lines = activation, 0
         self.state, self.n_words = "idle", 0
         self.inside, self.n_issued, self.n_ended = [0] * len(lanes), 0, 0
         self.offered: int | None = None  # the lane that a head stays on offer to
         self.end: int | None = None
-        clock.at(3, lambda: self._go("head"))  # taken, begun, found well aligned
+        clock.at(3, lambda: self._go("activation" if params.encoder else "head"))  # taken, begun, found well aligned
 
     def look(self) -> None:
         """See :class:`golden.cycles.clock.Clock`."""
@@ -48,6 +57,22 @@ class JobEngine:
 
     def _idle(self) -> None:
         pass
+
+    def _activation(self) -> None:
+        if self.activation is None:
+            self.clock.set(self, state="head")
+        elif self.reader.ready:
+            self.reader.push((self.activation, TABLE_BYTES // self.params.bus_bytes))
+            self.clock.set(self, state="lines", n_lines=TABLE_BYTES // LINE_BYTES)
+
+    def _lines(self) -> None:
+        """A line of the activation's table a cycle, once its bus word is there."""
+        if not self.reader.words:
+            return
+        n_lines = self.n_lines - 1
+        if n_lines % (self.params.bus_bytes // LINE_BYTES) == 0:
+            self.reader.pop()
+        self.clock.set(self, n_lines=n_lines, state="lines" if n_lines else "head")
 
     def _head(self) -> None:
         if self.entry is None:

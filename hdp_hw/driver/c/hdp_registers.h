@@ -21,7 +21,7 @@
 
 /* Version of the register map and of what it controls. */
 #define HDP_VERSION_OFFSET                 0x004u      /* r */
-#define HDP_VERSION_RESET                  0x00000002u
+#define HDP_VERSION_RESET                  0x00000003u
 #define HDP_VERSION_MINOR_SHIFT            0u
 #define HDP_VERSION_MINOR_MASK             0x0000FFFFu /* Compatible additions. */
 #define HDP_VERSION_MAJOR_SHIFT            16u
@@ -148,6 +148,11 @@
 #define HDP_PRUNING_SHIFT                  0u
 #define HDP_PRUNING_MASK                   0xFFFFFFFFu /* Value. */
 
+/* 1: a head may be a linear layer; 0: attention alone. */
+#define HDP_ENCODER_OFFSET                 0x048u      /* r */
+#define HDP_ENCODER_SHIFT                  0u
+#define HDP_ENCODER_MASK                   0xFFFFFFFFu /* Value. */
+
 /* -- Job -- */
 
 /* The driver's name for the job. */
@@ -175,6 +180,15 @@
 #define HDP_MODE_TABLE_ENABLE_MASK         0x00000020u /* Scales and thresholds come from the table at TABLE, a 32-byte entry a head. */
 #define HDP_MODE_RECORD_ENABLE_SHIFT       6u
 #define HDP_MODE_RECORD_ENABLE_MASK        0x00000040u /* A 32-byte record of each head is written at RECORD. */
+#define HDP_MODE_LINEAR_SHIFT              7u
+#define HDP_MODE_LINEAR_MASK               0x00000080u /* Heads are blocks of a linear layer's channels, see docs/encoder.md; with rule = dense. */
+#define HDP_MODE_WORDS_SHIFT               8u
+#define HDP_MODE_WORDS_MASK                0x00000100u /* Of a linear layer: its results are 16-bit words, not 8-bit operands. */
+#define HDP_MODE_ACTIVATION_SHIFT          9u
+#define HDP_MODE_ACTIVATION_MASK           0x00000600u /* Of a linear layer: what its words go through; the table is at TABLE. */
+#define HDP_MODE_ACTIVATION_NONE           0u
+#define HDP_MODE_ACTIVATION_RELU           1u
+#define HDP_MODE_ACTIVATION_TABLE          2u
 
 /* Query heads, at least 1. */
 #define HDP_N_HEADS_OFFSET                 0x088u      /* rw */
@@ -322,13 +336,13 @@
 #define HDP_OUTPUT_HIGH_SHIFT              0u
 #define HDP_OUTPUT_HIGH_MASK               0xFFFFFFFFu /* Bits 63 to 32. */
 
-/* Address of the table of per-head scales and thresholds. */
+/* Address of the table of per-head scales and thresholds, or of an activation. */
 #define HDP_TABLE_LOW_OFFSET               0x0F0u      /* rw */
 #define HDP_TABLE_LOW_RESET                0x00000000u
 #define HDP_TABLE_LOW_SHIFT                0u
 #define HDP_TABLE_LOW_MASK                 0xFFFFFFFFu /* Bits 31 to 0. */
 
-/* Address of the table of per-head scales and thresholds. */
+/* Address of the table of per-head scales and thresholds, or of an activation. */
 #define HDP_TABLE_HIGH_OFFSET              0x0F4u      /* rw */
 #define HDP_TABLE_HIGH_RESET               0x00000000u
 #define HDP_TABLE_HIGH_SHIFT               0u

@@ -24,6 +24,8 @@ class OperandBuffer(wiring.Component):
         Words of a row of the largest head dimension.
     word_width : int
         Bits of a word; a word is moved, never looked into.
+    long_rows : bool
+        Rows have any power of two of words, given with each address, in the place of those of the longest head.
 
     Ports
     -----
@@ -33,7 +35,9 @@ class OperandBuffer(wiring.Component):
         With ``i_write``: the place of the head in the buffer.
     i_write_block : In(unsigned(params.block_width))
         With ``i_write``: block of the row that is written.
-    i_write_word : In(unsigned(self.index_width))
+    i_write_stride : In(unsigned(bits_for(params.bank_bits)))
+        With ``long_rows`` and ``i_write``: log2 of the words from row to row in a bank.
+    i_write_word : In(unsigned(self.word_bits))
         Index of the word in its row.
     i_write_data : In(unsigned(self.word_width))
         With ``i_write``: the word.
@@ -43,7 +47,9 @@ class OperandBuffer(wiring.Component):
         Of the block that is read.
     i_block : In(unsigned(params.block_width))
         With ``i_read``: the block.
-    i_word : In(unsigned(self.index_width))
+    i_stride : In(unsigned(bits_for(params.bank_bits)))
+        With ``long_rows`` and ``i_read``: log2 of the words from row to row in a bank.
+    i_word : In(unsigned(self.word_bits))
         With ``i_read``: index of the word in each of its rows.
     o_words : Out(row_layout(unsigned(self.word_width), params))
         A word of each row of the block.
@@ -56,13 +62,15 @@ class OperandBuffer(wiring.Component):
 
     latency = 2
 
-    def __init__(self, params, n_heads, n_words, word_width):
-        self.params, self.n_heads, self.word_width = params, n_heads, word_width
+    def __init__(self, params, n_heads, n_words, word_width, long_rows=False):
+        self.params, self.n_heads, self.word_width, self.long_rows = params, n_heads, word_width, long_rows
         self.head_width, self.index_width = bits_for(n_heads - 1), bits_for(n_words - 1)
+        self.word_bits = bits_for(params.max_row_words - 1) if long_rows else self.index_width
         address = {
             "head": In(unsigned(self.head_width)),
             "block": In(unsigned(params.block_width)),
-            "word": In(unsigned(self.index_width)),
+            **({"stride": In(unsigned(bits_for(params.bank_bits)))} if long_rows else {}),
+            "word": In(unsigned(self.word_bits)),
         }
         super().__init__(
             {
@@ -89,10 +97,10 @@ class OperandBuffer(wiring.Component):
             )
             m.d.sync += write.en.eq(self.i_write[bank])
             with m.If(self.i_write[bank]):
-                m.d.sync += to.eq(Cat(self.i_write_word, self.i_write_block, self.i_write_head))
+                m.d.sync += to.eq(self._address("i_write_"))
                 m.d.sync += word.eq(self.i_write_data)
             with m.If(self.i_read):
-                m.d.sync += source.eq(Cat(self.i_word, self.i_block, self.i_head))
+                m.d.sync += source.eq(self._address("i_"))
             m.d.comb += [
                 write.addr.eq(to),
                 write.data.eq(word),
@@ -101,3 +109,11 @@ class OperandBuffer(wiring.Component):
                 self.o_words[bank].eq(read.data),
             ]
         return m
+
+    def _address(self, prefix):
+        """Of a word in its bank."""
+        head, block, word = (getattr(self, prefix + name) for name in ("head", "block", "word"))
+        if not self.long_rows:
+            return Cat(word, block, head)
+        row = block << getattr(self, prefix + "stride")
+        return Cat((row | word)[: self.params.block_width + self.index_width], head)

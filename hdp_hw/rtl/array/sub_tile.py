@@ -39,7 +39,7 @@ class SubTile(wiring.Component):
         Its mode is FULL, one clock cycle before ``i_valid``.
     i_first : In(unsigned(1))
         With ``i_valid``: it is the first of a tile.
-    o_scores : Out(data.ArrayLayout(data.ArrayLayout(signed(params.s_width), 2), 2))
+    o_scores : Out(data.ArrayLayout(data.ArrayLayout(signed(params.sum_width), 2), 2))
         The sums since the last ``i_first``, one clock cycle after ``i_valid``.
 
     Timing
@@ -71,7 +71,7 @@ class SubTile(wiring.Component):
                 "i_valid": In(unsigned(1)),
                 "i_full": In(unsigned(1)),
                 "i_first": In(unsigned(1)),
-                "o_scores": Out(of_pairs(signed(params.s_width))),
+                "o_scores": Out(of_pairs(signed(params.sum_width))),
             }
         )
 
@@ -106,7 +106,7 @@ class SubTile(wiring.Component):
                 total = Signal(signed(self.params.dot_width), name=f"total_{r}_{c}")
                 m.d.comb += total.eq(Mux(self.i_full, whole, integer))
                 total, carry = register(m, total, f"sum_{r}_{c}"), register(m, carry & ~self.i_full, f"carry_{r}_{c}")
-                score = Signal(signed(self.params.s_width), name=f"score_{r}_{c}", reset_less=True)
+                score = Signal(signed(self.params.sum_width), name=f"score_{r}_{c}", reset_less=True)
                 m.d.comb += self.o_scores[r][c].eq(score)
                 with m.If(self.i_valid):
                     before = Mux(self.i_first, 0, score)

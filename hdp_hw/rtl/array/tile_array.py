@@ -60,7 +60,7 @@ class TileArray(wiring.Component):
         {0: F, 1: I} of each weight P, 0 for a key that does not exist.
     o_scores_valid : Out(unsigned(1))
         A tile's scores are complete, ``score_latency`` after its last micro-operation.
-    o_scores : Out(tile_layout(signed(params.s_width), params))
+    o_scores : Out(tile_layout(signed(params.sum_width), params))
         With ``o_scores_valid``: the scores; of a tile of INTEGER alone, A << ``params.integer_shift``.
     o_context_valid : Out(unsigned(1))
         A slice of context is complete, ``context_latency`` after its last micro-operation.
@@ -104,7 +104,7 @@ class TileArray(wiring.Component):
                 "i_value": In(row_layout(self.value_word, params)),
                 "i_weight": In(tile_layout(data.ArrayLayout(signed(w), 2), params)),
                 "o_scores_valid": Out(unsigned(1)),
-                "o_scores": Out(tile_layout(signed(params.s_width), params)),
+                "o_scores": Out(tile_layout(signed(params.sum_width), params)),
                 "o_context_valid": Out(unsigned(1)),
                 "o_context": Out(row_layout(self.context_slice, params)),
                 "o_value_sum": Out(data.ArrayLayout(signed(params.value_sum_width), params.slice_width)),

@@ -10,7 +10,8 @@ from hdp_hw.rtl.core.activity_counters import ActivityCounters
 from hdp_hw.rtl.core.drain import Drain
 from hdp_hw.rtl.core.execute_control import ExecuteControl
 from hdp_hw.rtl.core.head_table import HeadTable
-from hdp_hw.rtl.core.jobs import mask_trace_layout, verdict_trace_layout
+from hdp_hw.rtl.core.jobs import mask_trace_layout, segment_layout, verdict_trace_layout
+from hdp_hw.rtl.core.linear_drain import LinearDrain
 from hdp_hw.rtl.core.operand_fetch import OperandFetch
 from hdp_hw.rtl.core.plane_store import PlaneStore
 from hdp_hw.rtl.core.predict_control import PredictControl
@@ -44,6 +45,8 @@ class AttentionCore(wiring.Component):
         The host's F planes of Q, then K, likewise.
     i_value : In(stream.Signature(self.planes.loaders["value"].beat_layout))
         The host's V, likewise.
+    i_segment : In(segment_layout())
+        With ``encoder``: the host's table of an activation, a line at a time, while no head is inside that uses it.
     o : Out(stream.Signature(self.drain.beat_layout))
         Output of each head, row by row, in the order of the heads; a refused head has none.
     o_status : Out(stream.Signature(self.table.status_layout))
@@ -79,10 +82,13 @@ class AttentionCore(wiring.Component):
         self.softmax = SoftmaxUnit(params)
         self.drain = Drain(params, self.softmax.sums_layout)
         self.counters = ActivityCounters()
+        if params.encoder:
+            self.linear = LinearDrain(params, self.drain.beat_layout)
         super().__init__(
             {
                 "i_settings": In(stream.Signature(settings_layout(params))),
                 **{f"i_{name}": In(stream.Signature(x.beat_layout)) for name, x in self.planes.loaders.items()},
+                **({"i_segment": In(segment_layout())} if params.encoder else {}),
                 "o": Out(stream.Signature(self.drain.beat_layout)),
                 "o_status": Out(stream.Signature(self.table.status_layout)),
                 "o_busy": Out(unsigned(1)),
@@ -121,7 +127,8 @@ class AttentionCore(wiring.Component):
         wiring.connect(m, sequencer.o_context, rows.i_context)
         wiring.connect(m, rows.o_drain, drain.i)
         wiring.connect(m, rows.o_sums, drain.i_sums)
-        wiring.connect(m, drain.o, wiring.flipped(self.o))
+        if not params.encoder:
+            wiring.connect(m, drain.o, wiring.flipped(self.o))
         wiring.connect(m, table.o_status, wiring.flipped(self.o_status))
 
         # Head table.
@@ -139,7 +146,7 @@ class AttentionCore(wiring.Component):
             table.i_row_head.eq(execute.o_row_head),
             table.i_row_blocks.eq(execute.o_row_blocks),
             table.i_row_tiles.eq(execute.o_row_tiles),
-            table.i_report.eq(drain.o_report),
+            table.i_report.eq(drain.o_report | self.linear.o_report if params.encoder else drain.o_report),
             drain.i_report_free.eq(table.o_report_free),
         ]
         for head, entry in enumerate(table.o_entries):
@@ -154,6 +161,8 @@ class AttentionCore(wiring.Component):
 
         if params.pruning:
             self._predict(m, predict, router, softmax)
+        if params.encoder:
+            self._linear_layers(m, table, rows, planes, router, softmax)
         m.d.comb += [predict.i_loaded.eq(planes.o_loaded[0]), self.o_verdict.eq(predict.o_verdict)]
 
         # Execution: a micro-operation's operands, and the array's results.
@@ -162,7 +171,7 @@ class AttentionCore(wiring.Component):
             execute.i_ready.eq(ready),
             execute.i_mask.eq(self.o_mask),
             execute.i_mask_head.eq(predict.o_at_head),
-            execute.i_freed.eq(sequencer.o_freed),
+            execute.i_freed.eq(sequencer.o_freed | self.linear.o_freed if params.encoder else sequencer.o_freed),
             fetch.i_valid.eq(sequencer.o_valid),
             fetch.i_op.eq(sequencer.o_op),
             fetch.i_survivor_valid.eq(execute.o_survivor_valid),
@@ -213,6 +222,33 @@ class AttentionCore(wiring.Component):
             self.o_counters.eq(counters.o_counters),
         ]
         return m
+
+    def _linear_layers(self, m, table, rows, planes, router, softmax):
+        """Rows of linear layers: from their scores straight to the output."""
+        m.submodules.linear = linear = self.linear
+        wiring.connect(m, rows.o_linear, linear.i)
+        complete = router.o_softmax_valid & router.o_last_tile & table.o_linear
+        m.d.comb += [
+            rows.i_linear.eq(table.o_linear),
+            softmax.i_linear.eq(table.o_linear),
+            softmax.i_linear_slot.eq(linear.o_slot),
+            linear.i_complete.eq(complete),
+            linear.i_scales.eq(planes.o_scales),
+            linear.i_segment.eq(self.i_segment),
+            linear.i_sums.eq(softmax.o_linear_sums),
+            linear.i_report_free.eq(table.o_report_free),
+        ]
+        for shape, entry in zip(linear.i_shapes, table.o_entries):
+            m.d.comb += [shape[name].eq(entry.settings[name]) for name, _ in shape.shape()]
+        output = self.o
+        for source in (linear.o, self.drain.o):
+            of_linear = source is linear.o
+            with m.If(table.o_linear == of_linear):
+                m.d.comb += [
+                    output.valid.eq(source.valid),
+                    output.payload.eq(source.payload),
+                    source.ready.eq(output.ready),
+                ]
 
     def _predict(self, m, predict, router, softmax):
         """Scores of integer digits to a mask, a verdict and means."""

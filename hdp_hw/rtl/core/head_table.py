@@ -8,6 +8,7 @@ from hdp_hw.rtl.common.layouts import settings_layout
 from hdp_hw.rtl.core.jobs import head_entry_layout
 from hdp_hw.rtl.core.settings_check import SettingsCheck
 from hdp_hw.spec.formats import HEADS_INSIDE, STREAMS
+from hdp_hw.spec.params import bits_for
 from hdp_hw.spec.settings import PRUNING_SETTINGS, HeadError, Rule, Verdict
 
 
@@ -23,7 +24,8 @@ class HeadTable(wiring.Component):
     Ports
     -----
     i_settings : In(stream.Signature(settings_layout(params)))
-        The host's settings of each head. They are taken while an entry is free, every second clock cycle at most.
+        The host's settings of each head. They are taken while an entry is free, every second clock cycle at most; a
+        linear layer's once no head of attention is inside, and the reverse.
     i_errors : In(data.ArrayLayout(unsigned(3), len(STREAMS)))
         Of each plane I, F, V: a HeadError.
     i_loaded : In(data.ArrayLayout(unsigned(HEADS_INSIDE), len(STREAMS)))
@@ -56,6 +58,8 @@ class HeadTable(wiring.Component):
         No status waits.
     o_retired : Out(unsigned(HEADS_INSIDE))
         The entry that ``i_report`` gives back, one-hot, in the same clock cycle; else 0.
+    o_linear : Out(unsigned(1))
+        With ``encoder``: the heads inside are linear layers. It changes only while none is inside.
 
     Timing
     ------
@@ -101,6 +105,7 @@ class HeadTable(wiring.Component):
                 "o_status": Out(stream.Signature(self.status_layout)),
                 "o_report_free": Out(unsigned(1)),
                 "o_retired": Out(unsigned(HEADS_INSIDE)),
+                **({"o_linear": Out(unsigned(1))} if params.encoder else {}),
             }
         )
 
@@ -112,9 +117,12 @@ class HeadTable(wiring.Component):
         half = Signal()
         slices = settings.head_dim >> (self.params.slice_width - 1).bit_length()
         integer, turns = (slices + 3) >> 2, self.params.predictor_turns
+        long_rows = {"stride": self._stride(m, settings, integer)} if self.params.encoder else {}
+        value_words = Mux(settings.linear, 1, (slices + 1) >> 1) if self.params.encoder else (slices + 1) >> 1
 
+        room = ~staged & ~(self.o_used & newest).any()
         m.d.comb += [
-            self.i_settings.ready.eq(~staged & ~(self.o_used & newest).any()),
+            self.i_settings.ready.eq(room & self._joins() if self.params.encoder else room),
             check.i_settings.eq(settings),
             self.o_report_free.eq(~self.o_status.valid),
             self.o_retired.eq(Mux(self.i_report, oldest, 0)),
@@ -122,6 +130,9 @@ class HeadTable(wiring.Component):
         m.d.sync += staged.eq(0)
         with m.If(self.i_settings.valid & self.i_settings.ready):
             m.d.sync += [staged.eq(1), settings.eq(self.i_settings.payload)]
+        if self.params.encoder:
+            with m.If(self.i_settings.valid & self.i_settings.ready):
+                m.d.sync += self.o_linear.eq(self.i_settings.payload.linear)
         with m.If(staged):
             m.d.sync += [half.eq(~half), newest.eq(newest.rotate_left(1))]
         m.d.sync += self.o_used.eq(self.o_used & ~self.o_retired | Mux(staged, newest, 0))
@@ -142,7 +153,8 @@ class HeadTable(wiring.Component):
                     entry.cycles.wait.eq(Mux(integer < turns, turns - integer, 0)),
                     entry.cycles.cross.eq((slices + 1) >> 1),
                     entry.words.eq(integer),
-                    entry.value_words.eq((slices + 1) >> 1),
+                    entry.value_words.eq(value_words),
+                    *(entry[name].eq(value) for name, value in long_rows.items()),
                     entry.settings_error.eq(~check.o_legal),
                     entry.errors.eq(0),
                     entry.theta_head.eq(0),
@@ -175,6 +187,20 @@ class HeadTable(wiring.Component):
                     self.o_status.payload.theta_head.eq(entry.theta_head),
                 ]
         return m
+
+    def _joins(self):
+        """Whether the head that is offered may join those inside: heads of attention and linear layers take turns."""
+        return (self.i_settings.payload.linear == self.o_linear) | ~self.o_used.any()
+
+    def _stride(self, m, settings, words):
+        """log2 of the words from row to row in a bank: of the longest head's row, or of a linear layer's own."""
+        stride = Signal(range(self.params.bank_bits + 1))
+        with m.If(~settings.linear):
+            m.d.comb += stride.eq(bits_for(self.params.max_words - 1))
+        for bit in range(self.params.bank_bits):
+            with m.Elif((words - 1)[self.params.bank_bits - 1 - bit :].any()):
+                m.d.comb += stride.eq(self.params.bank_bits - bit)
+        return stride
 
 
 def entry_error(entry):

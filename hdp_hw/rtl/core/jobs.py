@@ -1,9 +1,10 @@
 """Records that travel through the core."""
 
-from amaranth.hdl import unsigned
+from amaranth.hdl import signed, unsigned
 from amaranth.lib import data
 
 from hdp_hw.rtl.common.layouts import row_layout, settings_layout
+from hdp_hw.spec.encoder import SCALES_FIELDS, SEGMENT_BITS, WORD_WIDTH
 from hdp_hw.spec.params import bits_for
 
 
@@ -11,15 +12,16 @@ def head_entry_layout(params):
     """What the head table knows of a head.
 
     half : its place among the two in the F and V buffers; cycles : of a tile; words, value_words : of a row of digits
-    and of V; settings_error : its settings are refused; errors : HeadError of its planes I, F, V; n_visited, n_kept :
-    blocks so far.
+    and of V; stride : log2 of the words from row to row in a bank, with ``encoder``; settings_error : its settings are
+    refused; errors : HeadError of its planes I, F, V; n_visited, n_kept : blocks so far.
     """
     return data.StructLayout(
         {
             "settings": settings_layout(params),
             "half": unsigned(1),
             "cycles": head_shape_layout(params),
-            "words": unsigned(bits_for(params.max_words)),
+            "words": unsigned(bits_for(params.max_row_words)),
+            **stride_layout(params),
             "value_words": unsigned(bits_for(params.max_value_words)),
             "settings_error": unsigned(1),
             "errors": data.ArrayLayout(unsigned(3), 3),
@@ -29,6 +31,11 @@ def head_entry_layout(params):
             "n_kept": unsigned(params.count_width),
         }
     )
+
+
+def stride_layout(params):
+    """``{"stride": shape}`` where rows are of many lengths, as those of linear layers: log2 of words in a bank."""
+    return {"stride": unsigned(bits_for(params.bank_bits))} if params.encoder else {}
 
 
 def row_job_layout(params):
@@ -79,7 +86,7 @@ def micro_op_layout(params):
             "row": unsigned(params.block_width),
             "column": unsigned(params.block_width),
             "slot": unsigned(params.score_slot_width),
-            "cycle": unsigned(bits_for(params.max_slices - 1)),
+            "cycle": unsigned(bits_for(params.max_row_slices - 1)),
             "first": unsigned(1),
             "last": unsigned(1),
             "first_tile": unsigned(1),
@@ -111,7 +118,7 @@ def operand_read_layout(params):
     """Which operands a micro-operation takes, and from where.
 
     integer, fraction, value : planes that are read; head, half : as in a row job; row, column : block row of Q and
-    block column of K and V; word, value_word : of a row of digits and of V.
+    block column of K and V; stride : of a row of digits; word, value_word : of a row of digits and of V.
     """
     return data.StructLayout(
         {
@@ -122,10 +129,30 @@ def operand_read_layout(params):
             "half": unsigned(1),
             "row": unsigned(params.block_width),
             "column": unsigned(params.block_width),
-            "word": unsigned(bits_for(params.max_words - 1)),
+            **stride_layout(params),
+            "word": unsigned(bits_for(params.max_row_words - 1)),
             "value_word": unsigned(bits_for(params.max_value_words - 1)),
         }
     )
+
+
+def scales_layout(params):
+    """Scales of an output channel of a linear layer, of the head in one of the two halves."""
+    scales = {name: signed(width) if name == "bias" else unsigned(width) for name, width in SCALES_FIELDS.items()}
+    return data.StructLayout(
+        {
+            "valid": unsigned(1),
+            "half": unsigned(1),
+            "channel": unsigned(bits_for(params.max_seq_len - 1)),
+            "scales": data.StructLayout(scales),
+        }
+    )
+
+
+def segment_layout():
+    """A linear segment of an activation, on its way to its table: word at the left end, and slope."""
+    line = {"left": signed(WORD_WIDTH), "slope": signed(WORD_WIDTH)}
+    return data.StructLayout({"valid": unsigned(1), "index": unsigned(SEGMENT_BITS), **line})
 
 
 def operand_words_layout(params):

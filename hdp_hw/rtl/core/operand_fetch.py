@@ -127,6 +127,8 @@ class OperandFetch(wiring.Component):
         self._read(m, lookup, looked_up)
 
         entry = select_entry(m, self.i_entries, lookup.head, "entry")
+        if self.params.encoder:
+            m.d.comb += self.o_read.stride.eq(entry.stride)
         self._existing_keys(m, delay(m, entry.settings.n_k, 1, "n_k"))
         for name, words in ((name, self.i_words[name]) for name, _ in self.o_words.shape()):
             late = delay(m, words, OPERAND_LATENCY - 1 - PlaneStore.latency, name, reset_less=True)

@@ -8,7 +8,7 @@ from hdp_hw.rtl.array.digit_splitter import DigitSplitter
 from hdp_hw.rtl.array.operand_buffer import OperandBuffer
 from hdp_hw.rtl.common.pipeline import delay
 from hdp_hw.rtl.core.head_cursor import HeadCursor
-from hdp_hw.rtl.core.jobs import head_entry_layout, operand_read_layout, operand_words_layout
+from hdp_hw.rtl.core.jobs import head_entry_layout, operand_read_layout, operand_words_layout, scales_layout
 from hdp_hw.rtl.core.plane_loader import PlaneLoader
 from hdp_hw.rtl.core.value_totals import ValueTotals
 from hdp_hw.spec.formats import HEADS_INSIDE
@@ -59,6 +59,8 @@ class PlaneStore(wiring.Component):
         The words of ``i_read``; those of planes that were not read may hold anything.
     o_total : Out(data.ArrayLayout(signed(params.value_sum_width), params.lanes // 2))
         Sums of V over all keys.
+    o_scales : Out(self.scales_layout)
+        With ``encoder``: a row of a V plane as it comes, which of a linear layer is a channel's scales.
 
     Timing
     ------
@@ -78,11 +80,12 @@ class PlaneStore(wiring.Component):
         self.params = params
         word = params.lanes * params.digit_width
         self.loaders = {
-            "integer": PlaneLoader(params, params.max_words, word, keyed=True),
-            "fraction": PlaneLoader(params, params.max_words, word, keyed=True),
+            "integer": PlaneLoader(params, params.max_row_words, word, keyed=True),
+            "fraction": PlaneLoader(params, params.max_row_words, word, keyed=True),
             "value": PlaneLoader(params, params.max_value_words, word, keyed=False),
         }
         self.cursors = {plane: HeadCursor(params) for plane in self.loaders}
+        self.scales_layout = scales_layout(params)
         of_planes = data.ArrayLayout(unsigned(HEADS_INSIDE), 3)
         super().__init__(
             {
@@ -98,6 +101,7 @@ class PlaneStore(wiring.Component):
                 "o_loaded": Out(of_planes),
                 "o_words": Out(operand_words_layout(params)),
                 "o_total": Out(data.ArrayLayout(signed(params.value_sum_width), params.lanes // 2)),
+                **({"o_scales": Out(self.scales_layout)} if params.encoder else {}),
             }
         )
 
@@ -110,7 +114,7 @@ class PlaneStore(wiring.Component):
             loader, cursor = self.loaders[plane], self.cursors[plane]
             place = cursor.o_head if plane == "integer" else cursor.o_entry.half
             for key, operand in enumerate("qk"):
-                buffer = OperandBuffer(params, n_heads, params.max_words, word)
+                buffer = OperandBuffer(params, n_heads, params.max_words, word, long_rows=bool(params.encoder))
                 m.submodules[f"{operand}_{plane}"] = buffer
                 m.d.comb += [
                     buffer.i_write.eq(Mux(loader.o_key == key, loader.o_write, 0)),
@@ -119,6 +123,9 @@ class PlaneStore(wiring.Component):
                     buffer.i_write_word.eq(loader.o_word),
                     buffer.i_write_data.eq(self._kept(loader.o_data) if plane == "integer" else loader.o_data),
                 ]
+                if params.encoder:
+                    m.d.comb += buffer.i_write_stride.eq(cursor.o_entry.stride)
+                    m.d.comb += buffer.i_stride.eq(self.i_read.stride)
                 self._read(m, buffer, plane, f"{operand}_{plane}")
         self._values(m)
         return m
@@ -197,3 +204,14 @@ class PlaneStore(wiring.Component):
             self.o_total.eq(totals.o_total),
         ]
         self._read(m, buffer, "value", "value")
+        if params.encoder:
+            bank = Signal(range(params.tile))
+            for index in range(params.tile):
+                with m.If(loader.o_write[index]):
+                    m.d.comb += bank.eq(index)
+            m.d.comb += [
+                self.o_scales.valid.eq(loader.o_write.any()),
+                self.o_scales.half.eq(half),
+                self.o_scales.channel.eq(Cat(bank, loader.o_block)),
+                self.o_scales.scales.eq(loader.o_data[: len(self.o_scales.scales.as_value())]),
+            ]

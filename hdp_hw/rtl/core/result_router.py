@@ -40,7 +40,7 @@ class ResultRouter(wiring.Component):
         The operand fetch's mark of a row's last slice, with ``i_slice``.
     i_scores_valid : In(unsigned(1))
         The array has the scores of a tile, ``score_latency`` after the last of its operands.
-    i_scores : In(tile_layout(signed(params.s_width), params))
+    i_scores : In(tile_layout(signed(params.sum_width), params))
         With ``i_scores_valid``: the scores.
     o_predict_valid : Out(unsigned(1))
         The scores are for the predictor; they are those of the integer digits alone.
@@ -87,7 +87,7 @@ class ResultRouter(wiring.Component):
                 "i_slice": In(slice_),
                 "i_last_slice": In(unsigned(1)),
                 "i_scores_valid": In(unsigned(1)),
-                "i_scores": In(tile_layout(signed(params.s_width), params)),
+                "i_scores": In(tile_layout(signed(params.sum_width), params)),
                 "o_predict_valid": Out(unsigned(1)),
                 "o_a": Out(tile_layout(signed(params.a_width), params)),
                 "o_softmax_valid": Out(unsigned(1)),

@@ -32,6 +32,10 @@ class RowPipeline(wiring.Component):
         The sequencer hands on each row of ``o_score`` as it begins or passes.
     o_softmax : Out(stream.Signature(row_job_layout(params)))
         Rows for softmax, offered only while there is room behind it.
+    i_linear : In(unsigned(1))
+        With ``encoder``: the rows are those of linear layers, from the head table.
+    o_linear : Out(stream.Signature(row_job_layout(params)))
+        With ``encoder``: rows for LinearDrain, in place of all stages from softmax on.
     i_finished : In(unsigned(1))
         Softmax has the weights of a row of ``o_softmax``, in their order.
     i_sums : In(self.sums_layout)
@@ -77,6 +81,7 @@ class RowPipeline(wiring.Component):
                 "i_free": In(unsigned(1)),
                 "o_drain": Out(job),
                 "o_sums": Out(stream.Signature(sums_layout)),
+                **({"i_linear": In(unsigned(1)), "o_linear": Out(job)} if params.encoder else {}),
             }
         )
 
@@ -92,7 +97,16 @@ class RowPipeline(wiring.Component):
         wiring.connect(m, score.o, wiring.flipped(self.o_score))
         wiring.connect(m, wiring.flipped(self.i_score), softmax.i)
         # Softmax takes a row only when it can hand it on.
-        _connect_while(m, context.i.ready, softmax.o, self.o_softmax)
+        if self.params.encoder:
+            _connect_while(m, context.i.ready & ~self.i_linear, softmax.o, self.o_softmax)
+            m.d.comb += [
+                self.o_linear.valid.eq(softmax.o.valid & self.i_linear),
+                self.o_linear.payload.eq(softmax.o.payload),
+            ]
+            with m.If(self.i_linear):
+                m.d.comb += softmax.o.ready.eq(self.o_linear.ready)
+        else:
+            _connect_while(m, context.i.ready, softmax.o, self.o_softmax)
         m.d.comb += [
             context.i.payload.eq(softmax.o.payload),
             context.i.valid.eq(self.o_softmax.valid & self.o_softmax.ready),

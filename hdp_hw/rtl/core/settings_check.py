@@ -1,11 +1,11 @@
 """Refuses settings that the core can't run."""
 
-from amaranth.hdl import Cat, Module, unsigned
+from amaranth.hdl import Cat, Module, Mux, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hdp_hw.rtl.common.layouts import settings_layout
-from hdp_hw.spec.settings import field_limits
+from hdp_hw.spec.settings import Rule, field_limits
 
 
 class SettingsCheck(wiring.Component):
@@ -50,5 +50,26 @@ class SettingsCheck(wiring.Component):
                 wrong.append(value < low)
             if high < lowest + (1 << len(value)) - 1:
                 wrong.append(value > high)
+        if self.params.encoder:
+            wrong += self._layer(settings)
         m.d.comb += self.o_legal.eq(~Cat(wrong).any())
         return m
+
+    def _layer(self, settings):
+        """What is wrong with a linear layer, or with attention on a core that has linear layers too."""
+        params = self.params
+        tile_bits = (params.tile - 1).bit_length()
+        words = (settings.head_dim + (params.lanes - 1)) >> (params.lanes - 1).bit_length()
+        rows = [(settings[name] + (params.tile - 1)) >> tile_bits for name in ("n_q", "n_k")]
+        # In a bank, rows are a power of two of words apart.
+        too_many = [
+            ((words - 1) >> bits).any() & (n > 1 << (params.bank_bits - bits - 1))
+            for bits in range(params.bank_bits)
+            for n in rows
+        ]
+        too_many += [n > 1 << params.bank_bits for n in rows]
+        step_bits = (params.channel_step - 1).bit_length()
+        others = (settings.rule != Rule.DENSE) | settings.causal | settings.compensate | settings.mean_output
+        of_layer = [settings.n_k[:step_bits].any(), others, *too_many]
+        of_attention = [settings.head_dim > params.max_head_dim, settings.words, settings.activation.any()]
+        return [Mux(settings.linear, Cat(of_layer).any(), Cat(of_attention).any())]

@@ -34,7 +34,7 @@ class SoftmaxUnit(wiring.Component):
         Scores of a tile, row after row, the rows in the order in which ``i`` has those with tiles.
     i_slot : In(unsigned(params.score_slot_width))
         Where they are held: the row's ``base`` and, round the ring, the slots after it.
-    i_scores : In(tile_layout(signed(params.s_width), params))
+    i_scores : In(tile_layout(signed(params.sum_width), params))
         With ``i_tile_valid``: the tile's scores, from the array.
     i_elements : In(tile_layout(unsigned(1), params))
         Valid elements.
@@ -58,6 +58,12 @@ class SoftmaxUnit(wiring.Component):
         {0: F, 1: I} of each weight.
     o_finished : Out(unsigned(1))
         A row's weights can be read, and ``o_sums`` are its own; in the order of ``i``.
+    i_linear : In(unsigned(1))
+        With ``encoder``: the tiles are those of linear layers, which LinearDrain reads; no row comes.
+    i_linear_slot : In(unsigned(params.score_slot_width))
+        With ``i_linear``: LinearDrain chooses a slot.
+    o_linear_sums : Out(tile_layout(signed(params.sum_width), params))
+        The slot's sums, ``sums_latency`` = 2 clock cycles after ``i_linear_slot``.
     o_sums : Out(self.sums_layout)
         Of each query row, the sum of P, and e_pruned, 0 without a stand-in; ``n_pruned`` keys, n_k without tiles.
 
@@ -73,6 +79,8 @@ class SoftmaxUnit(wiring.Component):
     --------
     Golden twin ``golden.bits.core.softmax_unit`` (weights, stand_in).
     """
+
+    sums_latency = 2
 
     def __init__(self, params):
         self.params = params
@@ -97,7 +105,7 @@ class SoftmaxUnit(wiring.Component):
             {
                 "i_tile_valid": In(unsigned(1)),
                 "i_slot": In(unsigned(params.score_slot_width)),
-                "i_scores": In(tile_layout(signed(params.s_width), params)),
+                "i_scores": In(tile_layout(signed(params.sum_width), params)),
                 "i_elements": In(tile_layout(unsigned(1), params)),
                 "i_first_tile": In(unsigned(1)),
                 "i_last_tile": In(unsigned(1)),
@@ -110,8 +118,14 @@ class SoftmaxUnit(wiring.Component):
                 "o_weights": Out(tile_layout(digits, params)),
                 "o_finished": Out(unsigned(1)),
                 "o_sums": Out(self.sums_layout),
+                **(self._linear_ports() if params.encoder else {}),
             }
         )
+
+    def _linear_ports(self):
+        sums = tile_layout(signed(self.params.sum_width), self.params)
+        slot = unsigned(self.params.score_slot_width)
+        return {"i_linear": In(unsigned(1)), "i_linear_slot": In(slot), "o_linear_sums": Out(sums)}
 
     @property
     def max_latency(self):
@@ -188,12 +202,15 @@ class SoftmaxUnit(wiring.Component):
         slot = Signal(params.score_slot_width)
         m.d.comb += [
             slot.eq(job.base + tile_index),
-            *(port.addr.eq(slot) for port in slots),
+            *(port.addr.eq(Mux(self.i_linear, self.i_linear_slot, slot) if params.encoder else slot) for port in slots),
             self.o_mean_head.eq(job.head),
             self.o_mean_row.eq(job.row),
         ]
         mean = delay(m, self.i_mean, 1, "mean")
         *scores, elements = (delay(m, port.data, 1, "stored") for port in slots)
+        if params.encoder:
+            m.d.comb += [of_row.eq(sums) for of_row, sums in zip(self.o_linear_sums, scores)]
+            scores = [[self._score(x) for x in sums] for sums in scores]
         max_then = delay(m, row_max, read_latency - 1, "max")
         scale_then = delay(m, scale, at_lanes - 1, "scale")
         stands_in = delay(m, stand_in & active & ~job.empty, read_latency, "stand_in")
@@ -276,7 +293,7 @@ class SoftmaxUnit(wiring.Component):
         levels = (tile - 1).bit_length()
         running = Signal(row_layout(signed(params.s_width), params))
         for r in range(tile):
-            terms = [Mux(self.i_elements[r][c], self.i_scores[r][c], lowest) for c in range(tile)]
+            terms = [Mux(self.i_elements[r][c], self._score(self.i_scores[r][c]), lowest) for c in range(tile)]
             terms = [delay(m, term, 1, f"term_{r}") for term in terms]
             for level in range(levels):
                 pairs = zip(terms[::2], terms[1::2], strict=True)
@@ -288,10 +305,15 @@ class SoftmaxUnit(wiring.Component):
             valid, first = (delay(m, x, 1 + levels, "tile") for x in (self.i_tile_valid, self.i_first_tile))
             with m.If(valid & (first | (terms[0] > running[r]))):
                 m.d.sync += running[r].eq(terms[0])
-        complete = delay(m, self.i_tile_valid & self.i_last_tile, self.max_latency, "complete")
+        last = self.i_tile_valid & self.i_last_tile
+        complete = delay(m, last & ~self.i_linear if params.encoder else last, self.max_latency, "complete")
         m.submodules.maxima = maxima = Queue(running.shape(), depth=8)
         m.d.comb += [maxima.i.payload.eq(running), maxima.i.valid.eq(complete)]
         return maxima.o
+
+    def _score(self, total):
+        """A score of attention, which is narrower than the sums of linear layers."""
+        return total[: self.params.s_width].as_signed() if self.params.encoder else total
 
     def _score_memory(self, m):
         """Read ports of the score slots: one a query row, and one of the valid elements."""

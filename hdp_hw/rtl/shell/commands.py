@@ -124,7 +124,8 @@ def job_layout(params):
         {
             "job_id": count,
             **{name: unsigned(width) for name, width in (("rule", 2), ("causal", 1), ("compensate", 1))},
-            **{name: unsigned(1) for name in ("mean_output", "table_enable", "record_enable")},
+            **{name: unsigned(1) for name in ("mean_output", "table_enable", "record_enable", "linear", "words")},
+            "activation": unsigned(2),
             **{name: count for name in ("n_heads", "n_kv_heads", "n_q", "n_k", "head_dim")},
             "timeout": word,
             "thresholds": thresholds_layout(),

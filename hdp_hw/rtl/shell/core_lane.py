@@ -1,13 +1,19 @@
 """A core with its own loader and writer."""
 
-from amaranth.hdl import Module, Signal, unsigned
+from amaranth.hdl import Module, Mux, Signal, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hdp_hw.rtl.common.queue import Queue
 from hdp_hw.rtl.core.attention_core import AttentionCore
+from hdp_hw.rtl.core.jobs import segment_layout
 from hdp_hw.rtl.shell.axi import read_signature, write_signature
-from hdp_hw.rtl.shell.commands import head_command_layout, head_record_layout, output_layout, result_layout
+from hdp_hw.rtl.shell.commands import (
+    head_command_layout,
+    head_record_layout,
+    output_layout,
+    result_layout,
+)
 from hdp_hw.rtl.shell.head_loader import HeadLoader
 from hdp_hw.rtl.shell.row_writer import RowWriter
 from hdp_hw.spec.depths import HEADS_AHEAD
@@ -30,6 +36,8 @@ class CoreLane(wiring.Component):
     -----
     i : In(stream.Signature(head_command_layout(params)))
         From JobEngine: a head to execute. It is taken when loader and writer have room for it.
+    i_segment : In(segment_layout())
+        With ``encoder``: JobEngine gives the lines of an activation's table, before the heads that use it.
     o : Out(stream.Signature(result_layout(params)))
         To JobEngine: how a head ended, in the order of the heads, after the response to the last of its writes. After a
         refused head none follows before the reset.
@@ -75,6 +83,7 @@ class CoreLane(wiring.Component):
         super().__init__(
             {
                 "i": In(stream.Signature(head_command_layout(params))),
+                **({"i_segment": In(segment_layout())} if params.encoder else {}),
                 "o": Out(stream.Signature(result_layout(params))),
                 "read": Out(read_signature(params)).array(len(STREAMS)),
                 "write": Out(write_signature(params)),
@@ -100,6 +109,8 @@ class CoreLane(wiring.Component):
     def _operands(self, m):
         """The loader's words to the core, the core's decisions to the loader."""
         core, loader = self.core, self.loader
+        if self.params.encoder:
+            m.d.comb += [core.i_segment[name].eq(self.i_segment[name]) for name, _ in self.i_segment.shape()]
         wiring.connect(m, loader.o_settings, core.i_settings)
         for name in STREAMS:
             source, sink = getattr(loader, f"o_{name}"), getattr(core, f"i_{name}")
@@ -131,7 +142,7 @@ class CoreLane(wiring.Component):
             output.address.eq(command.output.address),
             output.row_stride.eq(command.output.row_stride),
             output.n_rows.eq(command.settings.n_q),
-            output.beats.eq(command.settings.head_dim >> (params.out_lanes - 1).bit_length()),
+            output.beats.eq(self._row_length(command.settings) >> (params.out_lanes - 1).bit_length()),
             heads.i.valid.eq(self.i.valid & enters),
             outputs.i.valid.eq(self.i.valid & enters),
         ]
@@ -178,6 +189,12 @@ class CoreLane(wiring.Component):
             with m.State("STOPPED"):
                 pass
         return heads.o.valid
+
+    def _row_length(self, settings):
+        """Elements, or bytes, of a row of a head's output."""
+        if not self.params.encoder:
+            return settings.head_dim
+        return Mux(settings.linear, settings.n_k << settings.words, settings.head_dim)
 
     def _report(self, m, inside):
         """Errors, traffic and activity."""

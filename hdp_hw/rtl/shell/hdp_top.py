@@ -105,6 +105,8 @@ class HdpTop(wiring.Component):
             for plane in range(len(STREAMS)):
                 wiring.connect(m, lane.read[plane], reads.i[len(STREAMS) * index + plane])
             wiring.connect(m, lane.write, writes.i[index])
+            if params.encoder:
+                m.d.comb += lane.i_segment.eq(engine.o_segment)
         wiring.connect(m, engine.memory, reads.i[-1])
         m.d.comb += [
             reads.i_epoch.eq(engine.o_epoch),
@@ -146,6 +148,7 @@ class HdpTop(wiring.Component):
         """The register bank's fields to and from the engine."""
         job, registers, status, control = engine.i_job, bank.o_job, bank.i_status, bank.o_control
         mode = ("rule", "causal", "compensate", "mean_output", "table_enable", "record_enable")
+        mode += ("linear", "words", "activation")
         plain = ("job_id", "n_heads", "n_kv_heads", "n_q", "n_k", "head_dim", "timeout")
         strides = [f"{name}_{what}_stride" for name in STRIDE_NAMES for what in ("row", "head")]
         m.d.comb += [job[name].eq(registers[f"mode_{name}"]) for name in mode]

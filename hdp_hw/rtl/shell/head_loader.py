@@ -174,6 +174,8 @@ class HeadLoader(wiring.Component):
         of_value = Mux(needs_all, Fetch.ALL, fetch)
         of_queries = Mux(verdict == Verdict.PRUNED, Fetch.NOTHING, Fetch.ALL)
         words, v_words = integer_words(settings.head_dim, params), value_words(settings.head_dim, params)
+        if params.encoder:
+            v_words = Mux(settings.linear, 1, v_words)
         m.d.comb += self.o_busy.eq(followers.o.valid)
         with m.FSM(name="other_planes"):
             with m.State("HEAD"), m.If(followers.o.valid & verdicts.o.valid):

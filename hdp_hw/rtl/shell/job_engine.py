@@ -7,11 +7,19 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hdp_hw.rtl.common.queue import Queue
+from hdp_hw.rtl.core.jobs import segment_layout
 from hdp_hw.rtl.core.settings_check import SettingsCheck
 from hdp_hw.rtl.shell.axi import read_signature
 from hdp_hw.rtl.shell.burst_reader import BurstReader
-from hdp_hw.rtl.shell.commands import STRIDE_WIDTH, entry_layout, head_command_layout, job_layout, result_layout
+from hdp_hw.rtl.shell.commands import (
+    STRIDE_WIDTH,
+    entry_layout,
+    head_command_layout,
+    job_layout,
+    result_layout,
+)
 from hdp_hw.spec.depths import JOB_QUEUE
+from hdp_hw.spec.encoder import LINE_BYTES, SEGMENT_BITS, Activation
 from hdp_hw.spec.formats import (
     ADDRESSES,
     ENTRY_BYTES,
@@ -56,7 +64,8 @@ class JobEngine(wiring.Component):
         From each CoreLane: a head whose writes have all been acknowledged. One lane's result is taken in a clock cycle,
         the lowest lane's first.
     memory : Out(read_signature(params))
-        To ReadArbiter, as one more reader: reads the table of scales and thresholds, an entry a head.
+        To ReadArbiter, as one more reader: reads the table of scales and thresholds, an entry a head, or that of a
+        linear layer's activation, once a job.
     i_read_error : In(unsigned(1))
         From the CoreLanes: a read of one of them was answered with an error. It stops the job.
     i_write_error : In(unsigned(1))
@@ -90,6 +99,8 @@ class JobEngine(wiring.Component):
         that had ended.
     o_result : Out(self.ended_layout)
         To the counters: a head ended in the clock cycle before, and how.
+    o_segment : Out(segment_layout())
+        With ``encoder``, to each CoreLane: a line of the activation's table, before the heads that use it.
     o_bytes_read : Out(unsigned(5))
         Bytes of the table that come in this clock cycle.
 
@@ -133,6 +144,7 @@ class JobEngine(wiring.Component):
                 "o_last_job": Out(self.last_job_layout),
                 "o_last_error": Out(self.error_layout),
                 "o_result": Out(self.ended_layout),
+                **({"o_segment": Out(segment_layout())} if params.encoder else {}),
                 "o_bytes_read": Out(unsigned(5)),
             }
         )
@@ -194,7 +206,7 @@ class JobEngine(wiring.Component):
             table.i.payload.address.eq(addresses["table"]),
             table.i.payload.n_beats.eq(entry_words),
             table.o.ready.eq(1),
-            self.o_bytes_read.eq(Mux(table.o.valid, params.bus_bytes, 0)),
+            self.o_bytes_read.eq(Mux(table.o.valid & table.o.ready, params.bus_bytes, 0)),
             self.o_busy.eq(1),
             runs.eq(1),
         ]
@@ -227,10 +239,12 @@ class JobEngine(wiring.Component):
                 m.d.sync += [thresholds[name].eq(job.thresholds[name]) for name, _ in job.thresholds.shape()]
                 m.next = "ALIGNMENT"
             with running("ALIGNMENT"):
-                m.next = "HEAD"
+                m.next = "ACTIVATION" if params.encoder else "HEAD"
                 with m.If(misaligned):
                     m.d.comb += events.misaligned.eq(1)
                     stop(0)
+            if params.encoder:
+                self._activation(m, running, job, table)
             with running("HEAD"):
                 m.d.sync += n_words.eq(0)
                 m.next = "CHECK"
@@ -298,13 +312,44 @@ class JobEngine(wiring.Component):
             m.d.sync += [self.o_last_job.eq(0), self.o_last_error.eq(0)]
         return m
 
+    def _activation(self, m, running, job, table):
+        """States in which a linear layer's table goes to the lanes, a line a clock cycle."""
+        params = self.params
+        n_parts = params.bus_bytes // LINE_BYTES  # lines of a bus word
+        index, part = Signal(SEGMENT_BITS), Signal(range(n_parts))
+        last, line = Signal(), Signal(self.o_segment.shape())
+        m.d.sync += self.o_segment.eq(line)
+        m.d.comb += [line.index.eq(index), last.eq(part == n_parts - 1)]
+        with running("ACTIVATION"):
+            m.d.sync += [index.eq(0), part.eq(0)]
+            m.next = "HEAD"
+            with m.If(job.linear & (job.activation == Activation.TABLE)):
+                m.next = "ACTIVATION"
+                m.d.comb += [table.i.valid.eq(1), table.i.payload.n_beats.eq((1 << SEGMENT_BITS) // n_parts)]
+                with m.If(table.i.ready):
+                    m.next = "LINES"
+        with running("LINES"):
+            m.d.comb += table.o.ready.eq(last)
+            with m.If(table.o.valid):
+                word = table.o.payload.data.word_select(part, 8 * LINE_BYTES)
+                m.d.comb += [line.valid.eq(1), Cat(line.left, line.slope).eq(word)]
+                m.d.sync += [index.eq(index + 1), part.eq(Mux(last, 0, part + 1))]
+                with m.If(index == (1 << SEGMENT_BITS) - 1):
+                    m.next = "HEAD"
+
     def _settings(self, m, job, thresholds, settings):
         """A head's settings from the job and its thresholds; returns a register that says whether they are illegal."""
         m.submodules.check = check = SettingsCheck(self.params)
         values = {name: job[name] for name in ("n_q", "n_k", "head_dim")}
         values |= {name: job[name] for name in ("rule", "causal", "compensate", "mean_output")}
         values |= {name: thresholds[name] for name, _ in thresholds.shape()}
+        of_layer = {name: job[name] for name in ("linear", "words", "activation")}
         too_wide = [job.n_heads == 0, job.n_kv_heads == 0, job.n_kv_heads > job.n_heads]
+        if self.params.encoder:
+            values |= of_layer
+            too_wide.append(job.linear & job.table_enable)
+        else:
+            too_wide += [value.any() for value in of_layer.values()]
         for name, value in values.items():
             m.d.comb += settings[name].eq(value)
             if len(value) > len(settings[name]):

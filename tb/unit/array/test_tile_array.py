@@ -100,6 +100,6 @@ async def interleaved(dut, gaps):
     await play(dut, {"i_valid": beats}, ahead, {"o_scores_valid": of_scores, "o_context_valid": of_context})
 
 
-@on_cores("narrow", "packed", "packed_narrow")
+@on_cores("narrow", "packed", "packed_narrow", "encoder")
 def test_tile_array(simulator, core):
     run(TileArray(CORES[core]), __name__, simulator, core)

@@ -123,6 +123,6 @@ async def heads(dut, busy):
         await RisingEdge(dut.aclk)
 
 
-@on_cores()
+@on_cores("encoder")
 def test_execute_control(simulator, core):
     run(ExecuteControl(CORES[core]), __name__, simulator, core)

@@ -9,7 +9,7 @@ from hdp_hw.golden.cycles.clock import Clock
 from hdp_hw.golden.cycles.core import head_table as cycles
 from hdp_hw.rtl.core.head_table import HeadTable
 from hdp_hw.spec.formats import HEADS_INSIDE, STREAMS
-from hdp_hw.spec.params import ParameterError
+from hdp_hw.spec.params import ParameterError, bits_for
 from hdp_hw.spec.settings import HeadError, HeadSettings, Rule, Verdict, field_limits
 from tb.lib.play import play
 from tb.unit.block_bench import CORES, PARAMS, bench_rng, bits, on_cores, run
@@ -48,12 +48,16 @@ class Head:
     def over(self):
         return self.predicted and not self.planes and not self.rows
 
+    def _stride(self, d):
+        """log2 of words from row to row in a bank."""
+        return PARAMS.row_stride_bits(d) if self.settings.linear else bits_for(PARAMS.max_words - 1)
+
     def entry(self, half):
         """What the entry is set to when the head enters."""
         d = self.settings.head_dim
         integer, cross = PARAMS.integer_cycles(d), PARAMS.cross_cycles(d)
         return {
-            "settings": vars(self.settings),
+            "settings": self.settings.carried(PARAMS),
             "half": half,
             "cycles": {
                 "integer": integer,
@@ -62,7 +66,8 @@ class Head:
                 "wait": PARAMS.predictor_wait(d),
             },
             "words": integer,
-            "value_words": cross,
+            "value_words": 1 if self.settings.linear else cross,
+            **({"stride": self._stride(d)} if PARAMS.encoder else {}),
             "settings_error": self.settings_error,
             "errors": [HeadError.NONE] * N_PLANES,
             "theta_head": 0,
@@ -76,10 +81,18 @@ def random_settings(rng):
     values = {name: int(rng.integers(low, high + 1)) for name, (low, high) in field_limits(PARAMS).items()}
     values |= {name: int(rng.integers(1, 5 * PARAMS.tile)) for name in ("n_q", "n_k")}
     values["head_dim"] = int(rng.integers(1, PARAMS.max_slices + 1)) * PARAMS.slice_width
+    if values.get("linear") and rng.random() < 0.8:
+        values |= {"n_k": PARAMS.channel_step, "rule": Rule.DENSE, "causal": 0, "compensate": 0, "mean_output": 0}
+        values["head_dim"] = PARAMS.slice_width * int(rng.integers(1, PARAMS.max_row_slices + 1))
+        return HeadSettings(**values)
+    values |= dict.fromkeys(LAYER_ALONE & set(values), 0)
     values |= {"causal": 0} if rng.random() < 0.5 else {"compensate": 0, "mean_output": 0}
     if rng.random() < 0.15:
         values |= [{"n_q": 0}, {"head_dim": 0}, {"causal": 1, "compensate": 1}, {"min_keep": 257}][rng.integers(0, 4)]
     return HeadSettings(**values)
+
+
+LAYER_ALONE = {"linear", "words", "activation"}
 
 
 class Schedule:
@@ -95,7 +108,8 @@ class Schedule:
         empty = {name: {"settings": {}, "cycles": {}, "errors": []}.get(name, 0) for name in names}
         self.entries = [empty] * HEADS_INSIDE
         self.to_come = deque(Head(rng, index) for index in range(n_heads))
-        self.offered, self.status_ready = None, False
+        self.offered = self.last_offered = None
+        self.status_ready = False
         self.held, self.values, self.strobes = {}, {}, {"i_settings_ready": {}, "o_status_valid": {}, "o_retired": {}}
         self.clock = Clock()
         self.clock.blocks = [self]
@@ -162,11 +176,11 @@ class Schedule:
     def _settings(self):
         """Settings are offered until they are taken."""
         inputs = {}
-        if self.table.takes_settings:
-            self.strobes["i_settings_ready"][self.clock.now] = {}
         if not self.offered and self.to_come and self.happens():
-            self.offered = self.to_come.popleft()
-            inputs = {f"i_settings_{name}": int(value) for name, value in vars(self.offered.settings).items()}
+            self.offered = self.last_offered = self.to_come.popleft()
+            inputs = {f"i_settings_{name}": int(value) for name, value in self.offered.settings.carried(PARAMS).items()}
+        if self.table.has_place and (self.last_offered is None or self.table.joins(self.last_offered)):
+            self.strobes["i_settings_ready"][self.clock.now] = {}
         return inputs | {"i_settings_valid": int(self.offered is not None)}
 
     def _enter(self, head):
@@ -203,6 +217,6 @@ async def heads(dut, haste):
     await play(dut, {}, schedule.held, schedule.strobes, schedule.values, idle=0)
 
 
-@on_cores("narrow")
+@on_cores("narrow", "encoder")
 def test_head_table(simulator, core):
     run(HeadTable(CORES[core]), __name__, simulator, core)

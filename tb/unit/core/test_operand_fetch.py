@@ -90,7 +90,7 @@ def expected(pipeline, entries, words_before):
     return outputs | late
 
 
-@on_cores()
+@on_cores("encoder")
 def test_operand_fetch(simulator, core):
     assert OperandFetch.latency == 1 + PlaneStore.latency + 1  # look-up, words, a register
     run(OperandFetch(CORES[core]), __name__, simulator, core)

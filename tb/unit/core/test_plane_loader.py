@@ -131,7 +131,7 @@ async def planes(dut, gaps):
     await play(dut, schedule.beats, schedule.held, schedule.expected)
 
 
-@on_cores()
+@on_cores("encoder")
 @pytest.mark.parametrize("keyed", [True, False], ids=["keyed", "value"])
 def test_plane_loader(simulator, core, keyed):
     variant = "_keyed" if keyed else "_value"

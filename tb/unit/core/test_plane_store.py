@@ -34,6 +34,8 @@ class Head:
         self.refused = bool(rng.random() < 0.1)
         entry = {"words": self.words, "value_words": self.value_words, "half": self.half}
         self.entry = random_entry(rng, n_q, n_k) | entry | {"settings_error": int(self.refused)}
+        self.stride = {"stride": int(rng.integers(PARAMS.row_stride_bits(d), 3))} if PARAMS.encoder else {}
+        self.entry |= self.stride
         integer, fraction = integer_and_fraction(self.q, self.k, PARAMS)
         if PARAMS.exact and rng.random() < 0.5:  # a host that did not saturate
             lowest = 1 - (1 << (W - 1))
@@ -153,7 +155,7 @@ async def check(dut, rng, head, streams, heads, ended):
         row, column = (int(rng.integers(0, ceil_div(len(x), TILE))) for x in (head.q, head.k))
         word, value_word = int(rng.integers(0, head.words)), int(rng.integers(0, head.value_words))
         read_ports = {"integer": 1, "fraction": 1, "value": 1, "head": head.place, "half": head.half}
-        read_ports |= {"row": row, "column": column, "word": word, "value_word": value_word}
+        read_ports |= head.stride | {"row": row, "column": column, "word": word, "value_word": value_word}
         for name, bits in read_ports.items():
             getattr(dut, f"i_read_{name}").value = bits
         dut.i_total_half.value, dut.i_total_word.value = head.half, value_word
@@ -174,6 +176,6 @@ async def check(dut, rng, head, streams, heads, ended):
         assert read(dut.o_total, "o_total") == pack(want, len(dut.o_total)), "totals of V"
 
 
-@on_cores("packed")
+@on_cores("packed", "encoder")
 def test_plane_store(simulator, core):
     run(PlaneStore(CORES[core]), __name__, simulator, core)

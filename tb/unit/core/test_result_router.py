@@ -60,6 +60,6 @@ async def results(dut):
     await script.play(dut)
 
 
-@on_cores("narrow")
+@on_cores("narrow", "encoder")
 def test_result_router(simulator, core):
     run(router(CORES[core]), __name__, simulator, core)

@@ -85,6 +85,6 @@ def pipeline(params):
     return RowPipeline(params, SoftmaxUnit(params).sums_layout)
 
 
-@on_cores()
+@on_cores("encoder")
 def test_row_pipeline(simulator, core):
     run(pipeline(CORES[core]), __name__, simulator, core)

@@ -78,7 +78,9 @@ class Schedule:
         softmax = Mock(rows=self.room["score"], context=self.waiting["context"], finished=1)
         self.clock = Clock()
         self.clock.blocks = [self]
-        self.sequencer = cycles.Sequencer(self.clock, PARAMS, self.predictor, survivors, softmax, self.drain)
+        self.sequencer = cycles.Sequencer(
+            self.clock, PARAMS, self.predictor, survivors, softmax, self.drain, self.drain
+        )
         self.clock.run()
 
     def look(self):
@@ -111,7 +113,9 @@ class Schedule:
         if not self.offered[kind] and self.to_come[kind] and self.rng.random() >= self.idle:
             self.offered[kind] = job = self.to_come[kind].popleft()
             inputs |= {f"i_{kind}_{name}": value for name, value in job.items()}
-            plan = SimpleNamespace(settings=SimpleNamespace(head_dim=self.dims[job["head"]]), full=job["full"])
+            plan = SimpleNamespace(
+                settings=SimpleNamespace(head_dim=self.dims[job["head"]], linear=False), full=job["full"]
+            )
             head = Head(job["head"], plan, job["half"], set())
             self.waiting[kind].head = RowJob(head, job["row"], job["n_tiles"], job["last"])
         inputs[f"i_{kind}_valid"] = int(self.offered[kind] is not None)

@@ -128,6 +128,6 @@ async def rows(dut, gaps):
     await play(dut, {"i_tile_valid": schedule.tiles}, schedule.held, schedule.expected, schedule.values)
 
 
-@on_cores("quick", "halves")
+@on_cores("quick", "halves", "encoder")
 def test_softmax_unit(simulator, core):
     run(SoftmaxUnit(CORES[core]), __name__, simulator, core)

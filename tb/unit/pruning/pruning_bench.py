@@ -144,4 +144,4 @@ def random_heads(rng, params, rules, n_heads):
 
 def held_settings(settings):
     """Ports of ``i_settings`` and their values."""
-    return {f"i_settings_{name}": int(value) for name, value in vars(settings).items()}
+    return {f"i_settings_{name}": int(value) for name, value in settings.carried(HdpParams()).items()}

@@ -14,7 +14,7 @@ from hdp_hw.rtl.shell.axi import Response
 from hdp_hw.rtl.shell.head_loader import HeadLoader
 from hdp_hw.spec.formats import HEADS_INSIDE, PLANES, SLICES_PER_WORD, STREAMS, stream_of
 from hdp_hw.spec.params import ceil_div
-from hdp_hw.spec.settings import HeadSettings, Rule, Verdict
+from hdp_hw.spec.settings import HeadSettings, Rule, Verdict, field_limits
 from tb.lib.axi_memory import ReadChecker, ReadModel, serve_reads
 from tb.lib.lockstep import pack, read, start
 from tb.unit.shell.read_path_bench import (
@@ -32,7 +32,7 @@ from tb.unit.shell.read_path_bench import (
 
 BASE, SIZE = 0x10_0000_0000, 1 << 16
 VERDICTS = (Verdict.SPARSE, Verdict.PRUNED, Verdict.SPARSE, Verdict.FALLBACK, Verdict.SPARSE, Verdict.DENSE)
-SETTINGS = tuple(HeadSettings.__dataclass_fields__)
+SETTINGS = tuple(field_limits(PARAMS))
 W = PARAMS.mask_word
 
 

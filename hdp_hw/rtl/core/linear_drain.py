@@ -1,0 +1,201 @@
+"""Sums of a linear layer's rows to its results."""
+
+from amaranth.hdl import Array, Cat, Module, Mux, Signal, signed, unsigned
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hdp_hw.rtl.common.layouts import tile_layout
+from hdp_hw.rtl.common.pipeline import delay, register, unary_counter
+from hdp_hw.rtl.common.queue import Queue
+from hdp_hw.rtl.common.storage import separate_memory
+from hdp_hw.rtl.core.jobs import row_job_layout, scales_layout, segment_layout
+from hdp_hw.rtl.core.softmax_unit import SoftmaxUnit
+from hdp_hw.rtl.encoder.epilogue import Epilogue
+from hdp_hw.spec.encoder import Activation
+from hdp_hw.spec.formats import HEADS_INSIDE
+from hdp_hw.spec.timing import DRAIN_SPARE, LINEAR_DRAIN_LATENCY
+
+N_ROWS = 8  #: complete rows that may wait, more than the queues before the drain hold
+
+
+class LinearDrain(wiring.Component):
+    """Takes the sums of a block row from the score slots, one after the other, through the epilogue to the output.
+
+    Results leave row by row, and in a row channel by channel: a byte a clock cycle, an operand or half a word. The
+    row that ends a head reports it. A beat is begun only when a place in the queue at the output is reserved for it.
+
+    Parameters
+    ----------
+    params : HdpParams
+        With ``encoder``.
+    beat_layout : data.StructLayout
+        Of the core's output, as Drain has it.
+
+    Ports
+    -----
+    i : In(stream.Signature(row_job_layout(params)))
+        From the row pipeline: rows in their order; a row's tiles may still be on their way.
+    i_complete : In(unsigned(1))
+        The last tile of a row is in its slot, in the order of ``i``.
+    i_shapes : In(data.ArrayLayout(self.shape_layout, HEADS_INSIDE))
+        Of the heads in the table.
+    i_scales : In(scales_layout(params))
+        The plane store's channels of a head, before its rows come.
+    i_segment : In(segment_layout())
+        From the host: a line of the activation's table; none while heads are inside that use it.
+    o_slot : Out(unsigned(params.score_slot_width))
+        The slot that is read.
+    i_sums : In(tile_layout(signed(params.sum_width), params))
+        The slot's sums, ``SoftmaxUnit.sums_latency`` clock cycles after ``o_slot``.
+    o_freed : Out(unsigned(params.n_blocks_width))
+        Score slots that are given back, one clock cycle after the row's last step; else 0.
+    o : Out(stream.Signature(self.beat_layout))
+        Results of ``out_lanes`` bytes, little-endian; ``last`` of a head.
+    i_report_free : In(unsigned(1))
+        A head may be reported; its last beat waits for that.
+    o_report : Out(unsigned(1))
+        A head's last beat is taken, or would be, were the head not refused.
+
+    Timing
+    ------
+    A row can be taken one clock cycle after ``i_complete``. Taken in clock cycle t, its bytes are begun from t + 1 on,
+    one a clock cycle; the next row can be taken in the cycle of the last. A refused head's row counts as one beat. A
+    beat is at ``o`` ``latency`` clock cycles after its last byte was begun. At most ``depth`` beats are begun and not
+    gone.
+
+    Numerics
+    --------
+    Golden twin ``golden.bits.encoder.linear_head``; clock cycles: ``golden.cycles.core.drain``.
+    """
+
+    latency = LINEAR_DRAIN_LATENCY
+
+    def __init__(self, params, beat_layout):
+        self.params, self.beat_layout = params, beat_layout
+        self.shape_layout = data.StructLayout(
+            {"n_q": unsigned(params.seq_width), "words": unsigned(1), "activation": Activation}
+        )
+        self.epilogue = Epilogue()
+        self.depth = self.latency + DRAIN_SPARE
+        super().__init__(
+            {
+                "i": In(stream.Signature(row_job_layout(params))),
+                "i_complete": In(unsigned(1)),
+                "i_shapes": In(data.ArrayLayout(self.shape_layout, HEADS_INSIDE)),
+                "i_scales": In(scales_layout(params)),
+                "i_segment": In(segment_layout()),
+                "o_slot": Out(unsigned(params.score_slot_width)),
+                "i_sums": In(tile_layout(signed(params.sum_width), params)),
+                "o_freed": Out(unsigned(params.n_blocks_width)),
+                "o": Out(stream.Signature(beat_layout)),
+                "i_report_free": In(unsigned(1)),
+                "o_report": Out(unsigned(1)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        params, tile, n_lanes = self.params, self.params.tile, self.params.out_lanes
+        leaving = data.StructLayout({"data": self.beat_layout["data"].shape, "beat": 1, "ends": 1})
+        m.submodules.queue = queue = Queue(leaving, self.depth)
+        active, steps, takes, ends = (Signal(name=name) for name in ("active", "steps", "takes", "ends"))
+        job, shape = Signal(row_job_layout(params)), Signal(self.shape_layout)
+        n_rows = Signal(range(tile + 1))
+        # A step: a byte of a sum's result; the innermost counter first.
+        high, column, block, row = (
+            Signal(range(n), name=name)
+            for name, n in (("high", 2), ("column", tile), ("block", params.max_blocks), ("row", tile))
+        )
+        part = Signal(range(n_lanes))  # of the beat
+        last_part, last = Signal(), Signal()
+        leaves = delay(m, queue.o.valid & queue.o.ready, 1, "leaves")
+        places = unary_counter(m, self.depth, steps & (part == 0), leaves, name="places")
+        complete = unary_counter(m, N_ROWS, self.i_complete, takes & ~self.i.payload.error, name="complete")
+        counters = [
+            (high, ~shape.words | high),
+            (column, column == tile - 1),
+            (block, block == job.n_tiles - 1),
+            (row, row == n_rows - 1),
+        ]
+        m.d.comb += [
+            steps.eq(active & ((part != 0) | ~places[-1])),
+            last_part.eq(job.error | (part == n_lanes - 1)),
+            last.eq(job.error | Cat(ends_here for _, ends_here in counters).all()),
+            ends.eq(steps & last),
+            takes.eq((~active | ends) & self.i.valid & (self.i.payload.error | complete[0])),
+            self.i.ready.eq(takes),
+            self.o_slot.eq(job.base + block),
+        ]
+        carry = steps
+        for counter, is_last in counters:
+            with m.If(carry):
+                m.d.sync += counter.eq(Mux(is_last, 0, counter + 1))
+            carry = carry & is_last
+        with m.If(steps):
+            m.d.sync += part.eq(Mux(last_part, 0, part + 1))
+        m.d.sync += self.o_freed.eq(Mux(ends & ~job.error, job.n_tiles, 0))
+        next_shape = Array([self.i_shapes[head] for head in range(HEADS_INSIDE)])[self.i.payload.head]
+        partial = next_shape.n_q[: (tile - 1).bit_length()]  # rows of the head's last block row, unless it is whole
+        with m.If(~active | ends):
+            m.d.sync += active.eq(takes)
+        with m.If(takes):
+            m.d.sync += [
+                job.eq(self.i.payload),
+                shape.eq(next_shape),
+                n_rows.eq(Mux(self.i.payload.last & (partial != 0), partial, tile)),
+                *(counter.eq(0) for counter, _ in counters),
+            ]
+
+        # The sum and its channel's scales, then the epilogue.
+        picked = Array([self.i_sums[r][c] for r in range(tile) for c in range(tile)])
+        at_pick = SoftmaxUnit.sums_latency
+        place = delay(m, Cat(column, row), at_pick, "place")
+        total = register(m, picked[place], "total")
+        scales = delay(m, self._scales(m, Cat(column, block, job.half)), at_pick, "scales", reset_less=True)
+        m.submodules.epilogue = epilogue = self.epilogue
+        late = at_pick + 2
+        m.d.comb += [
+            epilogue.i_valid.eq(delay(m, steps, late, "valid")),
+            epilogue.i_sum.eq(register(m, total + scales.bias, "sum")),
+            *(
+                getattr(epilogue, f"i_{name}").eq(delay(m, scales[name], 1, name, reset_less=True))
+                for name in ("shift", "mult", "factor")
+            ),
+            epilogue.i_activation.eq(delay(m, shape.activation, late, "activation")),
+            epilogue.i_write.eq(self.i_segment.valid),
+            epilogue.i_segment.eq(self.i_segment.index),
+            *(epilogue.i_line[name].eq(self.i_segment[name]) for name, _ in epilogue.i_line.shape()),
+        ]
+
+        # Bytes to beats, and beats to the queue.
+        late += epilogue.latency
+        words, is_high = (delay(m, x, late, name) for x, name in ((shape.words, "words"), (high, "is_high")))
+        byte = Mux(words, epilogue.o_word.word_select(is_high, 8), epilogue.o_operand)
+        bytes_before = Signal(8 * n_lanes)
+        m.d.sync += bytes_before.eq(Cat(bytes_before, byte)[8:])
+        flags = delay(m, Cat(~job.error, last & job.last), late + 1, "flags")
+        oldest = queue.o.payload
+        m.d.comb += [
+            queue.i.valid.eq(delay(m, steps & last_part, late + 1, "beats")),
+            queue.i.payload.data.eq(bytes_before),
+            Cat(queue.i.payload.beat, queue.i.payload.ends).eq(flags),
+            self.o.valid.eq(queue.o.valid & oldest.beat & (~oldest.ends | self.i_report_free)),
+            self.o.payload.data.eq(oldest.data),
+            self.o.payload.last.eq(oldest.ends),
+            queue.o.ready.eq((~oldest.beat | self.o.ready) & (~oldest.ends | self.i_report_free)),
+            self.o_report.eq(queue.o.valid & oldest.ends & queue.o.ready),
+        ]
+        return m
+
+    def _scales(self, m, address):
+        """Scales of a channel, one clock cycle later."""
+        m.submodules.scales = scales = separate_memory(self.i_scales.scales.shape(), 1 << len(address))
+        write, read = scales.write_port(), scales.read_port()
+        m.d.comb += [
+            write.addr.eq(Cat(self.i_scales.channel, self.i_scales.half)),
+            write.data.eq(self.i_scales.scales),
+            write.en.eq(self.i_scales.valid),
+            read.addr.eq(address),
+            read.en.eq(1),
+        ]
+        return read.data
