@@ -43,7 +43,7 @@ TAKES = PYTHON $(foreach goal,$(MAKECMDGOALS),$(takes-$(goal)))
 SETUP = $(PYTHON) tools/setup.py --given $(call quote,$(GIVEN)) --takes $(call quote,$(TAKES))
 RUN = .venv/bin/python -m
 
-.PHONY: help verilog configs test test-slow formal registers lint bench bench-layer profile faults synth tiles explore board clean
+.PHONY: help verilog configs test test-slow formal registers lint bench bench-layer profile faults synth tiles explore board release clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -111,5 +111,9 @@ board: ## the demonstration's bitstream for BOARD=ulx3s, or what Vivado takes fo
 	@$(SETUP) synth
 	@$(RUN) hdp_hw board $(call quote,$(BOARD)) $(CORE) $(if $(filter ulx3s,$(BOARD)),--build)
 
+release: ## dist/: wheel, source distribution and Verilog of the named configurations, of the last commit
+	@$(SETUP)
+	@.venv/bin/python tools/release.py
+
 clean: ## remove what was built; .venv stays
-	rm -rf build
+	rm -rf build dist
