@@ -43,7 +43,7 @@ TAKES = PYTHON $(foreach goal,$(MAKECMDGOALS),$(takes-$(goal)))
 SETUP = $(PYTHON) tools/setup.py --given $(call quote,$(GIVEN)) --takes $(call quote,$(TAKES))
 RUN = .venv/bin/python -m
 
-.PHONY: help verilog configs test test-slow formal registers lint bench bench-layer profile faults synth tiles explore board release clean
+.PHONY: help verilog configs test test-slow formal registers lint bench bench-layer profile faults synth tiles explore board docs release clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -110,6 +110,10 @@ explore: ## which co-processors are worth building on TARGET=ecp5-85 for WORKLOA
 board: ## the demonstration's bitstream for BOARD=ulx3s, or what Vivado takes for BOARD=arty_a7, with a core of CONFIG
 	@$(SETUP) synth
 	@$(RUN) hdp_hw board $(call quote,$(BOARD)) $(CORE) $(if $(filter ulx3s,$(BOARD)),--build)
+
+docs: ## build/site/: the documentation as a site, with a reference and a gallery
+	@$(SETUP) docs models
+	@.venv/bin/python tools/site/build.py
 
 release: ## dist/: wheel, source distribution and Verilog of the named configurations, of the last commit
 	@$(SETUP)

@@ -1,10 +1,10 @@
 """Sets a checkout up: ``python3 tools/setup.py [LOCK ...] [--simulators]``. Needs only Python's standard library.
 
 Creates ``.venv`` and installs into it the packages of ``locks/dev.lock`` and of every further LOCK named (``synth``,
-``formal``, ``models``, ``packaging``), then this project itself, editable. With ``--simulators`` it also sees to what a
-simulation takes from the system: Icarus, a C++ compiler and Python's shared library. What Debian's package manager must
-install for that, it installs when it may (as root or with sudo that asks for no password); otherwise it prints the line
-to run. Does nothing, quickly, when all is there already.
+``formal``, ``models``, ``packaging``, ``docs``), then this project itself, editable. With ``--simulators`` it also sees
+to what a simulation takes from the system: Icarus, a C++ compiler and Python's shared library. What Debian's package
+manager must install for that, it installs when it may (as root or with sudo that asks for no password); otherwise it
+prints the line to run. Does nothing, quickly, when all is there already.
 """
 
 import argparse
@@ -25,7 +25,9 @@ PYTHON_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 def main():
     parser = argparse.ArgumentParser(prog="tools/setup.py", description=__doc__.partition("\n")[0])
-    parser.add_argument("locks", nargs="*", metavar="LOCK", help="further lock files: synth, formal, models, packaging")
+    parser.add_argument(
+        "locks", nargs="*", metavar="LOCK", help="further lock files: synth, formal, models, packaging, docs"
+    )
     parser.add_argument("--simulators", action="store_true", help="see to what a simulation needs too")
     parser.add_argument("--given", default="", metavar="NAMES", help="variables on make's command line")
     parser.add_argument("--takes", default="", metavar="NAMES", help="variables that the target takes")
