@@ -63,9 +63,9 @@ REPORTS = (
     ),
     Report(
         "Does pruning pay for a model?",
-        "hdp-hw profile vit-digits",
-        "build/profile/vit-digits-examples.html",
-        {},
+        "hdp-hw profile bert-tiny-sst2",
+        "build/profile/bert-tiny-sst2-passages.html",
+        {"Masks over an input": "input"},
     ),
 )
 
