@@ -99,7 +99,7 @@ def run(command, folder, environment):
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        sys.exit(f"release: {' '.join(command[:2])} failed: {lines[-1]}")
+        sys.exit(f"release: {Path(command[0]).name} failed: {lines[-1]}")
     return done.stdout
 
 

@@ -65,7 +65,7 @@ def test_without_a_commit_there_is_no_release(tmp_path):
     """As in an unpacked source distribution."""
     environment = {"GIT_DIR": str(tmp_path / "none")}
     done = release("tiny", "--output", tmp_path / "dist", environment=environment)
-    assert done.returncode == 1 and re.fullmatch(r"release: git -C failed: fatal: not a git .*\n", done.stderr)
+    assert done.returncode == 1 and re.fullmatch(r"release: git failed: fatal: not a git .*\n", done.stderr)
 
 
 def test_citation():

@@ -104,4 +104,5 @@ def run(words, folder):
     options = {"cwd": folder, "env": environment, "capture_output": True, "text": True}
     done = subprocess.run([sys.executable, *words], check=False, **options)
     if done.returncode:
-        raise SiteError(f"a picture of the gallery failed: {done.stderr.strip().splitlines()[-1]}")
+        lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+        raise SiteError(f"a picture of the gallery failed: {lines[-1]}")
