@@ -44,9 +44,10 @@ class Emulator:
         else:
             results = attend_heads(job.q, job.k, job.v, job.settings, self.params)
         verdicts = [result.verdict for result in results]
+        cycles = self.cycles(job, results)
         counters = {
-            **self.cycles(job, results).counters,
-            **traffic(results, job.settings, self.params, table=job.has_table),
+            **cycles.counters,
+            **traffic(results, job.settings, self.params, table=job.has_table, served=cycles.served),
             "tiles_visited": sum(result.n_visited for result in results),
             "tiles_kept": sum(result.n_kept for result in results),
             "heads": len(results),

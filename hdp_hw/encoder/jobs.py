@@ -67,6 +67,12 @@ class Linear:
         y = activate(words(linear(x, self._columns, self.bias), self.mult, self.shift), self.activation, self.table)
         return y if self.factor is None else operands(y, self.factor)
 
+    @classmethod
+    def together(cls, *layers: "Linear") -> "Linear":
+        """Layers of one input, without activation and with results of one kind, as one layer."""
+        names = [name for name in ("weight", "bias", "mult", "shift", "factor") if getattr(layers[0], name) is not None]
+        return cls(**{name: np.concatenate([getattr(layer, name) for layer in layers]) for name in names})
+
     @cached_property
     def _columns(self) -> np.ndarray:
         return self.weight.astype(np.float32)  # in which the golden model multiplies

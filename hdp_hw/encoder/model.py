@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -38,6 +38,16 @@ class Layer:
     inner: Linear
     outer: Linear
     outer_norm: Norm
+
+    @cached_property
+    def projections(self) -> Linear:
+        """Query, key and value as one linear layer."""
+        return Linear.together(self.query, self.key, self.value)
+
+    @cached_property
+    def key_value(self) -> Linear:
+        """Key and value likewise."""
+        return Linear.together(self.key, self.value)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,9 +103,11 @@ class IntegerModel:
 
         A layer that prunes decides by blocks of queries and by the mean of a head, so it takes all queries.
         """
-        computed = rows if layer.attention.rule == Rule.DENSE else slice(None)
-        jobs = ((layer.query, x[:, computed]), (layer.key, x), (layer.value, x))
-        return [self._heads(linear(job, operands)) for job, operands in jobs]
+        if rows == slice(None) or layer.attention.rule != Rule.DENSE:
+            parts = np.split(linear(layer.projections, x), 3, -1)
+        else:
+            parts = [linear(layer.query, x[:, rows]), *np.split(linear(layer.key_value, x), 2, -1)]
+        return [self._heads(part) for part in parts]
 
     def _heads(self, x: np.ndarray) -> np.ndarray:
         """[batch, n, hidden_size] -> [batch, n_heads, n, head_dim]."""

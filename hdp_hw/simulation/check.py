@@ -32,7 +32,7 @@ def expect(job, params, table=None):
         return Expected(HeadError.SETTINGS, None, HeadPlan.refused(settings, n_beats))
     plan = HeadPlan.of(settings, result, params)
     slices = params.slices(settings.head_dim)
-    shapes = {"integer": (settings.n_q, settings.n_k, ceil_div(slices, 4))}
+    shapes = {"integer": (settings.n_q * (not settings.reuse), settings.n_k, ceil_div(slices, 4))}
     shapes |= {"fraction": shapes["integer"], "value": (0, settings.n_k, 1 if settings.linear else ceil_div(slices, 2))}
     errors = [
         plane_error([(1, beat[-1]) if name == "value" else beat[1:] for beat in beats], *shapes[name])

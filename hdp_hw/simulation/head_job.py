@@ -32,7 +32,7 @@ class HeadJob:
 
     def planes(self, params):
         """``{plane: beats}``."""
-        integer, fraction = integer_and_fraction(self.q, self.k, params)
+        integer, fraction = integer_and_fraction(self.q[: 0 if self.settings.reuse else None], self.k, params)
         return {"integer": integer, "fraction": fraction, "value": value(self.v, params), **self.beats}
 
 

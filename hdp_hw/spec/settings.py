@@ -46,7 +46,7 @@ PRUNING_SETTINGS += ("tau_head", "min_keep")
 def field_limits(params: HdpParams) -> dict[str, tuple[int, int]]:
     """``{field: (lowest, highest)}`` of HeadSettings for a core with ``params``; widths in hardware follow from it."""
     pruning = params.pruning
-    of_layers = {"linear": (0, 1), "words": (0, 1), "activation": (0, max(Activation))} if params.encoder else {}
+    of_layers = dict.fromkeys(("linear", "words", "reuse"), (0, 1)) | {"activation": (0, max(Activation))}
     return {
         "n_q": (1, params.max_seq_len),
         "n_k": (1, params.max_seq_len),
@@ -64,7 +64,7 @@ def field_limits(params: HdpParams) -> dict[str, tuple[int, int]]:
         "shift": (0, 63),
         "tau_head": (0, 2 ** (12 + 2 * params.digit_width) - 1),
         "min_keep": (0, 256),
-        **of_layers,
+        **(of_layers if params.encoder else {}),
     }
 
 
@@ -107,6 +107,9 @@ class HeadSettings:
         Of a linear layer: its results are words of 16 bits instead of operands.
     activation : Activation
         Of a linear layer: what its words go through.
+    reuse : bool
+        Of a linear layer: its rows are those of the head before, a linear layer of as many rows and inputs. They are
+        not sent again. A co-processor sees to it itself.
     """
 
     n_q: int
@@ -128,6 +131,7 @@ class HeadSettings:
     linear: bool = False
     words: bool = False
     activation: int = Activation.NONE
+    reuse: bool = False
 
     def validate(self, params: HdpParams) -> "HeadSettings":
         """Raise ParameterError for the first field that ``params``' core would refuse; returns self."""
@@ -155,7 +159,7 @@ class HeadSettings:
     def _validate_linear(self, params: HdpParams) -> None:
         """Raise ParameterError for what a linear layer does not take, and for what only a linear layer takes."""
         if not self.linear:
-            for name in ("words", "activation"):
+            for name in ("words", "activation", "reuse"):
                 if getattr(self, name):
                     raise ParameterError(name, getattr(self, name), "0 without linear")
             if self.head_dim > params.max_head_dim:

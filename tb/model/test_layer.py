@@ -67,6 +67,7 @@ def test_raw():
         "linear",
         "words",
         "activation",
+        "reuse",
     }
     assert set(RAW) == of_head
 

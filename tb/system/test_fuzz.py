@@ -129,6 +129,11 @@ def random_jobs(rng, params):
         elif fault < 0.2:
             job = with_malformed_plane(rng, job, params)
         jobs.append(job)
+        while jobs[-1] is job and job.settings.linear and fault >= 0.2 and rng.random() < 0.4:
+            of = job.settings
+            again = random_layer(rng, params, of.n_q, None, of.head_dim)
+            job = replace(again, q=job.q, settings=replace(again.settings, reuse=True))
+            jobs.append(job)
     return jobs
 
 

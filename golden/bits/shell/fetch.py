@@ -38,8 +38,11 @@ def head_segments(
 ) -> dict[str, list[Segment]]:
     """``{plane: [Segment]}`` of a head with the HeadResult ``result``; ``places``: ``{plane: (address, stride)}``."""
     union = np.asarray(result.mask.any(0))[: ceil_div(settings.n_k, params.tile)]
-    slices, segments = params.slices(settings.head_dim), {}
+    slices, segments = params.slices(settings.head_dim), dict[str, list[Segment]]()
     for plane, how in fetch_plan(result.verdict, settings).items():
+        if settings.reuse and plane.startswith("q"):
+            segments[plane] = []
+            continue
         address, stride = places[plane]
         n_rows = settings.n_q if plane.startswith("q") else settings.n_k
         scales = settings.linear and plane == "value"  # of a channel, in a word

@@ -1,6 +1,7 @@
 """One attention layer through the co-processor: its heads, and what they cost on the bus."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -33,13 +34,16 @@ def traffic(
     params: HdpParams,
     table: bool = False,
     records: bool = True,
+    served: int = 0,
 ) -> dict[str, int]:
     """``{counter: bytes}`` of the heads with these HeadResults.
 
-    table : scales and thresholds are read from a table; records : a record of each head is written.
+    table : scales and thresholds are read from a table; records : a record of each head is written; served : cores
+    that a linear layer's heads went to, each of which reads its rows once.
     """
     segments = []
-    for result, of_head in zip(results, settings):
+    for head, (result, of_head) in enumerate(zip(results, settings)):
+        of_head = replace(of_head, reuse=of_head.linear and head >= served)
         planes = head_segments(result, of_head, dict.fromkeys(PLANES, (0, 0)), params)
         segments += [segment for of_plane in planes.values() for segment in of_plane]
     read = bytes_read(segments, params) + ENTRY_BYTES * table * len(settings)

@@ -38,8 +38,14 @@ class HeadTable:
         return not self.staged and len(self.inside) < HEADS_INSIDE
 
     def joins(self, plan: HeadPlan) -> bool:
-        """Whether a head may be beside those inside: heads of attention and linear layers take turns."""
-        return all(head.plan.settings.linear == plan.settings.linear for head in self.inside)
+        """Whether a head may be beside those inside.
+
+        Heads of attention and linear layers take turns, and so do linear layers that bring rows and that reuse them.
+        """
+        if not self.inside:
+            return True
+        last, new = self.inside[-1].plan.settings, plan.settings
+        return last.linear == new.linear and (new.reuse or not last.reuse)
 
     def look(self) -> None:
         """Takes settings; see :class:`golden.cycles.clock.Clock`."""

@@ -1,6 +1,6 @@
 """What the schedule needs to know of a head, and the clock cycles that its micro-operations take."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -30,11 +30,17 @@ class HeadPlan:
     def of(cls, settings: HeadSettings, result: HeadResult, params: HdpParams) -> Self:
         """Plan of a head and its ``golden.bits.core.attention_core.HeadResult``."""
         slices = params.slices(settings.head_dim)
-        rows = settings.n_q + settings.n_k
+        rows = settings.n_q * (not settings.reuse) + settings.n_k
         beats = {"integer": rows * ceil_div(slices, 4), "fraction": rows * ceil_div(slices, 4)}
         beats["value"] = settings.n_k * (1 if settings.linear else ceil_div(slices, 2))
         visited, existing = (f(settings, params.tile).tolist() for f in (visited_blocks, existing_blocks))
         return cls(settings, result.verdict, visited, existing, result.executed, beats)
+
+    def reusing(self) -> "HeadPlan":
+        """Plan of a linear layer that has its rows from the head before."""
+        settings = replace(self.settings, reuse=True)
+        planes = dict.fromkeys(("integer", "fraction"), self.beats["integer"] // (settings.n_q + settings.n_k))
+        return replace(self, settings=settings, beats=self.beats | {k: n * settings.n_k for k, n in planes.items()})
 
     def malformed(self, beats: dict[str, int], predicted: bool) -> "HeadPlan":
         """Plan of the head when a plane of its is malformed: it executes nothing, and is ``predicted`` unless that

@@ -27,6 +27,11 @@ class LaneHead:
     output: Output
     record: int | None
 
+    def reusing(self) -> "LaneHead":
+        """The head where the lane has its rows from the head before."""
+        segments = self.segments | {"q_integer": [], "q_fraction": []}
+        return LaneHead(self.plan.reusing(), segments, self.output, self.record)
+
 
 class CoreLane(FreeStreams):
     """Clock cycles of heads from memory to memory: what is around an AttentionCore."""

@@ -49,7 +49,9 @@ class HeadLoader:
                 self.clock.set(self, planes=self.planes[1:])
         elif self.followers.readable and self.verdicts.readable:
             self.verdicts.pop()
-            self.clock.set(self, follower=self.followers.pop(), planes=FOLLOWING)
+            follower = self.followers.pop()
+            planes = tuple(each for each in FOLLOWING if follower.segments[each[0]])
+            self.clock.set(self, follower=follower, planes=planes)
 
     @property
     def ready(self) -> bool:

@@ -30,12 +30,13 @@ class JobCycles:
     """When a job happens, in clock cycles; 0 is the one in which its start bit is accepted.
 
     interrupt : irq rises; counters : ``{counter: clock cycles}`` of the register map; cores : CoreCycles of each core,
-    whose cycle 0 is the one in which the job engine has the job.
+    whose cycle 0 is the one in which the job engine has the job; served : cores that had a head.
     """
 
     interrupt: int
     counters: dict[str, int]
     cores: list[CoreCycles]
+    served: int
 
 
 def cycles(
@@ -69,8 +70,9 @@ def cycles(
 
     clock = Clock()
     memory, lanes = Memory(clock, *latencies), [CoreLane(clock, params) for _ in range(params.n_cores)]
+    same_rows = settings[0].linear and not places["q_integer"][2]
     activation = places["table"][0] if settings[0].activation == Activation.TABLE else None
-    engine = JobEngine(clock, params, lanes, heads, places["table"][0] if table else None, activation)
+    engine = JobEngine(clock, params, lanes, heads, places["table"][0] if table else None, activation, same_rows)
     readers = [each.reader for lane in lanes for each in lane.loader.readers]
     reads = ReadArbiter(clock, [*readers, engine.reader], memory)
     writes = WriteArbiter(clock, [lane.writer for lane in lanes], memory)
@@ -81,4 +83,4 @@ def cycles(
     counters = {"cycles": engine.end + 1}
     counters |= {f"busy_{mode.name.lower()}": sum(of_head[mode] for of_head in array) for mode in ArrayMode}
     interrupt = START_LATENCY + engine.end + INTERRUPT_LATENCY
-    return JobCycles(interrupt, counters, [lane.core.cycles() for lane in lanes])
+    return JobCycles(interrupt, counters, [lane.core.cycles() for lane in lanes], len(engine.served))

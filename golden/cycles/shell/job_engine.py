@@ -20,7 +20,8 @@ class JobEngine:
     """Clock cycles of a job's heads (LaneHead) to lanes (CoreLane); cycle 0 is the one in which the job is there.
 
     table : address of the table of scales and thresholds, or None; activation : of that of a linear layer's activation,
-    or None. ``end`` : the cycle in which all have ended.
+    or None; same_rows : heads are of a linear layer and read the same rows, which a lane needs only once.
+    ``end`` : the cycle in which all have ended; ``served`` : lanes that had a head.
     """
 
     def __init__(
@@ -31,10 +32,12 @@ class JobEngine:
         heads: Sequence[LaneHead],
         table: int | None,
         activation: int | None = None,
+        same_rows: bool = False,
     ) -> None:
         self.clock, self.params, self.lanes, self.heads, self.entry = clock, params, lanes, heads, table
         self.reader = BurstReader(clock, params)
         self.activation, self.n_lines = activation, 0
+        self.same_rows, self.served = same_rows, set[int]()
         self.state, self.n_words = "idle", 0
         self.inside, self.n_issued, self.n_ended = [0] * len(lanes), 0, 0
         self.offered: int | None = None  # the lane that a head stays on offer to
@@ -98,7 +101,9 @@ class JobEngine:
         if not self.lanes[index].ready:
             self.offered = index
             return
-        self.lanes[index].push(self.heads[self.n_issued])
+        head = self.heads[self.n_issued]
+        self.lanes[index].push(head.reusing() if self.same_rows and index in self.served else head)
+        self.served.add(index)
         self.clock.at(1, lambda: self._move(index, 1))
         self.clock.set(self, state="next", n_issued=self.n_issued + 1)
 

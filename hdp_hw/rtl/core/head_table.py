@@ -1,6 +1,6 @@
 """The heads inside the core: what is known of each and how far it has come."""
 
-from amaranth.hdl import Module, Mux, Signal, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -24,8 +24,9 @@ class HeadTable(wiring.Component):
     Ports
     -----
     i_settings : In(stream.Signature(settings_layout(params)))
-        The host's settings of each head. They are taken while an entry is free, every second clock cycle at most; a
-        linear layer's once no head of attention is inside, and the reverse.
+        The host's settings of each head. They are taken while an entry is free, every second clock cycle at most. A
+        linear layer waits until no head of attention is inside, and the reverse; one that brings rows also until none
+        is inside that reuses rows.
     i_errors : In(data.ArrayLayout(unsigned(3), len(STREAMS)))
         Of each plane I, F, V: a HeadError.
     i_loaded : In(data.ArrayLayout(unsigned(HEADS_INSIDE), len(STREAMS)))
@@ -77,6 +78,7 @@ class HeadTable(wiring.Component):
     def __init__(self, params):
         self.params = params
         self.entry_layout = head_entry_layout(params)
+        self._reused = Signal()  # the head that came last reuses rows
         self.status_layout = data.StructLayout(
             {
                 "verdict": unsigned(3),
@@ -117,7 +119,7 @@ class HeadTable(wiring.Component):
         half = Signal()
         slices = settings.head_dim >> (self.params.slice_width - 1).bit_length()
         integer, turns = (slices + 3) >> 2, self.params.predictor_turns
-        long_rows = {"stride": self._stride(m, settings, integer)} if self.params.encoder else {}
+        long_rows = self._long_rows(m, settings, integer, staged, half, newest) if self.params.encoder else {}
         value_words = Mux(settings.linear, 1, (slices + 1) >> 1) if self.params.encoder else (slices + 1) >> 1
 
         room = ~staged & ~(self.o_used & newest).any()
@@ -133,6 +135,7 @@ class HeadTable(wiring.Component):
         if self.params.encoder:
             with m.If(self.i_settings.valid & self.i_settings.ready):
                 m.d.sync += self.o_linear.eq(self.i_settings.payload.linear)
+                m.d.sync += self._reused.eq(self.i_settings.payload.reuse)
         with m.If(staged):
             m.d.sync += [half.eq(~half), newest.eq(newest.rotate_left(1))]
         m.d.sync += self.o_used.eq(self.o_used & ~self.o_retired | Mux(staged, newest, 0))
@@ -189,8 +192,23 @@ class HeadTable(wiring.Component):
         return m
 
     def _joins(self):
-        """Whether the head that is offered may join those inside: heads of attention and linear layers take turns."""
-        return (self.i_settings.payload.linear == self.o_linear) | ~self.o_used.any()
+        """Whether the head that is offered may join those inside.
+
+        Heads of attention and linear layers take turns, and so do linear layers that bring rows and that reuse them.
+        """
+        offered = self.i_settings.payload
+        return ((offered.linear == self.o_linear) & (offered.reuse | ~self._reused)) | ~self.o_used.any()
+
+    def _long_rows(self, m, settings, words, staged, half, newest):
+        """``{field of an entry: value}`` of long_rows_layout."""
+        q_head, q_half = Signal(2), Signal()  # of the head before
+        places = {"q_head": (Cat(newest[1], newest[2]), q_head), "q_half": (half, q_half)}
+        values = {"stride": self._stride(m, settings, words)}
+        for name, (own, before) in places.items():
+            values[name] = Mux(settings.reuse, before, own)
+            with m.If(staged):
+                m.d.sync += before.eq(values[name])
+        return values
 
     def _stride(self, m, settings, words):
         """log2 of the words from row to row in a bank: of the longest head's row, or of a linear layer's own."""

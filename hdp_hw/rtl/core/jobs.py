@@ -12,8 +12,9 @@ def head_entry_layout(params):
     """What the head table knows of a head.
 
     half : its place among the two in the F and V buffers; cycles : of a tile; words, value_words : of a row of digits
-    and of V; stride : log2 of the words from row to row in a bank, with ``encoder``; settings_error : its settings are
-    refused; errors : HeadError of its planes I, F, V; n_visited, n_kept : blocks so far.
+    and of V; with ``encoder`` stride : log2 of the words from row to row in a bank, q_head, q_half : places of its Q;
+    settings_error : its settings are refused; errors : HeadError of its planes I, F, V; n_visited, n_kept : blocks so
+    far.
     """
     return data.StructLayout(
         {
@@ -21,7 +22,7 @@ def head_entry_layout(params):
             "half": unsigned(1),
             "cycles": head_shape_layout(params),
             "words": unsigned(bits_for(params.max_row_words)),
-            **stride_layout(params),
+            **long_rows_layout(params),
             "value_words": unsigned(bits_for(params.max_value_words)),
             "settings_error": unsigned(1),
             "errors": data.ArrayLayout(unsigned(3), 3),
@@ -33,9 +34,14 @@ def head_entry_layout(params):
     )
 
 
-def stride_layout(params):
-    """``{"stride": shape}`` where rows are of many lengths, as those of linear layers: log2 of words in a bank."""
-    return {"stride": unsigned(bits_for(params.bank_bits))} if params.encoder else {}
+def long_rows_layout(params):
+    """Where rows are of many lengths and a head may read another's Q, as linear layers do.
+
+    stride : log2 of the words from row to row in a bank; q_head, q_half : as head and half, of the Q that is read.
+    """
+    if not params.encoder:
+        return {}
+    return {"stride": unsigned(bits_for(params.bank_bits)), "q_head": unsigned(2), "q_half": unsigned(1)}
 
 
 def row_job_layout(params):
@@ -118,7 +124,8 @@ def operand_read_layout(params):
     """Which operands a micro-operation takes, and from where.
 
     integer, fraction, value : planes that are read; head, half : as in a row job; row, column : block row of Q and
-    block column of K and V; stride : of a row of digits; word, value_word : of a row of digits and of V.
+    block column of K and V; stride, q_head, q_half : as in a head's entry; word, value_word : of a row of digits and of
+    V.
     """
     return data.StructLayout(
         {
@@ -129,7 +136,7 @@ def operand_read_layout(params):
             "half": unsigned(1),
             "row": unsigned(params.block_width),
             "column": unsigned(params.block_width),
-            **stride_layout(params),
+            **long_rows_layout(params),
             "word": unsigned(bits_for(params.max_row_words - 1)),
             "value_word": unsigned(bits_for(params.max_value_words - 1)),
         }

@@ -33,6 +33,8 @@ class PlaneLoader(wiring.Component):
         A plane begins; only while ``o_busy`` and ``o_done`` are low.
     i_discard : In(unsigned(1))
         With ``i_start``: the plane is only read.
+    i_keys_alone : In(unsigned(1))
+        With ``encoder``, of a keyed plane and with ``i_start``: it has no rows of Q.
     i_n_q : In(unsigned(params.seq_width))
         Rows of Q; holds still from ``i_start`` to ``o_done``.
     i_n_k : In(unsigned(params.seq_width))
@@ -77,6 +79,7 @@ class PlaneLoader(wiring.Component):
                 "i": In(stream.Signature(self.beat_layout)),
                 "i_start": In(unsigned(1)),
                 "i_discard": In(unsigned(1)),
+                **({"i_keys_alone": In(unsigned(1))} if params.encoder and keyed else {}),
                 "i_n_q": In(unsigned(params.seq_width)),
                 "i_n_k": In(unsigned(params.seq_width)),
                 "i_words": In(unsigned(bits_for(n_words))),
@@ -140,14 +143,17 @@ class PlaneLoader(wiring.Component):
                 m.d.sync += [row.eq(0), last_row.eq(self.i_n_k == 1), bank.eq(1), key.eq(1)]
             with m.If(beat.last):
                 m.d.sync += [self.o_busy.eq(0), self.o_done.eq(1)]
+        keys_alone, first_rows = not self.keyed, self.i_n_q if self.keyed else self.i_n_k
+        if self.keyed and self.params.encoder:
+            keys_alone, first_rows = self.i_keys_alone, Mux(self.i_keys_alone, self.i_n_k, self.i_n_q)
         with m.If(self.i_start):
             m.d.sync += [
                 self.o_busy.eq(1),
                 self.o_error.eq(HeadError.NONE),
                 failed.eq(self.i_discard),
-                key.eq(not self.keyed),
+                key.eq(keys_alone),
                 row.eq(0),
-                last_row.eq((self.i_n_q if self.keyed else self.i_n_k) == 1),
+                last_row.eq(first_rows == 1),
                 word.eq(0),
                 row_ends.eq(self.i_words == 1),
                 bank.eq(1),

@@ -126,6 +126,7 @@ class PlaneStore(wiring.Component):
                 if params.encoder:
                     m.d.comb += buffer.i_write_stride.eq(cursor.o_entry.stride)
                     m.d.comb += buffer.i_stride.eq(self.i_read.stride)
+                    m.d.comb += loader.i_keys_alone.eq(cursor.o_entry.settings.reuse)
                 self._read(m, buffer, plane, f"{operand}_{plane}")
         self._values(m)
         return m
@@ -169,10 +170,10 @@ class PlaneStore(wiring.Component):
 
     def _read(self, m, buffer, plane, name):
         """Words of a buffer for the array."""
-        read = self.i_read
+        read, of_q = self.i_read, "q_" if self.params.encoder and name.startswith("q") else ""
         m.d.comb += [
             buffer.i_read.eq(read[plane]),
-            buffer.i_head.eq(read.head if plane == "integer" else read.half),
+            buffer.i_head.eq(read[of_q + ("head" if plane == "integer" else "half")]),
             buffer.i_block.eq(read.row if name.startswith("q") else read.column),
             buffer.i_word.eq(read.value_word if plane == "value" else read.word),
             self.o_words[name].eq(buffer.o_words),

@@ -72,4 +72,5 @@ class SettingsCheck(wiring.Component):
         others = (settings.rule != Rule.DENSE) | settings.causal | settings.compensate | settings.mean_output
         of_layer = [settings.n_k[:step_bits].any(), others, *too_many]
         of_attention = [settings.head_dim > params.max_head_dim, settings.words, settings.activation.any()]
+        of_attention.append(settings.reuse)
         return [Mux(settings.linear, Cat(of_layer).any(), Cat(of_attention).any())]

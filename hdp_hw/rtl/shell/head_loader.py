@@ -129,6 +129,9 @@ class HeadLoader(wiring.Component):
                 m.d.comb += self.o_settings.valid.eq(1)
                 with m.If(self.o_settings.ready):
                     m.next = "QUERIES"
+                    if params.encoder:
+                        with m.If(head.settings.reuse):
+                            m.next = "KEYS"
             for state, following in (("QUERIES", "KEYS"), ("KEYS", "HEAD")):
                 with m.State(state):
                     m.d.comb += segments.valid.eq(1)
@@ -182,6 +185,9 @@ class HeadLoader(wiring.Component):
                 m.d.comb += [followers.o.ready.eq(1), verdicts.o.ready.eq(1)]
                 m.d.sync += [head.eq(followers.o.payload), verdict.eq(verdicts.o.payload)]
                 m.next = "QUERIES"
+                if params.encoder:
+                    with m.If(followers.o.payload.settings.reuse):
+                        m.next = "VALUES"
             # V comes second, so that it does not wait for the runs of K.
             for state, name, plane, n_rows, n_words, key, last, how, following in (
                 ("QUERIES", "fraction", head.q_fraction, settings.n_q, words, 0, 0, of_queries, "VALUES"),

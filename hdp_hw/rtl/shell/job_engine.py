@@ -180,8 +180,10 @@ class JobEngine(wiring.Component):
             ]
         illegal = self._settings(m, job, thresholds, command.settings)
         misaligned = self._misaligned(m, job)
-        issue, taken = Signal(), Signal()
-        self._lanes(m, command, issue, taken)
+        issue, taken, begins = Signal(), Signal(), Signal()
+        same_rows = Signal()
+        m.d.sync += same_rows.eq(job.linear & ~job.q_head_stride.any())
+        self._lanes(m, command, issue, taken, begins, same_rows)
         m.d.sync += n_ended.eq(n_ended + self.o_result.valid)
 
         # What stops a job at any time.
@@ -235,6 +237,7 @@ class JobEngine(wiring.Component):
                         stop(Mux(refused, self.o_result.result.head, n_ended))
 
             with running("BEGIN"):
+                m.d.comb += begins.eq(1)
                 m.d.sync += [address.eq(job[name]) for name, address in addresses.items()]
                 m.d.sync += [thresholds[name].eq(job.thresholds[name]) for name, _ in job.thresholds.shape()]
                 m.next = "ALIGNMENT"
@@ -371,8 +374,11 @@ class JobEngine(wiring.Component):
         m.d.sync += misaligned.eq(Cat(wrong).any())
         return misaligned
 
-    def _lanes(self, m, command, issue, taken):
-        """Heads to the lane with the fewest, while ``issue``; results from the first lane that has one."""
+    def _lanes(self, m, command, issue, taken, begins, same_rows):
+        """Heads to the lane with the fewest, while ``issue``; results from the first lane that has one.
+
+        begins : a job, in this clock cycle; same_rows : its heads read the same Q, which a lane needs only once.
+        """
         n_lanes = self.params.n_cores
         counts = [Signal(range(HEADS_INSIDE + 1), name=f"heads_{lane}") for lane in range(n_lanes)]
         chosen, found = Signal(range(max(n_lanes, 2))), Signal()
@@ -397,6 +403,10 @@ class JobEngine(wiring.Component):
                 result.ready.eq(collects == lane),
             ]
             issued, ended = head.valid & head.ready, result.valid & result.ready
+            if self.params.encoder:
+                has_rows = Signal(name=f"has_rows_{lane}")
+                m.d.sync += has_rows.eq((has_rows | issued) & ~begins)
+                m.d.comb += head.payload.settings.reuse.eq(has_rows & same_rows)
             with m.If(issued):
                 m.d.comb += taken.eq(1)
             with m.If(ended):

@@ -20,6 +20,8 @@ N_PLANES = len(STREAMS)
 class Head:
     """A head of random settings, and what is left to happen to it."""
 
+    of_q: dict  #: place of the Q of the head that entered last
+
     def __init__(self, rng, index):
         self.place = index % HEADS_INSIDE
         self.settings = random_settings(rng)
@@ -48,9 +50,14 @@ class Head:
     def over(self):
         return self.predicted and not self.planes and not self.rows
 
-    def _stride(self, d):
-        """log2 of words from row to row in a bank."""
-        return PARAMS.row_stride_bits(d) if self.settings.linear else bits_for(PARAMS.max_words - 1)
+    def _long_rows(self, d, half):
+        """log2 of words from row to row in a bank, and where Q is."""
+        if not PARAMS.encoder:
+            return {}
+        stride = PARAMS.row_stride_bits(d) if self.settings.linear else bits_for(PARAMS.max_words - 1)
+        if not self.settings.reuse:
+            Head.of_q = {"q_head": self.place, "q_half": half}
+        return {"stride": stride, **Head.of_q}
 
     def entry(self, half):
         """What the entry is set to when the head enters."""
@@ -67,7 +74,7 @@ class Head:
             },
             "words": integer,
             "value_words": 1 if self.settings.linear else cross,
-            **({"stride": self._stride(d)} if PARAMS.encoder else {}),
+            **self._long_rows(d, half),
             "settings_error": self.settings_error,
             "errors": [HeadError.NONE] * N_PLANES,
             "theta_head": 0,
@@ -92,7 +99,7 @@ def random_settings(rng):
     return HeadSettings(**values)
 
 
-LAYER_ALONE = {"linear", "words", "activation"}
+LAYER_ALONE = {"linear", "words", "activation", "reuse"}
 
 
 class Schedule:
@@ -103,6 +110,7 @@ class Schedule:
 
     def __init__(self, rng, n_heads, haste):
         self.rng, self.haste = rng, haste
+        Head.of_q = {"q_head": 0, "q_half": 0}
         self.layout = HeadTable(PARAMS).o_entries.shape()
         names = [name for name, _ in HeadTable(PARAMS).entry_layout]
         empty = {name: {"settings": {}, "cycles": {}, "errors": []}.get(name, 0) for name in names}

@@ -9,7 +9,7 @@ from tb.lib.play import play
 from tb.unit.block_bench import CORES, PARAMS, bench_rng, on_cores, run
 
 LIMITS = field_limits(PARAMS)
-LAYER_ALONE = {"linear", "words", "activation"}
+LAYER_ALONE = {"linear", "words", "activation", "reuse"}
 LAYERS = ({}, {"linear": 1, "n_k": PARAMS.channel_step, "rule": Rule.DENSE}) if PARAMS.encoder else ({},)
 FLAGS = ("causal", "compensate", "mean_output")
 
