@@ -20,6 +20,7 @@ from hdp_hw.commands import (
     generate,
     profile,
     registers,
+    run,
     synth,
     tiles,
 )
@@ -28,7 +29,7 @@ from hdp_hw.spec.failure import Failure
 from hdp_hw.spec.params import ParameterError
 
 COMMANDS = (
-    generate, configs, bench, compare, faults, calibrate, profile, accuracy, explore, energy, synth, tiles, board,
+    generate, configs, bench, compare, faults, calibrate, profile, accuracy, run, explore, energy, synth, tiles, board,
     registers,
 )  # fmt: skip
 

@@ -62,10 +62,12 @@ def parts(layer: Linear, x: np.ndarray, params: HdpParams) -> Iterator[Part]:
     """
     k, words = ceil_div(x.shape[1], params.slice_width) * params.slice_width, layer.factor is None
     unit = max(params.channel_step, params.bus_bytes // (1 + words))  # channels whose results are whole bus words
-    most = params.max_rows(k) if params.encoder else 0
-    if k > params.max_inputs or most < unit:
-        why = f"1 to {params.max_inputs} inputs" if params.encoder else "a core of encoder = 1"
-        raise ParameterError("inputs of a linear layer", x.shape[1], f"{why}, with {unit} output channels at once")
+    widest = min(params.max_inputs, params.lanes << params.bank_bits - (ceil_div(unit, params.tile) - 1).bit_length())
+    if not params.encoder:
+        raise ParameterError("encoder", 0, "1, for linear layers")
+    if k > widest:
+        raise ParameterError("inputs of a linear layer", x.shape[1], f"1 to {widest} on this core")
+    most = params.max_rows(k)
     block = most // unit * unit
     x, weight = _padded(x, len(x), k), _padded(layer.weight, ceil_div(len(layer.weight), unit) * unit, k)
     scales = _padded(packed_scales(layer), len(weight), SCALES_BYTES)

@@ -70,8 +70,12 @@ class Linear:
     @classmethod
     def together(cls, *layers: "Linear") -> "Linear":
         """Layers of one input, without activation and with results of one kind, as one layer."""
-        names = [name for name in ("weight", "bias", "mult", "shift", "factor") if getattr(layers[0], name) is not None]
-        return cls(**{name: np.concatenate([getattr(layer, name) for layer in layers]) for name in names})
+
+        def joined(name: str) -> np.ndarray:
+            return np.concatenate([getattr(layer, name) for layer in layers])
+
+        factor = None if layers[0].factor is None else joined("factor")
+        return cls(joined("weight"), joined("bias"), joined("mult"), joined("shift"), factor=factor)
 
     @cached_property
     def _columns(self) -> np.ndarray:

@@ -85,9 +85,9 @@ def test_whole_encoders(kind, prune):
 @pytest.mark.parametrize(
     ("params", "k", "message"),
     [
-        (CONFIGS["tiny"], 8, "legal: a core of encoder = 1"),
-        (PARAMS, PARAMS.max_inputs + 1, "legal: 1 to 2048 inputs, with 8 output channels at once"),
-        (PARAMS, 1025, "legal: 1 to 2048 inputs, with 8 output channels at once"),
+        (CONFIGS["tiny"], 8, "encoder = 0 is not legal; legal: 1"),
+        (PARAMS, 513, "inputs of a linear layer = 513 is not legal; legal: 1 to 512 on this core"),
+        (PARAMS, PARAMS.max_inputs + 1, "legal: 1 to 512 on this core"),
     ],
 )
 def test_what_does_not_fit(params, k, message):
