@@ -11,15 +11,17 @@ from hdp_hw.driver.bus_backend import job_registers
 from hdp_hw.driver.emulator import Emulator
 from hdp_hw.driver.errors import CURES, HdpError
 from hdp_hw.driver.memory_layout import JobLayout, pack_job, unpack_output, unpack_records
+from hdp_hw.golden.bits.encoder.linear_head import packed
 from hdp_hw.golden.stimulus import random_head
 from hdp_hw.rtl.shell.axi import Response
 from hdp_hw.rtl.shell.job_engine import JOB_QUEUE
-from hdp_hw.simulation.illegal_words import illegal_words
+from hdp_hw.simulation.illegal_words import illegal_layer_words, illegal_words
 from hdp_hw.simulation.simulated_bus import SILENT, MemoryTiming
 from hdp_hw.simulation.simulation import Simulation
+from hdp_hw.spec.encoder import SCALES_FIELDS, SEGMENT_BITS, Activation
 from hdp_hw.spec.formats import ENTRY_REGISTERS, ENTRY_WORDS
 from hdp_hw.spec.register_map import BY_NAME, REGISTERS
-from hdp_hw.spec.settings import Rule, field_limits
+from hdp_hw.spec.settings import HeadSettings, Rule, field_limits
 
 LIMIT = 200_000  #: clock cycles after which a job counts as hung; it should take a tenth of them
 FAST, SLOW = MemoryTiming(), MemoryTiming(30, 30, ar=0.3, r=0.3, aw=0.3, w=0.3, b=0.3)
@@ -87,11 +89,12 @@ class FaultBench:
     # -- jobs ---------------------------------------------------------------------------------------------------------
     @cached_property
     def jobs(self):
-        """Jobs of every rule, some of whose heads are pruned, and one with a table."""
+        """Jobs of every rule, some of whose heads are pruned, one with a table; and linear layers, if there are any."""
         n = 6 * self.params.tile
         rules = [(rule, {}) for rule in Rule]
         rules += [(Rule.MASS, {"compensate": True}), (Rule.MARGIN, {"causal": True}), (Rule.MASS, {"min_keep": 1.0})]
-        return [self._with_table(self._job()), *(self._job(n, 3, rule=rule, **more) for rule, more in rules)]
+        jobs = [self._with_table(self._job()), *(self._job(n, 3, rule=rule, **more) for rule, more in rules)]
+        return [*jobs, *self._layers]
 
     def _job(self, n_k=None, n_heads=2, n_q=None, d=None, rule=Rule.DENSE, **more):
         """LayerJob of random heads."""
@@ -103,6 +106,25 @@ class FaultBench:
     def _with_table(self, job):
         """The job with heads that differ in what the dense rule does not use."""
         return replace(job, settings=tuple(replace(each, margin=head) for head, each in enumerate(job.settings)))
+
+    @cached_property
+    def _layers(self):
+        """Jobs of linear layers, of as many sorts as a core with ``encoder`` = 1 takes."""
+        if not self.params.encoder:
+            return []
+        n, k = 2 * self.params.tile + 1, 3 * self.params.slice_width
+        return [self._layer(n, k, words, activation) for words in (False, True) for activation in Activation]
+
+    def _layer(self, n_q, k, words=False, activation=Activation.NONE, n_heads=3):
+        """LayerJob of blocks of a random linear layer, whose results are whole bus words."""
+        n_k = max(self.params.channel_step, self.params.bus_bytes // (1 + words))
+        settings = HeadSettings(n_q, n_k, k, linear=True, words=words, activation=activation).validate(self.params)
+        limit = self.params.digit_max
+        x, weight = (self.numbers.integers(-limit, limit + 1, (n, m, k)) for n, m in ((1, n_q), (n_heads, n_k)))
+        scales = {name: self.numbers.integers(0, 1 << width, n_heads * n_k) for name, width in SCALES_FIELDS.items()}
+        table = self.numbers.integers(-(1 << 15), 1 << 15, (1 << SEGMENT_BITS, 2))
+        v = packed(scales | {"bias": scales["bias"] >> 12}).reshape(n_heads, n_k, -1)
+        return LayerJob(x, weight, v, (settings,) * n_heads, table=table if activation == Activation.TABLE else None)
 
     def _golden(self, job):
         """LayerRun of the golden models."""
@@ -160,14 +182,18 @@ class FaultBench:
 
     # -- faults at every beat and every register ----------------------------------------------------------------------
     def _bus_errors(self, tries):
-        job = self._with_table(self._job())
+        jobs = {"": self._with_table(self._job())} | ({"linear layer: ": self._layers[-1]} if self._layers else {})
+        for what, job in jobs.items():
+            yield from self._bus_errors_of(what, job, tries)
+
+    def _bus_errors_of(self, what, job, tries):
         for name, region in JobLayout.of(job, self.params).regions.items():
             offsets = range(region.offset, region.offset + region.n_bytes, self.params.bus_bytes)
             bits = ("write_error" if name in ("output", "record") else "read_error",)
             for response in (Response.SLVERR, Response.DECERR):
                 chosen = self.random.sample(offsets, min(tries, len(offsets)))
                 yield (
-                    f"{response.name} on {name}",
+                    f"{what}{response.name} on {name}",
                     bits,
                     [(f"offset {offset}", partial(self._bus_error, job, offset, response)) for offset in chosen],
                 )
@@ -192,15 +218,33 @@ class FaultBench:
         yield "job register out of range", ("bad_settings",), cases["bad_settings"]
         yield "table entry out of range", ("bad_settings",), cases["table"]
         yield "misaligned address or stride", ("misaligned",), cases["misaligned"]
+        if self._layers:
+            yield from self._registers_of_layers()
+
+    def _registers_of_layers(self):
+        at_bounds = [(str(job.q.shape[1:]), partial(self._run, job)) for job in self._layers_at_bounds()]
+        yield "linear layer at its bounds", ("none",), at_bounds
+        illegal = [
+            (f"{name} = {word:#x}", partial(self._run, job, registers={name: word}))
+            for job in self._layers
+            for name, word in illegal_layer_words(self.params, job.settings[0])
+        ]
+        yield "linear layer's register out of range", ("bad_settings",), illegal
 
     def _run(self, job, **changed):
         self._begin(job, **changed)
         return self._end(job)
 
+    def _layers_at_bounds(self):
+        """Linear layers of one row and of as many as fit, of the fewest inputs and of more."""
+        for k in (self.params.slice_width, self.params.lanes, 5 * self.params.lanes):
+            for n in (1, min(self.params.max_rows(k), self.params.max_seq_len)):
+                yield self._layer(n, k, n_heads=2)
+
     def _at_bounds(self):
         """``(what, LayerJob)`` with each setting at each of its bounds."""
         used_by = {"rho": Rule.ROW_THRESHOLD, "margin": Rule.MARGIN}
-        for name, bounds in field_limits(self.params).items():
+        for name, bounds in field_limits(replace(self.params, encoder=0)).items():
             for value in bounds:
                 if name in ("n_q", "n_k"):
                     job = self._job(**{"n_k": 3, name: value})

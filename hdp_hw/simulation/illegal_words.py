@@ -3,7 +3,7 @@
 from hdp_hw.rtl.shell.commands import STRIDE_WIDTH
 from hdp_hw.spec.formats import ADDRESSES, STRIDE_NAMES
 from hdp_hw.spec.register_map import BY_NAME, REGISTERS
-from hdp_hw.spec.settings import field_limits
+from hdp_hw.spec.settings import Rule, field_limits
 
 
 def illegal_words(params, n_heads):
@@ -31,6 +31,23 @@ def _out_of_range(params, n_heads):
         yield "HEAD_DIM", params.slice_width + 1
     for name in ("compensate", "mean_output"):
         yield "MODE", BY_NAME["MODE"].pack(causal=1, **{name: 1})
+
+    if not params.encoder:
+        yield from (("MODE", BY_NAME["MODE"].pack(rule=Rule.DENSE, **{name: 1})) for name in ("linear", "words"))
+
+
+def illegal_layer_words(params, settings):
+    """``[(register, word)]``: each job register of a linear layer with these settings beyond what goes together."""
+    mode = {"rule": Rule.DENSE, "linear": 1, "words": int(settings.words), "activation": int(settings.activation)}
+    changes = [{"rule": rule} for rule in Rule if rule != Rule.DENSE] + [{"activation": 3}, {"linear": 0}]
+    changes += [{name: 1} for name in ("causal", "compensate", "mean_output", "table_enable")]
+    most = params.max_rows(settings.head_dim)
+    changed = [] if mode["words"] or mode["activation"] else [{"linear": 0}]  # that is attention
+    words = [("MODE", BY_NAME["MODE"].pack(**mode | change)) for change in changes if change not in changed]
+    words += [("N_K", settings.n_k + n) for n in range(1, params.channel_step)] + [("N_Q", 0), ("N_K", 0)]
+    words += [("N_Q", most + 1), ("N_K", most + params.channel_step), ("HEAD_DIM", 0)]
+    words += [("HEAD_DIM", params.max_inputs + params.slice_width), ("HEAD_DIM", settings.head_dim + 1)]
+    return words
 
 
 def _misaligned(params):

@@ -9,6 +9,7 @@ from amaranth.lib.wiring import Component, In, Out
 
 from hdp_hw.rtl.core.drain import Drain
 from hdp_hw.rtl.core.head_table import HeadTable
+from hdp_hw.rtl.core.linear_drain import LinearDrain
 from hdp_hw.rtl.core.plane_loader import PlaneLoader
 from hdp_hw.rtl.core.softmax_unit import SoftmaxUnit
 from hdp_hw.rtl.pruning.block_rows import BlockRows
@@ -27,6 +28,7 @@ from tb.formal.runner import NotProved, assert_independent, prove
 
 pytestmark = [pytest.mark.slow, pytest.mark.formal]
 
+LAYERS = replace(PARAMS, multiplier=18, lanes=16, max_head_dim=16, encoder=1)
 TWO_CORES = replace(PARAMS, n_cores=2, address_width=32)
 
 
@@ -119,6 +121,7 @@ STREAMS = {  # what makes the component, properties, how they are checked and in
 PATHS = {name: build for name, (build, *_) in STREAMS.items() if name != "plane_loader"} | {
     "burst_reader": lambda: BurstReader(PARAMS),
     "head_loader": lambda: HeadLoader(PARAMS),
+    "linear_drain": lambda: LinearDrain(LAYERS, Drain(LAYERS, 8).beat_layout),
     "plane_reader": lambda: PlaneReader(PARAMS),
 }
 

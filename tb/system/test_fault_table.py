@@ -25,7 +25,9 @@ def at_the_root(monkeypatch):
     monkeypatch.chdir(ROOT)
 
 
-@pytest.mark.parametrize("overrides", [[], pytest.param(["n_cores=2"], marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "overrides", [[], *(pytest.param([x], marks=pytest.mark.slow) for x in ("n_cores=2", "encoder=1"))]
+)
 def test_all_is_well(tmp_path, monkeypatch, capsys, overrides):
     monkeypatch.setattr(fault_table, "FOLDER", tmp_path)
     assert main(["faults", "tiny", *overrides, "--tries", "2", "--seed", "3"]) == 0

@@ -1,7 +1,7 @@
 """What the linear layers of an encoder would take on the array of a co-processor: computed, not simulated.
 
-The co-processor computes attention alone. What pruning saves of a *model* depends on the rest of it, so the linear
-layers are charged to the same array, at the best that it could do:
+What pruning saves of a *model* depends on the rest of it, so the linear layers are charged to the same array, at the
+best that it could do; ``hdp-hw run`` has the clock cycles that they take:
 
 - *cycles*: the array works in FULL, and is busy in every cycle. A tile, T rows of the input by T outputs, takes one
   cycle for each ``lanes / 4`` inputs. Nothing is added for loading, results, normalisation or the start of a job. Cores
@@ -10,7 +10,7 @@ layers are charged to the same array, at the best that it could do:
   buffer holds, one tile row at least, and reads all weights once for each such set of rows.
 
 Embeddings, normalisation, softmax, activations, and what follows the last layer are counted for nobody.
-This file alone knows all this; cycles of linear jobs that are simulated would take its place.
+This file alone knows all this.
 """
 
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ from hdp_hw.study.models.encoder import Encoder
 
 #: What every report says of it.
 ESTIMATE = (
-    "The linear layers' cycles are computed, as if the same array worked on them and were busy in every cycle; the "
-    "co-processor does not execute them yet, and nothing simulates them."
+    "The linear layers' cycles are computed, as if the same array worked on them and were busy in every cycle; "
+    "hdp-hw run has those that a co-processor takes."
 )
 
 
