@@ -61,11 +61,10 @@ def parts(layer: Linear, x: np.ndarray, params: HdpParams) -> Iterator[Part]:
     Raises ParameterError if the core has no linear layers, or none so wide.
     """
     k, words = ceil_div(x.shape[1], params.slice_width) * params.slice_width, layer.factor is None
-    unit = max(params.channel_step, params.bus_bytes // (1 + words))  # channels whose results are whole bus words
-    widest = min(params.max_inputs, params.lanes << params.bank_bits - (ceil_div(unit, params.tile) - 1).bit_length())
+    unit = _unit(params, words)
     if not params.encoder:
         raise ParameterError("encoder", 0, "1, for linear layers")
-    if k > widest:
+    if k > (widest := max_inputs(params, words)):
         raise ParameterError("inputs of a linear layer", x.shape[1], f"1 to {widest} on this core")
     most = params.max_rows(k)
     block = most // unit * unit
@@ -83,6 +82,17 @@ def parts(layer: Linear, x: np.ndarray, params: HdpParams) -> Iterator[Part]:
             heads = (settings.validate(params),) * len(weights)
             job = LayerJob(rows[None], weights, of_channels, heads, table=layer.table)
             yield Part(row, channel, min(end, len(layer.weight)) - channel, job)
+
+
+def max_inputs(params: HdpParams, words: bool) -> int:
+    """Of the widest linear layer that a core takes; words : that its results are words, not operands."""
+    rows = (ceil_div(_unit(params, words), params.tile) - 1).bit_length()  # log2 of those that a bank holds at once
+    return min(params.max_inputs, params.lanes << params.bank_bits - rows)
+
+
+def _unit(params: HdpParams, words: bool) -> int:
+    """Channels whose results are whole bus words, and whole tiles."""
+    return max(params.channel_step, params.bus_bytes // (1 + words))
 
 
 def packed_scales(layer: Linear) -> np.ndarray:
