@@ -13,7 +13,7 @@ LEGAL_DIGIT_WIDTHS = (4, 8)
 LEGAL_MULTIPLIERS = (0, 18)
 PACKED_DIGIT_WIDTH = 4  #: four products of wider digits take more than an 18 x 18 multiplier
 HEAD_DIM_RANGE = (16, 128)
-SEQ_LEN_RANGE = (16, 1024)
+SEQ_LEN_RANGE = (16, 4096)
 CORES_RANGE = (1, 8)
 LEGAL_BUS_WIDTHS = (32, 64, 128)
 ADDRESS_WIDTH_RANGE = (32, 64)
@@ -64,7 +64,7 @@ class HdpParams:
     max_head_dim : int
         Largest head dimension, 16 to 128, a multiple of ``lanes / 4``.
     max_seq_len : int
-        Largest number of queries and of keys, 16 to 1024, a multiple of ``tile``.
+        Largest number of queries and of keys, 16 to 4096, a multiple of ``tile``.
     multiplier : int
         What the array multiplies with: 18, hardware multipliers of 18 x 18 bits, ``tile * tile * lanes / 4`` of them,
         for ``digit_width`` = 4; 0, digit multipliers that tools build of logic. Decides how kept blocks are scored: see

@@ -29,7 +29,7 @@ def test_entry():
 
 
 def test_entry_holds_what_heads_of_a_job_may_differ_in():
-    shared = {field.name for field in BY_NAME["MODE"].fields} | {"n_q", "n_k", "head_dim"}
+    shared = {field.name for field in BY_NAME["MODE"].fields} | {"n_q", "n_k", "head_dim", "reuse"}
     assert {field.name for field in dataclasses.fields(HeadSettings)} - shared == set(formats.entry_fields())
 
 

@@ -195,7 +195,7 @@ def test_interrupt(driver, bus):
         ("LANES", 48, "UNSUPPORTED"),
         ("DIGIT_WIDTH", 16, "UNSUPPORTED"),
         ("MAX_HEAD_DIM", 18, "UNSUPPORTED"),
-        ("MAX_SEQ_LEN", 4096, "UNSUPPORTED"),
+        ("MAX_SEQ_LEN", 8192, "UNSUPPORTED"),
         ("N_CORES", 9, "UNSUPPORTED"),
         ("BUS_WIDTH", 256, "UNSUPPORTED"),
         ("ADDRESS_WIDTH", 65, "UNSUPPORTED"),

@@ -80,9 +80,10 @@ static bool power_within(uint32_t value, uint32_t low, uint32_t high) {
 static bool supported(const hdp_params *p) {
     return power_within(p->tile, 2, 8) && power_within(p->lanes, 4, 64) && power_within(p->digit_width, 4, 8) &&
            within(p->max_head_dim, 16, 128) && p->max_head_dim % (p->lanes / 4) == 0 &&
-           within(p->max_seq_len, 16, 1024) && p->max_seq_len % p->tile == 0 && within(p->n_cores, 1, 8) &&
+           within(p->max_seq_len, 16, 4096) && p->max_seq_len % p->tile == 0 && within(p->n_cores, 1, 8) &&
            power_within(p->bus_width, 32, 128) && within(p->address_width, 32, 64) &&
-           (p->multiplier == 0 || (p->multiplier == 18 && p->digit_width == 4)) && p->pruning <= 1;
+           (p->multiplier == 0 || (p->multiplier == 18 && p->digit_width == 4)) && p->pruning <= 1 &&
+           (p->encoder == 0 || (p->encoder == 1 && p->multiplier == 18 && p->lanes >= 16));
 }
 
 hdp_error hdp_open(hdp_device *device, uintptr_t base) {
@@ -103,6 +104,7 @@ hdp_error hdp_open(hdp_device *device, uintptr_t base) {
     device->params.address_width = get(device, HDP_ADDRESS_WIDTH_OFFSET);
     device->params.multiplier = get(device, HDP_MULTIPLIER_OFFSET);
     device->params.pruning = get(device, HDP_PRUNING_OFFSET);
+    device->params.encoder = get(device, HDP_ENCODER_OFFSET);
     return supported(&device->params) ? HDP_OK : HDP_UNSUPPORTED;
 }
 

@@ -41,8 +41,8 @@ static inline void hdp_write32(uintptr_t base, uint32_t offset, uint32_t value) 
 
 /* What the co-processor was generated with. */
 typedef struct {
-    uint32_t tile, lanes, digit_width, max_head_dim, max_seq_len, multiplier, pruning, n_cores, bus_width;
-    uint32_t address_width;
+    uint32_t tile, lanes, digit_width, max_head_dim, max_seq_len, multiplier, pruning, encoder, n_cores;
+    uint32_t bus_width, address_width;
 } hdp_params;
 
 /* failures: bits of IRQ_STATUS that made the last job fail, and head: the head in question. */

@@ -9,7 +9,7 @@ from hdp_hw.rtl.shell.axi import Response, read_request_layout, read_signature
 from hdp_hw.spec.depths import FIFO_WORDS, MAX_BURST_BEATS
 from hdp_hw.spec.params import bits_for
 
-N_BEATS_WIDTH = 17  #: bits of a region's length: 1024 rows of the widest operands on the narrowest bus are 2**16 words
+WORDS_OF_ROW = 64  #: bus words of a row of the widest operands on the narrowest bus
 
 
 class BurstReader(wiring.Component):
@@ -49,8 +49,9 @@ class BurstReader(wiring.Component):
 
     def __init__(self, params):
         self.params = params
+        self.n_beats_width = bits_for(WORDS_OF_ROW * max(params.max_seq_len, 1024))  # of a region's length
         self.region_layout = data.StructLayout(
-            {"address": unsigned(params.address_width), "n_beats": unsigned(N_BEATS_WIDTH)}
+            {"address": unsigned(params.address_width), "n_beats": unsigned(self.n_beats_width)}
         )
         self.word_layout = data.StructLayout({"data": unsigned(params.bus_width)})
         super().__init__(
@@ -77,7 +78,7 @@ class BurstReader(wiring.Component):
         # `left` lines on. Its next burst is what lies in the first of these lines.
         active, ends, issue = Signal(), Signal(), Signal()
         place, line = Signal(place_bits), Signal(params.address_width - byte_bits - place_bits)
-        last_place, left = Signal(place_bits), Signal(N_BEATS_WIDTH + 1 - place_bits)
+        last_place, left = Signal(place_bits), Signal(self.n_beats_width + 1 - place_bits)
         length = Signal(place_bits)  # beats less one
         # Words of the FIFO that no burst was promised, but for what was promised or read in the clock cycle before:
         # that is one burst at most, for which there must be room, too.
