@@ -13,6 +13,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 VARIABLE = "HDP_MUTATION"  #: holds the mutant as JSON: file, old, new
 
@@ -26,8 +28,8 @@ def mutate(file, old, new):
 
 
 def bench_notices(file, old, new, bench, name):
-    """Whether the module ``bench`` (such as ``tb.unit.common.test_pipeline``) fails in simulation under Icarus on the
-    mutant.
+    """Whether the module ``bench`` (such as ``tb.unit.common.test_pipeline``) fails in simulation on the mutant, under
+    Icarus or, where all of its runs under Icarus are slow, under Verilator.
 
     Returns ``(noticed, output of pytest)``. A bench that fails without simulating, for example since the mutant cannot
     be built, has noticed nothing. ``name`` names the build folder.
@@ -35,14 +37,17 @@ def bench_notices(file, old, new, bench, name):
     mutate(file, old, new)
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "tb.lib.mutation", "-p", "no:cacheprovider"]
     environment = os.environ | {VARIABLE: json.dumps([file, old, new]), "HDP_SIM_FOLDER": f"mutants/{name}"}
-    result = subprocess.run(
-        [*command, "-k", "icarus", f"{bench.replace('.', '/')}.py"],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    for simulator in ("icarus", "verilator"):
+        result = subprocess.run(
+            [*command, "-k", simulator, f"{bench.replace('.', '/')}.py"],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if result.returncode != pytest.ExitCode.NO_TESTS_COLLECTED:
+            break
     return result.returncode == 1 and "BenchFailed: " in result.stdout, result.stdout + result.stderr
 
 

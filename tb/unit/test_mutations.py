@@ -187,8 +187,8 @@ MUTATIONS = [
     ),
     (
         "hdp_hw/rtl/core/attention_core.py",
-        "table.i_row_tiles.eq(execute.o_row_tiles)",
-        "table.i_row_tiles.eq(execute.o_row_blocks)",
+        '("head", "blocks", "tiles")',
+        '("head", "blocks")',
         "tb.system.test_attention_core",
     ),
     (
@@ -238,8 +238,8 @@ MUTATIONS = [
     ),
     (
         "hdp_hw/rtl/core/head_table.py",
-        "== self.o_linear) | ~self.o_used.any()",
-        "== self.o_linear) | ~self.o_used[0]",
+        "~self._reused)) | ~self.o_used.any()",
+        "~self._reused)) | ~self.o_used[0]",
         "tb.unit.core.test_head_table",
     ),
     ("hdp_hw/rtl/core/linear_drain.py", "~job.error, job.n_tiles", "~job.error, 0", "tb.unit.core.test_linear_drain"),

@@ -143,18 +143,14 @@ class AttentionCore(wiring.Component):
             table.i_predicted.eq(predict.o_decided),
             table.i_verdict.eq(predict.o_decided_verdict),
             table.i_theta_head.eq(predict.o_decided_theta),
-            table.i_row_head.eq(execute.o_row_head),
-            table.i_row_blocks.eq(execute.o_row_blocks),
-            table.i_row_tiles.eq(execute.o_row_tiles),
+            *(getattr(table, f"i_row_{x}").eq(getattr(execute, f"o_row_{x}")) for x in ("head", "blocks", "tiles")),
             table.i_report.eq(drain.o_report | self.linear.o_report if params.encoder else drain.o_report),
             drain.i_report_free.eq(table.o_report_free),
         ]
         for head, entry in enumerate(table.o_entries):
             m.d.comb += [
                 sequencer.i_shapes[head].eq(entry.cycles),
-                softmax.i_scales[head].mult.eq(entry.settings.mult),
-                softmax.i_scales[head].shift.eq(entry.settings.shift),
-                softmax.i_scales[head].n_k.eq(entry.settings.n_k),
+                *(softmax.i_scales[head][name].eq(entry.settings[name]) for name in ("mult", "shift", "n_k")),
                 drain.i_shapes[head].slices.eq(entry.cycles.slices),
                 drain.i_shapes[head].n_q.eq(entry.settings.n_q),
             ]
@@ -162,13 +158,12 @@ class AttentionCore(wiring.Component):
         if params.pruning:
             self._predict(m, predict, router, softmax)
         if params.encoder:
-            self._linear_layers(m, table, rows, planes, router, softmax)
+            self.linear.wire(m, self, rows, router)
         m.d.comb += [predict.i_loaded.eq(planes.o_loaded[0]), self.o_verdict.eq(predict.o_verdict)]
 
         # Execution: a micro-operation's operands, and the array's results.
-        ready = predict.o_predicted & planes.o_loaded[0] & planes.o_loaded[1] & planes.o_loaded[2]
         m.d.comb += [
-            execute.i_ready.eq(ready),
+            execute.i_ready.eq(predict.o_predicted & planes.o_loaded[0] & planes.o_loaded[1] & planes.o_loaded[2]),
             execute.i_mask.eq(self.o_mask),
             execute.i_mask_head.eq(predict.o_at_head),
             execute.i_freed.eq(sequencer.o_freed | self.linear.o_freed if params.encoder else sequencer.o_freed),
@@ -186,12 +181,8 @@ class AttentionCore(wiring.Component):
                 for name in ("valid", "mode", "phase", "first", "last", "columns", "weight")
             ),
             *(getattr(array, f"i_{name}").eq(fetch.o_words[name]) for name, _ in fetch.o_words.shape()),
-            router.i_op.eq(fetch.o_op),
-            router.i_column.eq(fetch.o_column),
-            router.i_slice.eq(fetch.o_slice),
-            router.i_last_slice.eq(fetch.o_last_slice),
-            router.i_scores_valid.eq(array.o_scores_valid),
-            router.i_scores.eq(array.o_scores),
+            *(getattr(router, f"i_{x}").eq(getattr(fetch, f"o_{x}")) for x in ("op", "column", "slice", "last_slice")),
+            *(getattr(router, f"i_{x}").eq(getattr(array, f"o_{x}")) for x in ("scores_valid", "scores")),
             softmax.i_tile_valid.eq(router.o_softmax_valid),
             softmax.i_slot.eq(router.o_slot),
             softmax.i_scores.eq(array.o_scores),
@@ -222,33 +213,6 @@ class AttentionCore(wiring.Component):
             self.o_counters.eq(counters.o_counters),
         ]
         return m
-
-    def _linear_layers(self, m, table, rows, planes, router, softmax):
-        """Rows of linear layers: from their scores straight to the output."""
-        m.submodules.linear = linear = self.linear
-        wiring.connect(m, rows.o_linear, linear.i)
-        complete = router.o_softmax_valid & router.o_last_tile & table.o_linear
-        m.d.comb += [
-            rows.i_linear.eq(table.o_linear),
-            softmax.i_linear.eq(table.o_linear),
-            softmax.i_linear_slot.eq(linear.o_slot),
-            linear.i_complete.eq(complete),
-            linear.i_scales.eq(planes.o_scales),
-            linear.i_segment.eq(self.i_segment),
-            linear.i_sums.eq(softmax.o_linear_sums),
-            linear.i_report_free.eq(table.o_report_free),
-        ]
-        for shape, entry in zip(linear.i_shapes, table.o_entries):
-            m.d.comb += [shape[name].eq(entry.settings[name]) for name, _ in shape.shape()]
-        output = self.o
-        for source in (linear.o, self.drain.o):
-            of_linear = source is linear.o
-            with m.If(table.o_linear == of_linear):
-                m.d.comb += [
-                    output.valid.eq(source.valid),
-                    output.payload.eq(source.payload),
-                    source.ready.eq(output.ready),
-                ]
 
     def _predict(self, m, predict, router, softmax):
         """Scores of integer digits to a mask, a verdict and means."""

@@ -187,6 +187,31 @@ class LinearDrain(wiring.Component):
         ]
         return m
 
+    def wire(self, m, core, rows, router):
+        """Put the drain into a core with these blocks: the core's output takes turns with the drain of attention."""
+        m.submodules.linear = self
+        table, softmax, output = core.table, core.softmax, core.o
+        wiring.connect(m, rows.o_linear, self.i)
+        m.d.comb += [
+            rows.i_linear.eq(table.o_linear),
+            softmax.i_linear.eq(table.o_linear),
+            softmax.i_linear_slot.eq(self.o_slot),
+            self.i_complete.eq(router.o_softmax_valid & router.o_last_tile & table.o_linear),
+            self.i_scales.eq(core.planes.o_scales),
+            self.i_segment.eq(core.i_segment),
+            self.i_sums.eq(softmax.o_linear_sums),
+            self.i_report_free.eq(table.o_report_free),
+        ]
+        for shape, entry in zip(self.i_shapes, table.o_entries):
+            m.d.comb += [shape[name].eq(entry.settings[name]) for name, _ in shape.shape()]
+        for source, turn in ((self.o, table.o_linear), (core.drain.o, ~table.o_linear)):
+            with m.If(turn):
+                m.d.comb += [
+                    output.valid.eq(source.valid),
+                    output.payload.eq(source.payload),
+                    source.ready.eq(output.ready),
+                ]
+
     def _scales(self, m, address):
         """Scales of a channel, one clock cycle later."""
         m.submodules.scales = scales = separate_memory(self.i_scales.scales.shape(), 1 << len(address))

@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 from hdp_hw.rtl.common.queue import Queue
 from hdp_hw.rtl.core.jobs import segment_layout
 from hdp_hw.rtl.core.settings_check import SettingsCheck
+from hdp_hw.rtl.shell.activation import read_activation
 from hdp_hw.rtl.shell.axi import read_signature
 from hdp_hw.rtl.shell.burst_reader import BurstReader
 from hdp_hw.rtl.shell.commands import (
@@ -19,7 +20,6 @@ from hdp_hw.rtl.shell.commands import (
     result_layout,
 )
 from hdp_hw.spec.depths import JOB_QUEUE
-from hdp_hw.spec.encoder import LINE_BYTES, SEGMENT_BITS, Activation
 from hdp_hw.spec.formats import (
     ADDRESSES,
     ENTRY_BYTES,
@@ -247,7 +247,7 @@ class JobEngine(wiring.Component):
                     m.d.comb += events.misaligned.eq(1)
                     stop(0)
             if params.encoder:
-                self._activation(m, running, job, table)
+                read_activation(m, running, job, table, self.o_segment)
             with running("HEAD"):
                 m.d.sync += n_words.eq(0)
                 m.next = "CHECK"
@@ -314,31 +314,6 @@ class JobEngine(wiring.Component):
             m.d.sync += [silent.eq(runs), self.o_jobs_done.eq(0)]
             m.d.sync += [self.o_last_job.eq(0), self.o_last_error.eq(0)]
         return m
-
-    def _activation(self, m, running, job, table):
-        """States in which a linear layer's table goes to the lanes, a line a clock cycle."""
-        params = self.params
-        n_parts = params.bus_bytes // LINE_BYTES  # lines of a bus word
-        index, part = Signal(SEGMENT_BITS), Signal(range(n_parts))
-        last, line = Signal(), Signal(self.o_segment.shape())
-        m.d.sync += self.o_segment.eq(line)
-        m.d.comb += [line.index.eq(index), last.eq(part == n_parts - 1)]
-        with running("ACTIVATION"):
-            m.d.sync += [index.eq(0), part.eq(0)]
-            m.next = "HEAD"
-            with m.If(job.linear & (job.activation == Activation.TABLE)):
-                m.next = "ACTIVATION"
-                m.d.comb += [table.i.valid.eq(1), table.i.payload.n_beats.eq((1 << SEGMENT_BITS) // n_parts)]
-                with m.If(table.i.ready):
-                    m.next = "LINES"
-        with running("LINES"):
-            m.d.comb += table.o.ready.eq(last)
-            with m.If(table.o.valid):
-                word = table.o.payload.data.word_select(part, 8 * LINE_BYTES)
-                m.d.comb += [line.valid.eq(1), Cat(line.left, line.slope).eq(word)]
-                m.d.sync += [index.eq(index + 1), part.eq(Mux(last, 0, part + 1))]
-                with m.If(index == (1 << SEGMENT_BITS) - 1):
-                    m.next = "HEAD"
 
     def _settings(self, m, job, thresholds, settings):
         """A head's settings from the job and its thresholds; returns a register that says whether they are illegal."""
