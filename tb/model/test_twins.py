@@ -20,6 +20,7 @@ NO_TWIN = {
     "core/activity_counters.py": "counts strobes; golden.cycles.core.attention_core says how many come",
     "core/row_queue.py": "a queue; golden.cycles.clock.Queue is its model",
     "pruning/arithmetic.py": "products and comparisons that Python has",
+    "shell/activation.py": "states of JobEngine, whose twin has them",
     "pruning/predictor_rows.py": "layouts and memories of the predictor",
     "shell/axi.py": "signatures of the bus",
     "shell/axi_lite.py": "the bus in front of the register bank",
