@@ -5,6 +5,8 @@ import json
 import numpy as np
 import pytest
 
+pytest.importorskip("safetensors")
+
 from hdp_hw.__main__ import main
 from hdp_hw.encoder import Coprocessor
 

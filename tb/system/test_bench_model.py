@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+pytest.importorskip("safetensors")
+
 from hdp_hw.__main__ import main
 from hdp_hw.encoder import Coprocessor
 from hdp_hw.study.bench import model

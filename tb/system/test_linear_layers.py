@@ -96,6 +96,7 @@ def test_whole_encoder(kind):
 @pytest.mark.slow
 def test_vit_digits():
     """The model that comes with the project, two images, on edge; a memory of 20 clock cycles."""
+    pytest.importorskip("safetensors")
     params = replace(CONFIGS["edge"], encoder=1)
     simulation = Simulation(params, cache=MODELS, timing=MemoryTiming(20, 20))
     task = load_task(None, load_model("vit-digits"), params.max_seq_len, 40, 0)
