@@ -36,7 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # threads share the work out among themselves
-    from hdp_hw.study.encoder.accuracy import measure, write_json
+    from hdp_hw.study.accuracy.profile import write_json
+    from hdp_hw.study.encoder.accuracy import measure
     from hdp_hw.study.tasks import load_task
 
     place = workplace_of(arguments, arguments.settings)
@@ -46,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
         tokens = min(arguments.max_tokens or place.params.max_seq_len, place.params.max_seq_len)
         calibration = load_task(arguments.calibration, place.task.model, tokens, arguments.sample, arguments.seed)
     result = measure(place, calibration, arguments.sample, arguments.threads, progress)
-    path = write_json(result, arguments.output)
+    path = write_json(result, arguments.output, f"{result.task.model.name}-{result.task.name}")
     print(result.text())
     print(path)
     return 0

@@ -49,10 +49,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from hdp_hw.driver import Emulator
-    from hdp_hw.study.encoder.run import run_model, write_json
+    from hdp_hw.study.accuracy.profile import write_json
+    from hdp_hw.study.encoder.run import run_model
 
     def backend_of(params: "HdpParams") -> "Backend":
-        latency = max(1, arguments.latency)
+        latency = arguments.latency
         if arguments.backend == "emulator":
             return Emulator(params, latency, latency)
         from hdp_hw.simulation import MemoryTiming, Simulation
@@ -64,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
     print(place.task.describe(), flush=True)
     sizes = arguments.inferences, arguments.sample, arguments.mhz
     result = run_model(place, backend_of, arguments.backend, *sizes, progress)
-    path = write_json(result, arguments.output)
+    path = write_json(result, arguments.output, f"{place.task.model.name}-{place.task.name}")
     print(result.text())
     print(path)
     return 0

@@ -12,6 +12,8 @@ from hdp_hw.spec.encoder import SCALES_BYTES, SCALES_FIELDS
 from hdp_hw.spec.params import HdpParams, ParameterError, ceil_div
 from hdp_hw.spec.settings import HeadSettings
 
+KINDS = ("linear", "attention")  #: of jobs
+
 
 @dataclass(frozen=True)
 class Part:

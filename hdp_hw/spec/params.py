@@ -274,7 +274,7 @@ class HdpParams:
 
     def max_rows(self, n_inputs: int) -> int:
         """Rows of operands, and as many output channels, that a linear layer of so many inputs has at once."""
-        return min(self.max_seq_len, self.tile << max(0, self.bank_bits - self.row_stride_bits(n_inputs)))
+        return min(self.max_seq_len, self.tile << self.bank_bits - self.row_stride_bits(n_inputs))
 
     @property
     def channel_step(self) -> int:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 from enum import IntEnum
 
 from hdp_hw.spec.encoder import Activation
-from hdp_hw.spec.params import HdpParams, ParameterError, ceil_div
+from hdp_hw.spec.params import HdpParams, ParameterError
 
 RELATIVE_ONE = 256  #: 1.0 of rho and min_keep
 
@@ -171,7 +171,6 @@ class HeadSettings:
         if self.n_k % params.channel_step:
             raise ParameterError("n_k", self.n_k, f"a multiple of {params.channel_step} with linear")
         for name in ("n_q", "n_k"):
-            blocks = ceil_div(getattr(self, name), params.tile)
-            if blocks << params.row_stride_bits(self.head_dim) > 1 << params.bank_bits:
-                legal = f"1 to {params.max_rows(self.head_dim)} with linear and head_dim = {self.head_dim}"
+            if getattr(self, name) > (most := params.max_rows(self.head_dim)):
+                legal = f"1 to {most} with linear and head_dim = {self.head_dim}"
                 raise ParameterError(name, getattr(self, name), legal)

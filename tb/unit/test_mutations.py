@@ -238,8 +238,8 @@ MUTATIONS = [
     ),
     (
         "hdp_hw/rtl/core/head_table.py",
-        "~self._reused)) | ~self.o_used.any()",
-        "~self._reused)) | ~self.o_used[0]",
+        "~reused)) | ~self.o_used.any()",
+        "~reused)) | ~self.o_used[0]",
         "tb.unit.core.test_head_table",
     ),
     ("hdp_hw/rtl/core/linear_drain.py", "~job.error, job.n_tiles", "~job.error, 0", "tb.unit.core.test_linear_drain"),

@@ -88,8 +88,7 @@ class Drain(wiring.Component):
             {"data": data.ArrayLayout(signed(params.operand_width), params.out_lanes), "last": unsigned(1)}
         )
         self.normaliser = Normaliser(params)
-        self.leaving_layout = data.StructLayout({"data": self.beat_layout["data"].shape, "beat": 1, "ends": 1})
-        self.queue = Queue(self.leaving_layout, core_latencies(params).drain + DRAIN_SPARE)
+        self.queue = Queue(leaving_layout(self.beat_layout), core_latencies(params).drain + DRAIN_SPARE)
         super().__init__(
             {
                 "i_slice_valid": In(unsigned(1)),
@@ -217,18 +216,30 @@ class Drain(wiring.Component):
 
         # Out of the queue; nothing before it waits.
         flags = Cat(~job.error, last & job.last)
-        leaving = queue.o.payload
         m.d.comb += [
             queue.i.valid.eq(normaliser.o_valid),
             queue.i.payload.data.eq(normaliser.o_y),
             Cat(queue.i.payload.beat, queue.i.payload.ends).eq(delay(m, flags, 1 + normaliser.latency, "flags")),
-            self.o.valid.eq(queue.o.valid & leaving.beat & (~leaving.ends | self.i_report_free)),
-            self.o.payload.data.eq(leaving.data),
-            self.o.payload.last.eq(leaving.ends),
-            queue.o.ready.eq((~leaving.beat | self.o.ready) & (~leaving.ends | self.i_report_free)),
-            self.o_report.eq(queue.o.valid & leaving.ends & queue.o.ready),
         ]
+        let_out(m, queue, self)
         return m
+
+
+def leaving_layout(beat_layout):
+    """What leaves a drain through its queue: data; whether it is a beat, or stands for a refused head; ends a head."""
+    return data.StructLayout({"data": beat_layout["data"].shape, "beat": 1, "ends": 1})
+
+
+def let_out(m, queue, drain):
+    """The oldest of the queue to ``drain.o``; what ends a head waits until it can be reported."""
+    leaving = queue.o.payload
+    m.d.comb += [
+        drain.o.valid.eq(queue.o.valid & leaving.beat & (~leaving.ends | drain.i_report_free)),
+        drain.o.payload.data.eq(leaving.data),
+        drain.o.payload.last.eq(leaving.ends),
+        queue.o.ready.eq((~leaving.beat | drain.o.ready) & (~leaving.ends | drain.i_report_free)),
+        drain.o_report.eq(queue.o.valid & leaving.ends & queue.o.ready),
+    ]
 
 
 def _piece(value, n, index):

@@ -78,7 +78,6 @@ class HeadTable(wiring.Component):
     def __init__(self, params):
         self.params = params
         self.entry_layout = head_entry_layout(params)
-        self._reused = Signal()  # the head that came last reuses rows
         self.status_layout = data.StructLayout(
             {
                 "verdict": unsigned(3),
@@ -122,9 +121,10 @@ class HeadTable(wiring.Component):
         long_rows = self._long_rows(m, settings, integer, staged, half, newest) if self.params.encoder else {}
         value_words = Mux(settings.linear, 1, (slices + 1) >> 1) if self.params.encoder else (slices + 1) >> 1
 
+        reused = Signal()  # the head that came last reuses rows
         room = ~staged & ~(self.o_used & newest).any()
         m.d.comb += [
-            self.i_settings.ready.eq(room & self._joins() if self.params.encoder else room),
+            self.i_settings.ready.eq(room & self._joins(reused) if self.params.encoder else room),
             check.i_settings.eq(settings),
             self.o_report_free.eq(~self.o_status.valid),
             self.o_retired.eq(Mux(self.i_report, oldest, 0)),
@@ -135,7 +135,7 @@ class HeadTable(wiring.Component):
         if self.params.encoder:
             with m.If(self.i_settings.valid & self.i_settings.ready):
                 m.d.sync += self.o_linear.eq(self.i_settings.payload.linear)
-                m.d.sync += self._reused.eq(self.i_settings.payload.reuse)
+                m.d.sync += reused.eq(self.i_settings.payload.reuse)
         with m.If(staged):
             m.d.sync += [half.eq(~half), newest.eq(newest.rotate_left(1))]
         m.d.sync += self.o_used.eq(self.o_used & ~self.o_retired | Mux(staged, newest, 0))
@@ -191,13 +191,13 @@ class HeadTable(wiring.Component):
                 ]
         return m
 
-    def _joins(self):
-        """Whether the head that is offered may join those inside.
+    def _joins(self, reused):
+        """Whether the head that is offered may join those inside; reused : the last of these reuses rows.
 
         Heads of attention and linear layers take turns, and so do linear layers that bring rows and that reuse them.
         """
         offered = self.i_settings.payload
-        return ((offered.linear == self.o_linear) & (offered.reuse | ~self._reused)) | ~self.o_used.any()
+        return ((offered.linear == self.o_linear) & (offered.reuse | ~reused)) | ~self.o_used.any()
 
     def _long_rows(self, m, settings, words, staged, half, newest):
         """``{field of an entry: value}`` of long_rows_layout."""

@@ -8,6 +8,7 @@ from hdp_hw.rtl.common.layouts import tile_layout
 from hdp_hw.rtl.common.pipeline import delay, register, unary_counter
 from hdp_hw.rtl.common.queue import Queue
 from hdp_hw.rtl.common.storage import separate_memory
+from hdp_hw.rtl.core.drain import leaving_layout, let_out
 from hdp_hw.rtl.core.jobs import row_job_layout, scales_layout, segment_layout
 from hdp_hw.rtl.core.softmax_unit import SoftmaxUnit
 from hdp_hw.rtl.encoder.epilogue import Epilogue
@@ -96,8 +97,7 @@ class LinearDrain(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         params, tile, n_lanes = self.params, self.params.tile, self.params.out_lanes
-        leaving = data.StructLayout({"data": self.beat_layout["data"].shape, "beat": 1, "ends": 1})
-        m.submodules.queue = queue = Queue(leaving, self.depth)
+        m.submodules.queue = queue = Queue(leaving_layout(self.beat_layout), self.depth)
         active, steps, takes, ends = (Signal(name=name) for name in ("active", "steps", "takes", "ends"))
         job, shape = Signal(row_job_layout(params)), Signal(self.shape_layout)
         n_rows = Signal(range(tile + 1))
@@ -174,17 +174,12 @@ class LinearDrain(wiring.Component):
         bytes_before = Signal(8 * n_lanes)
         m.d.sync += bytes_before.eq(Cat(bytes_before, byte)[8:])
         flags = delay(m, Cat(~job.error, last & job.last), late + 1, "flags")
-        oldest = queue.o.payload
         m.d.comb += [
             queue.i.valid.eq(delay(m, steps & last_part, late + 1, "beats")),
             queue.i.payload.data.eq(bytes_before),
             Cat(queue.i.payload.beat, queue.i.payload.ends).eq(flags),
-            self.o.valid.eq(queue.o.valid & oldest.beat & (~oldest.ends | self.i_report_free)),
-            self.o.payload.data.eq(oldest.data),
-            self.o.payload.last.eq(oldest.ends),
-            queue.o.ready.eq((~oldest.beat | self.o.ready) & (~oldest.ends | self.i_report_free)),
-            self.o_report.eq(queue.o.valid & oldest.ends & queue.o.ready),
         ]
+        let_out(m, queue, self)
         return m
 
     def wire(self, m, core, rows, router):

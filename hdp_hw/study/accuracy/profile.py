@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -171,8 +172,8 @@ def of_length(task: Task, length: int | None) -> list:
     return found
 
 
-def write_json(result: Profile, folder: Path, name: str) -> Path:
-    """Write the JSON; returns its path."""
+def write_json(result: Any, folder: Path, name: str) -> Path:
+    """Write the ``facts()`` of a result as JSON; returns the path."""
     path = folder / f"{name}.json"
     write(path, json.dumps(result.facts(), indent=1) + "\n")
     return path

@@ -6,10 +6,11 @@ on the host, whose time nobody counts.
 
 from dataclasses import dataclass, replace
 
+from hdp_hw.driver.driver import MODES
 from hdp_hw.driver.emulator import Emulator
 from hdp_hw.driver.errors import Mismatch
 from hdp_hw.encoder import Coprocessor, IntegerModel
-from hdp_hw.encoder.coprocessor import max_inputs
+from hdp_hw.encoder.coprocessor import KINDS, max_inputs
 from hdp_hw.simulation import MemoryTiming, Simulation
 from hdp_hw.spec.params import ParameterError
 from hdp_hw.study.bench.layer import CORES, LATENCY
@@ -24,8 +25,6 @@ DEFAULT_CONFIGS = ("edge",)
 MODELS = {"vit-digits": 65, "vit-vowels": 145, "bert-tiny-sst2": 128, "minilm": 32}  #: positions of an inference
 QUICK = ("vit-digits", "bert-tiny-sst2")
 PRUNED = {"rule": "mass", "threshold": 1.0, "relative": True, "compensate": True}  #: beside dense
-KINDS = ("linear", "attention")
-MODES = ("integer", "cross", "full", "context")
 N_CALIBRATED = 24
 
 

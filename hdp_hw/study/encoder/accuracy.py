@@ -1,15 +1,12 @@
 """hdp-hw accuracy: a model in integers against the one of floats."""
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from hdp_hw.spec.output_file import write
 from hdp_hw.study.accuracy.calibrate import Workplace
 from hdp_hw.study.accuracy.search import Ticks
 from hdp_hw.study.encoder.calibrate import calibrate, separate
@@ -118,10 +115,3 @@ def features(model: Model, encoder: Encoder, inputs: Sequence[Any]) -> np.ndarra
     """Embeddings of inputs, or the hidden states that the classifier reads, [n_inputs, hidden_size]."""
     hidden = [encoder(example) for example in inputs]
     return np.array([each[..., 0, :] if model.encoder.n_labels else model.outputs(each) for each in hidden])
-
-
-def write_json(result: Accuracy, folder: Path) -> Path:
-    """Write the JSON; returns its path."""
-    path = folder / f"{result.task.model.name}-{result.task.name}.json"
-    write(path, json.dumps(result.facts(), indent=1) + "\n")
-    return path

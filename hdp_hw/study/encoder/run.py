@@ -1,26 +1,25 @@
 """hdp-hw run: a model's inferences on the co-processor, its linear layers included."""
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from hdp_hw.driver.backend import Backend
+from hdp_hw.driver.driver import MODES
 from hdp_hw.driver.errors import Mismatch
 from hdp_hw.encoder import Coprocessor
-from hdp_hw.spec.output_file import write
+from hdp_hw.encoder.coprocessor import KINDS
 from hdp_hw.spec.params import HdpParams
 from hdp_hw.study.accuracy.calibrate import Workplace
+from hdp_hw.study.bench.records import aligned
 from hdp_hw.study.encoder.calibrate import calibrate, separate
 from hdp_hw.study.encoder.integer import IntegerEncoder
 from hdp_hw.study.statistics import cosines
 
 HOST = "Embeddings, normalisation and what follows the last layer ran on the host; no cycle is counted for them."
-KINDS = ("linear", "attention")
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,9 +53,8 @@ class ModelRun:
         lines = [f"{each.positions} positions: {_said(each)}" for each in self.inferences]
         rows = [["jobs of", "number", "clock cycles", "array busy", "bytes read", "bytes written"]]
         rows += [self._row(kind, [kind]) for kind in KINDS] + [self._row("all", KINDS)]
-        widths = [max(map(len, column)) for column in zip(*rows)]
         lines += ["", f"A mean inference on {self.place.label}, {self.place.params.n_cores} cores, {self.backend}:"]
-        lines += ["  ".join(f"{cell:>{width}}" for cell, width in zip(row, widths)) for row in rows]
+        lines.append(aligned(rows))
         cycles = self._mean("cycles", KINDS)
         lines += ["", f"At {self.mhz:g} MHz that is {cycles / self.mhz / 1e3:.1f} ms. {HOST}"]
         return "\n".join([*lines, "Every bit is that of the golden model."])
@@ -69,7 +67,7 @@ class ModelRun:
 
     def _row(self, title: str, kinds: Any) -> list[str]:
         params = self.place.params
-        busy = sum(self._mean(f"busy_{mode}", kinds) for mode in ("integer", "cross", "full", "context"))
+        busy = sum(self._mean(f"busy_{mode}", kinds) for mode in MODES)
         cycles = self._mean("cycles", kinds)
         share = f"{busy / params.n_cores / cycles:.1%}" if cycles else "-"
         jobs = sum(each.jobs[kind] for each in self.inferences for kind in kinds) / len(self.inferences)
@@ -115,13 +113,6 @@ def run_model(
         facts = encoder.seq_len(example), *answers, cosine, dict(coprocessor.jobs), counters, seconds
         inferences.append(Inference(*facts))
     return ModelRun(replace(place, task=task), backend, mhz, inferences)
-
-
-def write_json(result: ModelRun, folder: Path) -> Path:
-    """Write the JSON; returns its path."""
-    path = folder / f"{result.place.task.model.name}-{result.place.task.name}.json"
-    write(path, json.dumps(result.facts(), indent=1, default=str) + "\n")
-    return path
 
 
 def _answer(labels: tuple[str, ...], output: np.ndarray) -> Any:
