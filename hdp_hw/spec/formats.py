@@ -17,6 +17,8 @@ STREAMS = ("integer", "fraction", "value")  #: by which operands enter a core: I
 PLANES = ("q_integer", "q_fraction", "k_integer", "k_fraction", "value")  #: what is read of a head
 MATRICES = (*PLANES, "output")  #: what has rows: operands and result
 ADDRESSES = (*MATRICES, "table", "record")  #: what a job names by address, in the order of the address registers
+#: What a job names besides if ``encoder`` = 1: see docs/registers.md.
+ENCODER_ADDRESSES = ("output_fraction", "norm", "chain")
 SHARED_PLANES = ("k_integer", "k_fraction", "value")  #: what several query heads may read
 
 #: ``{matrix: name of the registers that hold its strides}``
@@ -65,6 +67,10 @@ def entry_fields() -> dict[str, EntryField]:
         for word, name in enumerate(ENTRY_REGISTERS)
         for field in BY_NAME[name].fields
     }
+
+
+# -- a job's descriptor -----------------------------------------------------------------------------------------------
+DESCRIPTOR_BYTES = 192  #: the job registers from JOB_ID to CHAIN, at the same distances; whole bus words
 
 
 # -- a head's record --------------------------------------------------------------------------------------------------

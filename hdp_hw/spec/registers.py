@@ -57,6 +57,10 @@ class Register:
     desc: str
     fields: tuple[Field, ...]
 
+    def exists(self, encoder: int) -> bool:
+        """Whether a co-processor with this parameter has the register."""
+        return bool(encoder) or self.group != "encoder"
+
     @property
     def members(self) -> dict[str, Field]:
         """``{name: Field}`` by names that are unique in the map: ``n_heads``, ``mode_rule``."""

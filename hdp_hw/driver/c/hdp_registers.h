@@ -21,7 +21,7 @@
 
 /* Version of the register map and of what it controls. */
 #define HDP_VERSION_OFFSET                 0x004u      /* r */
-#define HDP_VERSION_RESET                  0x00000003u
+#define HDP_VERSION_RESET                  0x00000004u
 #define HDP_VERSION_MINOR_SHIFT            0u
 #define HDP_VERSION_MINOR_MASK             0x0000FFFFu /* Compatible additions. */
 #define HDP_VERSION_MAJOR_SHIFT            16u
@@ -60,7 +60,7 @@
 #define HDP_IRQ_STATUS_OFFSET              0x014u      /* rw */
 #define HDP_IRQ_STATUS_RESET               0x00000000u
 #define HDP_IRQ_STATUS_JOB_DONE_SHIFT      0u
-#define HDP_IRQ_STATUS_JOB_DONE_MASK       0x00000001u /* A job ended, well or not. */
+#define HDP_IRQ_STATUS_JOB_DONE_MASK       0x00000001u /* A job ended, well or not; of jobs that CHAIN joins, the last one, or the one that failed. */
 #define HDP_IRQ_STATUS_BAD_SETTINGS_SHIFT  1u
 #define HDP_IRQ_STATUS_BAD_SETTINGS_MASK   0x00000002u /* A job register, or a head's table entry, is out of range; nothing was computed for it. */
 #define HDP_IRQ_STATUS_MISALIGNED_SHIFT    2u
@@ -189,6 +189,8 @@
 #define HDP_MODE_ACTIVATION_NONE           0u
 #define HDP_MODE_ACTIVATION_RELU           1u
 #define HDP_MODE_ACTIVATION_TABLE          2u
+#define HDP_MODE_PLANES_SHIFT              11u
+#define HDP_MODE_PLANES_MASK               0x00000800u /* The results are digit planes: integer digits at OUTPUT, fraction digits at OUTPUT_FRACTION. */
 
 /* Query heads, at least 1. */
 #define HDP_N_HEADS_OFFSET                 0x088u      /* rw */
@@ -407,6 +409,44 @@
 #define HDP_OUTPUT_HEAD_STRIDE_RESET       0x00000000u
 #define HDP_OUTPUT_HEAD_STRIDE_SHIFT       0u
 #define HDP_OUTPUT_HEAD_STRIDE_MASK        0xFFFFFFFFu /* Value. */
+
+/* -- Job with encoder -- */
+
+/* With MODE.planes: address of O's fraction digits, whose strides are those of O. */
+#define HDP_OUTPUT_FRACTION_LOW_OFFSET     0x120u      /* rw */
+#define HDP_OUTPUT_FRACTION_LOW_RESET      0x00000000u
+#define HDP_OUTPUT_FRACTION_LOW_SHIFT      0u
+#define HDP_OUTPUT_FRACTION_LOW_MASK       0xFFFFFFFFu /* Bits 31 to 0. */
+
+/* With MODE.planes: address of O's fraction digits, whose strides are those of O. */
+#define HDP_OUTPUT_FRACTION_HIGH_OFFSET    0x124u      /* rw */
+#define HDP_OUTPUT_FRACTION_HIGH_RESET     0x00000000u
+#define HDP_OUTPUT_FRACTION_HIGH_SHIFT     0u
+#define HDP_OUTPUT_FRACTION_HIGH_MASK      0xFFFFFFFFu /* Bits 63 to 32. */
+
+/* Address of the descriptor of a norm that runs beside the heads; 0: none. */
+#define HDP_NORM_LOW_OFFSET                0x128u      /* rw */
+#define HDP_NORM_LOW_RESET                 0x00000000u
+#define HDP_NORM_LOW_SHIFT                 0u
+#define HDP_NORM_LOW_MASK                  0xFFFFFFFFu /* Bits 31 to 0. */
+
+/* Address of the descriptor of a norm that runs beside the heads; 0: none. */
+#define HDP_NORM_HIGH_OFFSET               0x12Cu      /* rw */
+#define HDP_NORM_HIGH_RESET                0x00000000u
+#define HDP_NORM_HIGH_SHIFT                0u
+#define HDP_NORM_HIGH_MASK                 0xFFFFFFFFu /* Bits 63 to 32. */
+
+/* Address of the descriptor of the job that follows: the words from JOB_ID to here, 0 where no register is; 0: none. */
+#define HDP_CHAIN_LOW_OFFSET               0x130u      /* rw */
+#define HDP_CHAIN_LOW_RESET                0x00000000u
+#define HDP_CHAIN_LOW_SHIFT                0u
+#define HDP_CHAIN_LOW_MASK                 0xFFFFFFFFu /* Bits 31 to 0. */
+
+/* Address of the descriptor of the job that follows: the words from JOB_ID to here, 0 where no register is; 0: none. */
+#define HDP_CHAIN_HIGH_OFFSET              0x134u      /* rw */
+#define HDP_CHAIN_HIGH_RESET               0x00000000u
+#define HDP_CHAIN_HIGH_SHIFT               0u
+#define HDP_CHAIN_HIGH_MASK                0xFFFFFFFFu /* Bits 63 to 32. */
 
 /* -- Counters -- */
 

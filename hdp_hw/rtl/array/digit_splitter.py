@@ -48,14 +48,16 @@ class DigitSplitter(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        w = self.params.digit_width
         m.d.sync += self.o_valid.eq(self.i_valid)
         for i in range(self.params.lanes // 2):
-            x = Signal(signed(2 * w), name=f"x_{i}")
-            largest = self.params.digit_max
-            m.d.comb += x.eq(Mux(self.i_x[i] > largest, largest, Mux(self.i_x[i] < -largest, -largest, self.i_x[i])))
-            m.d.sync += [
-                self.o_digits[i][1].eq((x + (1 << (w - 1))) >> w),
-                self.o_digits[i][0].eq(x[:w]),
-            ]
+            integer, fraction = split_operand(m, self.i_x[i], self.params, f"x_{i}")
+            m.d.sync += [self.o_digits[i][1].eq(integer), self.o_digits[i][0].eq(fraction)]
         return m
+
+
+def split_operand(m, operand, params, name):
+    """``(I, F)`` of an operand, in the same clock cycle; the lowest w bits of I count. name : of the saturated one."""
+    w, largest = params.digit_width, params.digit_max
+    x = Signal(signed(2 * w), name=name)
+    m.d.comb += x.eq(Mux(operand > largest, largest, Mux(operand < -largest, -largest, operand)))
+    return (x + (1 << (w - 1))) >> w, x[:w]

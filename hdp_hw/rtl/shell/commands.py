@@ -6,6 +6,8 @@ from amaranth.lib import data
 from hdp_hw.rtl.common.layouts import settings_layout
 from hdp_hw.spec.formats import (
     ADDRESSES,
+    DESCRIPTOR_BYTES,
+    ENCODER_ADDRESSES,
     ENTRY_BYTES,
     MATRICES,
     RECORD_BYTES,
@@ -13,6 +15,7 @@ from hdp_hw.spec.formats import (
     STRIDE_NAMES,
     entry_fields,
 )
+from hdp_hw.spec.params import bits_for
 from hdp_hw.spec.registers import WORD_BYTES
 
 STRIDE_WIDTH = 24  #: bits of a stride between rows, in bytes
@@ -38,17 +41,18 @@ def segment_layout(params):
     )
 
 
-def output_layout(params):
-    """Where a head's output goes.
+def target_layout(params):
+    """Where rows go: address, row_stride : as in a segment; beats : of a row."""
+    return data.StructLayout({**plane_layout(params).members, "beats": unsigned(params.dim_width)})
 
-    address, row_stride : as in a segment; n_rows : queries; beats : core output beats of a row.
-    """
+
+def output_layout(params, n_targets=1):
+    """Where the rows of an output go: each in turn to the targets up to ``last``; n_rows : of each target."""
     return data.StructLayout(
         {
-            "address": unsigned(params.address_width),
-            "row_stride": unsigned(STRIDE_WIDTH),
+            "targets": data.ArrayLayout(target_layout(params), n_targets),
+            "last": unsigned(bits_for(n_targets - 1)),
             "n_rows": unsigned(params.seq_width),
-            "beats": unsigned(params.dim_width),
         }
     )
 
@@ -72,12 +76,15 @@ def plane_layout(params):
 def head_command_layout(params):
     """One head of a job, with all addresses resolved, on its way to a lane.
 
-    head : its number in the job; record : address of its record, which is written when record_enable.
+    head : its number in the job; record : address of its record, which is written when record_enable. With ``encoder``,
+    planes : its output is digit planes, the fraction digits at output_fraction.
     """
+    planes = {"planes": unsigned(1), "output_fraction": unsigned(params.address_width)}
     return data.StructLayout(
         {
             "settings": settings_layout(params),
             **{name: plane_layout(params) for name in MATRICES},
+            **(planes if params.encoder else {}),
             "head": unsigned(16),
             "record": unsigned(params.address_width),
             "record_enable": unsigned(1),
@@ -116,6 +123,16 @@ def entry_layout():
     )
 
 
+def load_layout():
+    """A word of a job's descriptor on its way to the job registers: number of the word, and the word."""
+    return data.StructLayout({"index": unsigned(bits_for(DESCRIPTOR_BYTES // WORD_BYTES - 1)), "word": unsigned(32)})
+
+
+def job_addresses(params):
+    """What a job names by address."""
+    return ADDRESSES + ENCODER_ADDRESSES if params.encoder else ADDRESSES
+
+
 def job_layout(params):
     """A job as its registers describe it; raw values, not yet checked."""
     word = unsigned(32)
@@ -126,10 +143,11 @@ def job_layout(params):
             **{name: unsigned(width) for name, width in (("rule", 2), ("causal", 1), ("compensate", 1))},
             **{name: unsigned(1) for name in ("mean_output", "table_enable", "record_enable", "linear", "words")},
             "activation": unsigned(2),
+            "planes": unsigned(1),
             **{name: count for name in ("n_heads", "n_kv_heads", "n_q", "n_k", "head_dim")},
             "timeout": word,
             "thresholds": thresholds_layout(),
-            **{name: unsigned(64) for name in ADDRESSES},
+            **{name: unsigned(64) for name in job_addresses(params)},
             **{f"{name}_{what}_stride": word for name in STRIDE_NAMES for what in ("row", "head")},
         }
     )

@@ -15,6 +15,7 @@ from hdp_hw.rtl.shell.commands import (
     result_layout,
 )
 from hdp_hw.rtl.shell.head_loader import HeadLoader
+from hdp_hw.rtl.shell.plane_splitter import PlaneSplitter
 from hdp_hw.rtl.shell.row_writer import RowWriter
 from hdp_hw.spec.depths import HEADS_AHEAD
 from hdp_hw.spec.formats import STREAMS
@@ -69,7 +70,9 @@ class CoreLane(wiring.Component):
 
     def __init__(self, params):
         self.params = params
-        self.core, self.loader, self.writer = AttentionCore(params), HeadLoader(params), RowWriter(params)
+        self.core, self.loader = AttentionCore(params), HeadLoader(params)
+        self.n_targets = 1 + params.encoder  # of a head: two where it is split to digit planes
+        self.writer = RowWriter(params, self.n_targets)
         self.traffic_layout = data.StructLayout(
             {
                 "read": unsigned(bits_for(len(STREAMS) * params.bus_bytes)),
@@ -130,8 +133,9 @@ class CoreLane(wiring.Component):
         command = self.i.payload
         head_layout = data.StructLayout({"head": 16, "record": params.address_width, "record_enable": 1})
         m.submodules.heads = heads = Queue(head_layout, HEADS_AHEAD)
-        m.submodules.outputs = outputs = Queue(output_layout(params), HEADS_AHEAD)
+        m.submodules.outputs = outputs = Queue(output_layout(params, self.n_targets), HEADS_AHEAD)
         output, head = outputs.i.payload, heads.o.payload
+        beats = self._row_length(command.settings) >> (params.out_lanes - 1).bit_length()
         enters = heads.i.ready & outputs.i.ready & loader.i.ready
         wiring.connect(m, outputs.o, writer.i)
         m.d.comb += [
@@ -139,18 +143,19 @@ class CoreLane(wiring.Component):
             loader.i.valid.eq(self.i.valid & enters),
             loader.i.payload.eq(command),
             *(heads.i.payload[name].eq(command[name]) for name, _ in head_layout),
-            output.address.eq(command.output.address),
-            output.row_stride.eq(command.output.row_stride),
+            output.targets[0].address.eq(command.output.address),
+            *(target.row_stride.eq(command.output.row_stride) for target in output.targets),
+            *(target.beats.eq(beats) for target in output.targets),
             output.n_rows.eq(command.settings.n_q),
-            output.beats.eq(self._row_length(command.settings) >> (params.out_lanes - 1).bit_length()),
             heads.i.valid.eq(self.i.valid & enters),
             outputs.i.valid.eq(self.i.valid & enters),
         ]
         # The next head's beats wait until a status is taken, which that of a refused head, without beats, never is.
+        beats_to = self._split(m, enters, output, beats) if params.encoder else writer.i_data
         m.d.comb += [
-            writer.i_data.valid.eq(core.o.valid & ~core.o_status.valid),
-            writer.i_data.payload.eq(core.o.payload),
-            core.o.ready.eq(writer.i_data.ready & ~core.o_status.valid),
+            beats_to.valid.eq(core.o.valid & ~core.o_status.valid),
+            beats_to.payload.eq(core.o.payload),
+            core.o.ready.eq(beats_to.ready & ~core.o_status.valid),
         ]
 
         status, record = core.o_status.payload, Signal(head_record_layout())
@@ -189,6 +194,26 @@ class CoreLane(wiring.Component):
             with m.State("STOPPED"):
                 pass
         return heads.o.valid
+
+    def _split(self, m, enters, output, beats):
+        """Between core and writer, what makes digit planes of a head's rows; returns where the core's beats go."""
+        command = self.i.payload
+        m.submodules.splitter = splitter = PlaneSplitter(self.params)
+        m.submodules.splits = splits = Queue(splitter.head_layout, HEADS_AHEAD)
+        with m.If(command.planes):
+            m.d.comb += [
+                output.last.eq(1),
+                output.targets[1].address.eq(command.output_fraction),
+                *(target.beats.eq((beats + 1) >> 1) for target in output.targets),
+            ]
+        m.d.comb += [
+            splits.i.payload.planes.eq(command.planes),
+            splits.i.payload.beats.eq(beats),
+            splits.i.valid.eq(self.i.valid & enters),
+        ]
+        wiring.connect(m, splits.o, splitter.i_head)
+        wiring.connect(m, splitter.o, self.writer.i_data)
+        return splitter.i
 
     def _row_length(self, settings):
         """Elements, or bytes, of a row of a head's output."""

@@ -6,13 +6,14 @@ from amaranth.lib.wiring import In, Out
 
 from hdp_hw.rtl.shell.axi import read_channels, write_channels
 from hdp_hw.rtl.shell.axi_lite import ADDRESS_WIDTH, AxiLite
+from hdp_hw.rtl.shell.commands import job_addresses
 from hdp_hw.rtl.shell.core_lane import CoreLane
 from hdp_hw.rtl.shell.counters import Counters
 from hdp_hw.rtl.shell.job_engine import EVENTS, JobEngine
 from hdp_hw.rtl.shell.read_arbiter import ReadArbiter
 from hdp_hw.rtl.shell.register_bank import RegisterBank
 from hdp_hw.rtl.shell.write_arbiter import WriteArbiter
-from hdp_hw.spec.formats import ADDRESSES, ENTRY_REGISTERS, STREAMS, STRIDE_NAMES
+from hdp_hw.spec.formats import ENTRY_REGISTERS, STREAMS, STRIDE_NAMES
 from hdp_hw.spec.register_map import BY_NAME
 from hdp_hw.spec.settings import Verdict
 
@@ -108,6 +109,8 @@ class HdpTop(wiring.Component):
             if params.encoder:
                 m.d.comb += lane.i_segment.eq(engine.o_segment)
         wiring.connect(m, engine.memory, reads.i[-1])
+        if params.encoder:
+            wiring.connect(m, engine.o_load, bank.i_load)
         m.d.comb += [
             reads.i_epoch.eq(engine.o_epoch),
             reads.i_stop.eq(engine.o_stop),
@@ -148,12 +151,15 @@ class HdpTop(wiring.Component):
         """The register bank's fields to and from the engine."""
         job, registers, status, control = engine.i_job, bank.o_job, bank.i_status, bank.o_control
         mode = ("rule", "causal", "compensate", "mean_output", "table_enable", "record_enable")
-        mode += ("linear", "words", "activation")
+        mode += ("linear", "words", "activation", "planes")
         plain = ("job_id", "n_heads", "n_kv_heads", "n_q", "n_k", "head_dim", "timeout")
         strides = [f"{name}_{what}_stride" for name in STRIDE_NAMES for what in ("row", "head")]
         m.d.comb += [job[name].eq(registers[f"mode_{name}"]) for name in mode]
         m.d.comb += [job[name].eq(registers[name]) for name in (*plain, *strides)]
-        m.d.comb += [job[name].eq(Cat(registers[f"{name}_low"], registers[f"{name}_high"])) for name in ADDRESSES]
+        m.d.comb += [
+            job[name].eq(Cat(registers[f"{name}_low"], registers[f"{name}_high"]))
+            for name in job_addresses(self.params)
+        ]
         thresholds = [member for name in ENTRY_REGISTERS for member in BY_NAME[name].members]
         for (name, _), member in zip(job.thresholds.shape(), thresholds, strict=True):
             m.d.comb += job.thresholds[name].eq(registers[member])

@@ -8,26 +8,20 @@ from amaranth.lib.wiring import In, Out
 
 from hdp_hw.rtl.common.queue import Queue
 from hdp_hw.rtl.core.jobs import segment_layout
-from hdp_hw.rtl.core.settings_check import SettingsCheck
-from hdp_hw.rtl.shell.activation import read_activation
 from hdp_hw.rtl.shell.axi import read_signature
 from hdp_hw.rtl.shell.burst_reader import BurstReader
 from hdp_hw.rtl.shell.commands import (
-    STRIDE_WIDTH,
     entry_layout,
     head_command_layout,
+    job_addresses,
     job_layout,
+    load_layout,
     result_layout,
 )
+from hdp_hw.rtl.shell.job_checks import head_settings, misaligned_job
+from hdp_hw.rtl.shell.job_words import read_activation, read_descriptor
 from hdp_hw.spec.depths import JOB_QUEUE
-from hdp_hw.spec.formats import (
-    ADDRESSES,
-    ENTRY_BYTES,
-    HEADS_INSIDE,
-    RECORD_BYTES,
-    STRIDE_NAMES,
-    STRIDES,
-)
+from hdp_hw.spec.formats import ENTRY_BYTES, HEADS_INSIDE, RECORD_BYTES, STRIDES
 from hdp_hw.spec.settings import HeadError, Verdict
 
 FLUSH_CYCLES = 1 << 12  #: how long a stopped job waits for the memory port to come to rest
@@ -40,7 +34,8 @@ class JobEngine(wiring.Component):
 
     A job ends when all its heads have, or when something is wrong with it: then no further request goes to memory, the
     outstanding ones are awaited (``FLUSH_CYCLES`` at most; later answers belong to a past epoch and are dropped), the
-    lanes are reset, and the next job runs.
+    lanes are reset, and the next job runs. While the last heads of a job with a chain run, the descriptor of the job that
+    follows goes to the job registers; when the job has ended well, they are queued.
 
     Parameters
     ----------
@@ -64,8 +59,8 @@ class JobEngine(wiring.Component):
         From each CoreLane: a head whose writes have all been acknowledged. One lane's result is taken in a clock cycle,
         the lowest lane's first.
     memory : Out(read_signature(params))
-        To ReadArbiter, as one more reader: reads the table of scales and thresholds, an entry a head, or that of a
-        linear layer's activation, once a job.
+        To ReadArbiter, as one more reader: reads the table of scales and thresholds, an entry a head; that of a linear
+        layer's activation, or the descriptor of the job that follows, once a job.
     i_read_error : In(unsigned(1))
         From the CoreLanes: a read of one of them was answered with an error. It stops the job.
     i_write_error : In(unsigned(1))
@@ -101,8 +96,10 @@ class JobEngine(wiring.Component):
         To the counters: a head ended in the clock cycle before, and how.
     o_segment : Out(segment_layout())
         With ``encoder``, to each CoreLane: a line of the activation's table, before the heads that use it.
+    o_load : Out(stream.Signature(load_layout()))
+        With ``encoder``, to RegisterBank: words of a descriptor, for the job registers.
     o_bytes_read : Out(unsigned(5))
-        Bytes of the table that come in this clock cycle.
+        Bytes of a table or a descriptor that come in this clock cycle.
 
     Timing
     ------
@@ -119,6 +116,7 @@ class JobEngine(wiring.Component):
         self.last_job_layout = data.StructLayout({"job": unsigned(16), "failed": unsigned(1)})
         self.error_layout = data.StructLayout({"job": unsigned(16), "head": unsigned(16)})
         self.ended_layout = data.StructLayout({"valid": unsigned(1), "result": result_layout(params)})
+        of_encoder = {"o_segment": Out(segment_layout()), "o_load": Out(stream.Signature(load_layout()))}
         n = params.n_cores
         super().__init__(
             {
@@ -144,7 +142,7 @@ class JobEngine(wiring.Component):
                 "o_last_job": Out(self.last_job_layout),
                 "o_last_error": Out(self.error_layout),
                 "o_result": Out(self.ended_layout),
-                **({"o_segment": Out(segment_layout())} if params.encoder else {}),
+                **(of_encoder if params.encoder else {}),
                 "o_bytes_read": Out(unsigned(5)),
             }
         )
@@ -156,16 +154,18 @@ class JobEngine(wiring.Component):
         m.submodules.table = table = ResetInserter(self.o_reset_lanes)(BurstReader(params))
         wiring.connect(m, table.memory, wiring.flipped(self.memory))
         job, events = self.o_running, self.o_events
+        chains, chained = Signal(), Signal()  # a job would follow; it does
         m.d.comb += [
             queue.i.payload.eq(self.i_job),
-            queue.i.valid.eq(self.i_start),
+            queue.i.valid.eq(self.i_start | chains),
+            chained.eq(chains & queue.i.ready & ~self.i_abort),
             self.o_queue_free.eq(JOB_QUEUE - queue.o_level),
-            events.queue_full.eq(self.i_start & ~queue.i.ready),
+            events.queue_full.eq((self.i_start | chains) & ~queue.i.ready),
         ]
 
         # The head that is next, and the addresses of what belongs to it.
         n_issued, n_ended, kv_phase = Signal(16), Signal(16), Signal(17)
-        addresses = {name: Signal(params.address_width, name=f"{name}_address") for name in ADDRESSES}
+        addresses = {name: Signal(params.address_width, name=f"{name}_address") for name in job_addresses(params)}
         thresholds = Signal(entry_layout())
         command = Signal(head_command_layout(params))
         m.d.comb += [
@@ -178,8 +178,10 @@ class JobEngine(wiring.Component):
                 command[name].address.eq(addresses[name]),
                 command[name].row_stride.eq(job[f"{stride}_row_stride"]),
             ]
-        illegal = self._settings(m, job, thresholds, command.settings)
-        misaligned = self._misaligned(m, job)
+        if params.encoder:
+            m.d.comb += [command.planes.eq(job.planes), command.output_fraction.eq(addresses["output_fraction"])]
+        illegal = head_settings(m, params, job, thresholds, command.settings)
+        misaligned = misaligned_job(m, params, job)
         issue, taken, begins = Signal(), Signal(), Signal()
         same_rows = Signal()
         m.d.sync += same_rows.eq(job.linear & ~job.q_head_stride.any())
@@ -275,7 +277,9 @@ class JobEngine(wiring.Component):
                     m.next = "NEXT"
             with running("NEXT"):
                 # Head h reads the K and V of head h * n_kv_heads // n_heads.
-                _advance(m, addresses, job, {"q_integer": "q", "q_fraction": "q", "output": "output"})
+                moving = {"q_integer": "q", "q_fraction": "q", "output": "output"}
+                moving |= {"output_fraction": "output"} if params.encoder else {}
+                _advance(m, addresses, job, moving)
                 with m.If(kv_phase >= job.n_heads):
                     m.d.sync += kv_phase.eq(kv_phase - job.n_heads)
                     _advance(m, addresses, job, {"k_integer": "k", "k_fraction": "k", "value": "value"})
@@ -283,7 +287,9 @@ class JobEngine(wiring.Component):
                     m.d.sync += addresses[name].eq(addresses[name] + n_bytes)
                 m.next = "HEAD"
                 with m.If(n_issued == job.n_heads):
-                    m.next = "WAIT"
+                    m.next = "CHAIN" if params.encoder else "WAIT"
+            if params.encoder:
+                read_descriptor(m, running, job, table, self.o_load)
             with running("WAIT"), m.If(n_ended == job.n_heads):
                 m.next = "END"
             with m.State("STOP"):
@@ -301,7 +307,9 @@ class JobEngine(wiring.Component):
                 m.d.comb += [self.o_stop.eq(1), self.o_reset_lanes.eq(1)]
                 m.next = "END"
             with m.State("END"):
-                m.d.comb += [events.job_done.eq(~silent), runs.eq(0)]
+                m.d.comb += [events.job_done.eq(~silent & ~chained), runs.eq(0)]
+                if params.encoder:
+                    m.d.comb += chains.eq(~failed & job.chain.any())
                 m.d.sync += silent.eq(0)
                 with m.If(~silent):
                     m.d.sync += [
@@ -314,40 +322,6 @@ class JobEngine(wiring.Component):
             m.d.sync += [silent.eq(runs), self.o_jobs_done.eq(0)]
             m.d.sync += [self.o_last_job.eq(0), self.o_last_error.eq(0)]
         return m
-
-    def _settings(self, m, job, thresholds, settings):
-        """A head's settings from the job and its thresholds; returns a register that says whether they are illegal."""
-        m.submodules.check = check = SettingsCheck(self.params)
-        values = {name: job[name] for name in ("n_q", "n_k", "head_dim")}
-        values |= {name: job[name] for name in ("rule", "causal", "compensate", "mean_output")}
-        values |= {name: thresholds[name] for name, _ in thresholds.shape()}
-        of_layer = {name: job[name] for name in ("linear", "words", "activation")}
-        too_wide = [job.n_heads == 0, job.n_kv_heads == 0, job.n_kv_heads > job.n_heads]
-        if self.params.encoder:
-            values |= of_layer
-            too_wide.append(job.linear & job.table_enable)
-        else:
-            too_wide += [value.any() for value in of_layer.values()]
-        for name, value in values.items():
-            m.d.comb += settings[name].eq(value)
-            if len(value) > len(settings[name]):
-                too_wide.append(value[len(settings[name]) :].any())
-        m.d.comb += check.i_settings.eq(settings)
-        illegal = Signal()
-        m.d.sync += illegal.eq(~check.o_legal | Cat(too_wide).any())
-        return illegal
-
-    def _misaligned(self, m, job):
-        """A register that says whether an address or a stride is no multiple of the bus word, or beyond its width."""
-        params = self.params
-        strides = [job[f"{name}_{what}_stride"] for name in STRIDE_NAMES for what in ("row", "head")]
-        wrong = [job[f"{name}_row_stride"][STRIDE_WIDTH:].any() for name in STRIDE_NAMES]
-        for values in ([job[name] for name in ADDRESSES], strides):
-            wrong += [value[: (params.bus_bytes - 1).bit_length()].any() for value in values]
-        wrong += [job[name][params.address_width :].any() for name in ADDRESSES]
-        misaligned = Signal()
-        m.d.sync += misaligned.eq(Cat(wrong).any())
-        return misaligned
 
     def _lanes(self, m, command, issue, taken, begins, same_rows):
         """Heads to the lane with the fewest, while ``issue``; results from the first lane that has one.

@@ -3,11 +3,12 @@
 from functools import reduce
 from operator import or_
 
-from amaranth.hdl import Const, Module, Signal, signed, unsigned
-from amaranth.lib import data, wiring
+from amaranth.hdl import Const, Module, Mux, Signal, signed, unsigned
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hdp_hw.rtl.shell.axi_lite import register_port
+from hdp_hw.rtl.shell.commands import load_layout
 from hdp_hw.spec.register_map import BY_NAME, REGISTERS
 from hdp_hw.spec.registers import WORD_BYTES
 
@@ -20,16 +21,20 @@ def _layout(fields):
     )
 
 
-def job_fields():
+def registers_of(params):
+    """The Registers that a co-processor has."""
+    return [register for register in REGISTERS if register.exists(params.encoder)]
+
+
+def job_fields(params):
     """``{name: Field}`` of the job registers: ``mode_rule``, ``n_heads``, ``q_integer_low``, ..."""
-    return {
-        name: field for register in REGISTERS if register.group == "job" for name, field in register.members.items()
-    }
+    registers = [register for register in registers_of(params) if register.group in ("job", "encoder")]
+    return {name: field for register in registers for name, field in register.members.items()}
 
 
-def job_fields_layout():
+def job_fields_layout(params):
     """The job registers, field by field, with the names of :func:`job_fields`."""
-    return _layout(job_fields())
+    return _layout(job_fields(params))
 
 
 def control_layout():
@@ -71,7 +76,10 @@ class RegisterBank(wiring.Component):
         From AxiLite: accesses to words, each answered in the next clock cycle.
     o_control : Out(control_layout())
         Each for one clock cycle.
-    o_job : Out(job_fields_layout())
+    i_load : In(stream.Signature(load_layout()))
+        With ``encoder``, from JobEngine: a word for a job register, by its number from JOB_ID on. It waits while the
+        register port writes.
+    o_job : Out(job_fields_layout(params))
         What the registers hold; complete when ``o_control.start`` is 1.
     i_status : In(status_layout())
         From JobEngine and the arbiters: what read-only fields show.
@@ -96,7 +104,7 @@ class RegisterBank(wiring.Component):
 
     def __init__(self, params):
         self.params = params
-        self.job_reset = {name: field.reset for name, field in job_fields().items()}
+        self.job_reset = {name: field.reset for name, field in job_fields(params).items()}
         # Registers without an output of their own; the proofs in tb/formal refer to them.
         self.enabled = Signal(BY_NAME["IRQ_ENABLE"].fields[0].width)
         self.pending = Signal(event_layout())
@@ -105,7 +113,8 @@ class RegisterBank(wiring.Component):
             {
                 "registers": In(register_port()),
                 "o_control": Out(control_layout()),
-                "o_job": Out(job_fields_layout(), init=self.job_reset),
+                "o_job": Out(job_fields_layout(params), init=self.job_reset),
+                **({"i_load": In(stream.Signature(load_layout()))} if params.encoder else {}),
                 "i_status": In(status_layout()),
                 "i_events": In(event_layout()),
                 "i_counters": In(counter_layout()),
@@ -129,16 +138,23 @@ class RegisterBank(wiring.Component):
             self.irq.eq((pending.as_value() & enabled).any()),
             port.write_error.eq(1),
         ]
-        whole = port.write_strobe.all()
-        with m.Switch(port.write_address):
-            for register in REGISTERS:
+        registers = registers_of(self.params)
+        write, address, word, whole = port.write, port.write_address, port.write_data, port.write_strobe.all()
+        if self.params.encoder:
+            load, first = self.i_load, BY_NAME["JOB_ID"].address // WORD_BYTES
+            m.d.comb += load.ready.eq(~port.write)
+            write, whole = write | load.valid, whole | ~port.write
+            address = Mux(port.write, address, load.payload.index + first)
+            word = Mux(port.write, word, load.payload.word)
+        with m.Switch(address):
+            for register in registers:
                 if "w" not in register.access:
                     continue
                 with m.Case(register.address // WORD_BYTES):
                     m.d.sync += port.write_error.eq(~whole)
-                    with m.If(port.write & whole):
+                    with m.If(write & whole):
                         for name, field in register.members.items():
-                            value = port.write_data[field.low : field.low + field.width]
+                            value = word[field.low : field.low + field.width]
                             if field.w1c:
                                 m.d.comb += stored[name].eq(value)
                             else:
@@ -146,11 +162,11 @@ class RegisterBank(wiring.Component):
 
         # What software reads. Each page has a register of its own, 0 unless it is read: with one for all of them, their
         # wires met in one place, and an ECP5 could not be routed.
-        pages = {self._page(register): Signal(32, name=f"page_{self._page(register)}") for register in REGISTERS}
+        pages = {self._page(register): Signal(32, name=f"page_{self._page(register)}") for register in registers}
         m.d.comb += port.read_data.eq(reduce(or_, pages.values()))
         m.d.sync += [port.read_error.eq(1), *(page.eq(0) for page in pages.values())]
         with m.Switch(port.read_address):
-            for register in REGISTERS:
+            for register in registers:
                 word = pages[self._page(register)]
                 with m.Case(register.address // WORD_BYTES):
                     m.d.sync += port.read_error.eq(0)

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from hdp_hw.rtl.common.queue import Queue
 from hdp_hw.rtl.shell.axi import Response, write_data_layout, write_request_layout, write_signature
-from hdp_hw.rtl.shell.commands import STRIDE_WIDTH, output_layout, record_layout
+from hdp_hw.rtl.shell.commands import output_layout, plane_layout, record_layout
 from hdp_hw.spec.depths import HELD_BURSTS, HELD_WORDS, MAX_BURST_BEATS, OPEN_BURSTS
 from hdp_hw.spec.formats import RECORD_BYTES
 from hdp_hw.spec.params import bits_for
@@ -15,17 +15,19 @@ from hdp_hw.spec.params import bits_for
 class RowWriter(wiring.Component):
     """Packs the core's beats into bus words, element 0 lowest, and the words into bursts.
 
-    A row starts at its own address; its last word may be partial, by strobes. A burst ends at multiples of
-    MAX_BURST_BEATS words, at the end of a head's rows, and at the end of a row unless the next one follows at once. A
-    record has bursts of its own.
+    A row starts at its own address; its last word may be partial, by strobes. Where a head has several targets, its rows
+    go to each in turn. A burst ends at multiples of MAX_BURST_BEATS words, at the end of a head's rows, and at the end
+    of a row unless the next one follows at once, at the only target. A record has bursts of its own.
 
     Parameters
     ----------
     params : HdpParams
+    n_targets : int
+        Targets that a head has at most.
 
     Ports
     -----
-    i : In(stream.Signature(output_layout(params)))
+    i : In(stream.Signature(output_layout(params, n_targets)))
         One for each head.
     i_data : In(stream.Signature(self.beat_layout))
         The core's output.
@@ -59,8 +61,8 @@ class RowWriter(wiring.Component):
     Golden twin ``golden.bits.shell.write_traffic``; clock cycles: ``golden.cycles.shell.row_writer``.
     """
 
-    def __init__(self, params):
-        self.params = params
+    def __init__(self, params, n_targets=1):
+        self.params, self.n_targets = params, n_targets
         self.beat_width = params.out_lanes * params.operand_width
         self.parts = max(1, self.beat_width // params.bus_width)  # bus words of a beat
         self.places = max(1, params.bus_width // self.beat_width)  # beats of a bus word
@@ -71,7 +73,7 @@ class RowWriter(wiring.Component):
         )
         super().__init__(
             {
-                "i": In(stream.Signature(output_layout(params))),
+                "i": In(stream.Signature(output_layout(params, n_targets))),
                 "i_data": In(stream.Signature(self.beat_layout)),
                 "i_record": In(stream.Signature(record_layout(params))),
                 "o": Out(write_signature(params)),
@@ -84,7 +86,7 @@ class RowWriter(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.bursts = bursts = _BurstBuilder(self.params)
+        m.submodules.bursts = bursts = _BurstBuilder(self.params, self.n_targets)
         m.submodules.open_bursts = open_bursts = Queue(unsigned(2), OPEN_BURSTS, buffered=True)
         room = Signal()
         margin = self.parts + 2  # words that come after a look at the levels: of a beat, and of the cycles until then
@@ -109,7 +111,7 @@ class RowWriter(wiring.Component):
     def _words(self, m, bursts, room):
         """Heads to words for ``bursts``; returns the strobes of a head's end, with its last burst and without one."""
         params, beat, record = self.params, self.i_data.payload, self.i_record.payload
-        command = Signal(output_layout(params))
+        command = Signal(output_layout(params, self.n_targets))
         beats_left, rows_left = Signal(params.dim_width), Signal(params.seq_width)
         untouched, contiguous = Signal(), Signal()  # no beat of the head was taken; its rows follow one another
         place = Signal(range(max(2, self.places)))
@@ -117,8 +119,12 @@ class RowWriter(wiring.Component):
         word, strobes = Signal(max(params.bus_width, self.beat_width)), Signal(params.bus_bytes)
         words_left = Signal(range(self.parts + 1))  # in word, lowest first
         row_ends, run_ends, head_ends = Signal(), Signal(), Signal()  # with the last of them
-        row_words = (command.beats * self.parts + self.places - 1) >> self.places.bit_length() - 1
-        last_beat, last_row, one_left = beats_left == 1, rows_left == 1, words_left == 1
+        target, following = Signal.like(command.last), Signal.like(command.last)  # of this row and the next
+        beats = Signal.like(command.targets[0].beats)  # of a row of the next
+        first = command.targets[0]
+        row_words = (first.beats * self.parts + self.places - 1) >> self.places.bit_length() - 1
+        last_beat, one_left = beats_left == 1, words_left == 1
+        last_row = (rows_left == 1) & (target == command.last)
         without_record = Signal()
 
         m.d.comb += [
@@ -127,9 +133,18 @@ class RowWriter(wiring.Component):
             bursts.i_strobes.eq(strobes),
             bursts.i_row_ends.eq(row_ends & one_left),
             bursts.i_run_ends.eq(run_ends & one_left),
-            bursts.i_address.eq(command.address),
-            bursts.i_row_stride.eq(command.row_stride),
+            *(
+                to[name].eq(of[name])
+                for to, of in zip(bursts.i_targets, command.targets)
+                for name in ("address", "row_stride")
+            ),
+            bursts.i_last.eq(command.last),
+            following.eq(Mux(target == command.last, 0, target + 1)),
         ]
+        with m.Switch(following):
+            for number, of in enumerate(command.targets):
+                with m.Case(number):
+                    m.d.comb += beats.eq(of.beats)
         m.d.sync += [self.o_malformed.eq(0), words_left.eq(Mux(words_left == 0, 0, words_left - 1))]
         if self.parts > 1:
             m.d.sync += word.eq(word >> params.bus_width)
@@ -143,9 +158,10 @@ class RowWriter(wiring.Component):
             with m.State("START"):
                 m.d.comb += bursts.i_start.eq(1)
                 m.d.sync += [
-                    contiguous.eq(row_words * params.bus_bytes == command.row_stride),
-                    beats_left.eq(command.beats),
+                    contiguous.eq((row_words * params.bus_bytes == first.row_stride) & ~command.last.any()),
+                    beats_left.eq(first.beats),
                     rows_left.eq(command.n_rows),
+                    target.eq(0),
                     untouched.eq(1),
                     place.eq(0),
                 ]
@@ -160,8 +176,9 @@ class RowWriter(wiring.Component):
                         untouched.eq(0),
                         words_left.eq(Mux(last_beat | (place == self.places - 1), self.parts, 0)),
                         place.eq(Mux(last_beat | (place == self.places - 1), 0, place + 1)),
-                        beats_left.eq(Mux(last_beat, command.beats, beats_left - 1)),
-                        rows_left.eq(rows_left - last_beat),
+                        beats_left.eq(Mux(last_beat, beats, beats_left - 1)),
+                        rows_left.eq(rows_left - (last_beat & (target == command.last))),
+                        target.eq(Mux(last_beat, following, target)),
                         row_ends.eq(last_beat),
                         run_ends.eq(last_beat & (last_row | ~contiguous)),
                         head_ends.eq(0),
@@ -178,7 +195,7 @@ class RowWriter(wiring.Component):
                     with m.If(last_beat & last_row):
                         m.next = "RECORD"
             with m.State("RECORD"):
-                m.d.comb += bursts.i_address.eq(record.address)
+                m.d.comb += bursts.i_targets[0].address.eq(record.address)
                 m.d.sync += index.eq(0)
                 with m.If(self.i_record.valid & (words_left == 0)):
                     with m.If(record.enable):
@@ -220,13 +237,13 @@ class RowWriter(wiring.Component):
 class _BurstBuilder(wiring.Component):
     """Words to bursts, whose words are offered when all are there. Takes every word: the parent watches the levels."""
 
-    def __init__(self, params):
+    def __init__(self, params, n_targets):
         self.params = params
         super().__init__(
             {
-                "i_start": In(1),  # the next word goes to i_address, the row after it i_row_stride further on
-                "i_address": In(params.address_width),
-                "i_row_stride": In(STRIDE_WIDTH),
+                "i_start": In(1),  # the next word goes to the first target's address
+                "i_targets": In(data.ArrayLayout(plane_layout(params), n_targets)),  # to which rows go in turn
+                "i_last": In(bits_for(n_targets - 1)),  # target
                 "i_valid": In(1),
                 "i_data": In(params.bus_width),
                 "i_strobes": In(params.bus_bytes),
@@ -248,14 +265,15 @@ class _BurstBuilder(wiring.Component):
         request, word = requests.i.payload, words.i.payload
         wiring.connect(m, requests.o, wiring.flipped(self.aw))
         address, following = Signal(params.address_width), Signal(params.address_width)  # of this word and the next
-        burst, next_row = Signal(params.address_width), Signal(params.address_width)
+        burst, target = Signal(params.address_width), Signal.like(self.i_last)  # of the next row
+        rows = [Signal(params.address_width, name=f"row_{number}") for number in range(len(self.i_targets))]
         count = Signal(range(MAX_BURST_BEATS))  # words that the burst has
         complete, completes = Signal(range(HELD_WORDS + 1)), Signal()  # bursts whose words are all held; one more
 
         place = address[bits_for(params.bus_bytes - 1) :][: bits_for(MAX_BURST_BEATS - 1)]  # a page is so many bursts
         ends = self.i_run_ends | place.all()
         m.d.comb += [
-            following.eq(Mux(self.i_row_ends, next_row, address + params.bus_bytes)),
+            following.eq(address + params.bus_bytes),
             self.o_ends.eq(self.i_valid & ends),
             request.addr.eq(burst),
             request.len.eq(count),
@@ -270,15 +288,19 @@ class _BurstBuilder(wiring.Component):
         with m.If(self.i_valid):
             m.d.sync += [address.eq(following), count.eq(count + 1)]
             with m.If(self.i_row_ends):
-                m.d.sync += next_row.eq(next_row + self.i_row_stride)
+                m.d.sync += target.eq(Mux(target == self.i_last, 0, target + 1))
+                with m.Switch(target):
+                    for number, (row, of) in enumerate(zip(rows, self.i_targets)):
+                        with m.Case(number):
+                            m.d.comb += following.eq(row)
+                            m.d.sync += row.eq(row + of.row_stride)
             with m.If(ends):
                 m.d.sync += [burst.eq(following), count.eq(0)]
         with m.If(self.i_start):
-            m.d.sync += [
-                address.eq(self.i_address),
-                burst.eq(self.i_address),
-                next_row.eq(self.i_address + self.i_row_stride),
-            ]
+            first = self.i_targets[0]
+            m.d.sync += [address.eq(first.address), burst.eq(first.address), target.eq(self.i_last.any())]
+            m.d.sync += [row.eq(of.address) for row, of in zip(rows, self.i_targets)]
+            m.d.sync += rows[0].eq(first.address + first.row_stride)
 
         m.d.comb += [
             self.w.valid.eq(words.o.valid & complete.any()),
