@@ -32,6 +32,8 @@ class LayerJob:
     settings : HeadSettings of each query head, alike but for scales and thresholds.
     timeout_cycles : clock cycles after which the co-processor gives up, 0 for never.
     table : int64 [2^SEGMENT_BITS, 2], of a linear layer's activation TABLE.
+    planes : the results lie in memory as digit planes, which saturate at +- digit_max, for the job that reads them.
+    chain : address of the descriptor of the job that follows, 0 for none; the run ends with the last one's end.
     """
 
     q: NDArray[np.int64]
@@ -40,6 +42,8 @@ class LayerJob:
     settings: tuple[HeadSettings, ...]
     timeout_cycles: int = 0
     table: NDArray[np.int64] | None = None
+    planes: bool = False
+    chain: int = 0
 
     @property
     def linear(self) -> bool:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from hdp_hw.driver.backend import COUNTERS, Bus, LayerJob, LayerRun
 from hdp_hw.driver.checks import number
 from hdp_hw.driver.errors import CURES, HdpError, JobError, NoAnswer, UnsupportedCore
-from hdp_hw.driver.memory_layout import JobLayout, pack_job, table_entry, unpack_output, unpack_records
-from hdp_hw.spec.formats import ENTRY_REGISTERS, STRIDES
+from hdp_hw.driver.memory_layout import OUTPUTS, JobLayout, pack_job, table_entry, unpack_output, unpack_records
+from hdp_hw.spec.formats import ENCODER_ADDRESSES, ENTRY_REGISTERS, STRIDES
 from hdp_hw.spec.params import HdpParams, ParameterError
 from hdp_hw.spec.register_map import BY_NAME, REGISTERS
 
@@ -54,7 +54,7 @@ class BusBackend:
         for name, content in pack_job(job, self.params).items():
             self.bus.memory.write(layout.regions[name].offset, content)
         self._job_id = (self._job_id + 1) & 0xFFFF
-        for name, word in job_registers(job, layout, self.bus.memory.address, self._job_id).items():
+        for name, word in job_registers(job, layout, self.bus.memory.address, self._job_id, self.params).items():
             self.bus.write32(BY_NAME[name].address, word)
         self._write("IRQ_ENABLE", value=BY_NAME["IRQ_STATUS"].pack(job_done=1, queue_full=1))
         self._write("CONTROL", start=1, clear_counters=1)
@@ -64,8 +64,9 @@ class BusBackend:
         if failures:
             raise JobError(*failures, **where)
         counters = {name: self._counter(name) for name in COUNTERS}
-        records, output = (self._region(layout, name) for name in ("record", "output"))
-        return LayerRun(unpack_output(output, job, self.params), unpack_records(records), counters)
+        outputs = [self._region(layout, name) for name in OUTPUTS if name in layout.regions]
+        records = unpack_records(self._region(layout, "record"))
+        return LayerRun(unpack_output(job, self.params, *outputs), records, counters)
 
     def reset(self) -> None:
         """Soft reset: all jobs are forgotten. Raises NoAnswer."""
@@ -164,14 +165,14 @@ def identify(bus: Bus) -> HdpParams:
         raise UnsupportedCore(f"the parameter registers describe no core that this driver supports: {error}") from None
 
 
-def job_registers(job: LayerJob, layout: JobLayout, base: int, job_id: int) -> dict[str, int]:
+def job_registers(job: LayerJob, layout: JobLayout, base: int, job_id: int, params: HdpParams) -> dict[str, int]:
     """``{register: word}`` of the job group for a LayerJob whose buffer lies at the address ``base``."""
     settings = job.settings[0]
     names = ("rule", "causal", "compensate", "mean_output", "linear", "words", "activation")
     mode = {name: int(getattr(settings, name)) for name in names}
     words: dict[str, int] = {
         "JOB_ID": job_id,
-        "MODE": BY_NAME["MODE"].pack(**mode, table_enable=job.has_table, record_enable=1),
+        "MODE": BY_NAME["MODE"].pack(**mode, planes=job.planes, table_enable=job.has_table, record_enable=1),
         "N_HEADS": len(job.settings),
         "N_KV_HEADS": len(job.k),
         "N_Q": settings.n_q,
@@ -180,8 +181,11 @@ def job_registers(job: LayerJob, layout: JobLayout, base: int, job_id: int) -> d
         "TIMEOUT": job.timeout_cycles,
         **dict(zip(ENTRY_REGISTERS, table_entry(settings))),
     }
-    for name, region in layout.regions.items():
-        address = base + region.offset
+    addresses = dict.fromkeys(ENCODER_ADDRESSES if params.encoder else (), 0)
+    addresses |= {name: base + region.offset for name, region in layout.regions.items()}
+    if job.chain:
+        addresses["chain"] = job.chain
+    for name, address in addresses.items():
         words |= {f"{name.upper()}_LOW": address & 0xFFFFFFFF, f"{name.upper()}_HIGH": address >> 32}
     for name, register in STRIDES.items():
         region = layout.regions[name]

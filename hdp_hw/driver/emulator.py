@@ -9,6 +9,7 @@ from hdp_hw.driver.checks import params_of, whole
 from hdp_hw.driver.errors import JobError
 from hdp_hw.driver.memory_layout import JobLayout
 from hdp_hw.golden.bits.core.attention_core import HeadResult, attend
+from hdp_hw.golden.bits.digits import split
 from hdp_hw.golden.bits.shell.job import attend_heads, traffic
 from hdp_hw.golden.cycles.shell.job import JobCycles, cycles
 from hdp_hw.spec.params import HdpParams
@@ -37,7 +38,7 @@ class Emulator:
         self.latencies = whole("read_latency", read_latency, 1), whole("write_latency", write_latency, 1)
 
     def run(self, job: LayerJob) -> LayerRun:
-        """LayerRun of a LayerJob. Raises ParameterError, and JobError if it takes longer than its timeout."""
+        """LayerRun of a LayerJob, without those that follow. Raises ParameterError, and JobError if it takes longer than its timeout."""
         if job.linear:
             heads = zip(job.k, job.v, job.settings, strict=True)
             results = [attend(job.q[0], k, v, settings, self.params, job.table) for k, v, settings in heads]
@@ -47,7 +48,9 @@ class Emulator:
         cycles = self.cycles(job, results)
         counters = {
             **cycles.counters,
-            **traffic(results, job.settings, self.params, table=job.has_table, served=cycles.served),
+            **traffic(
+                results, job.settings, self.params, job.has_table, True, cycles.served, job.planes, bool(job.chain)
+            ),
             "tiles_visited": sum(result.n_visited for result in results),
             "tiles_kept": sum(result.n_kept for result in results),
             "heads": len(results),
@@ -61,6 +64,9 @@ class Emulator:
         if job.linear:
             kind = "<i2" if job.settings[0].words else "i1"
             output = np.concatenate(output.astype(np.int8), -1).view(kind).astype(np.int64)
+        if job.planes:
+            integer, fraction = split(output, self.params.digit_width)
+            output = (integer << self.params.digit_width) + fraction
         return LayerRun(output, records, counters)
 
     def cycles(self, job: LayerJob, results: list[HeadResult]) -> JobCycles:
@@ -75,4 +81,6 @@ class Emulator:
             self.latencies,
             n_kv_heads=len(job.k),
             table=job.has_table,
+            planes=job.planes,
+            chain=job.chain,
         )

@@ -18,6 +18,7 @@ from hdp_hw.driver.operands import Integers, digits_of
 from hdp_hw.spec.encoder import SCALES_BYTES, TABLE_BYTES
 from hdp_hw.spec.formats import (
     ADDRESSES,
+    DESCRIPTOR_BYTES,
     ENTRY_BYTES,
     ENTRY_WORDS,
     RECORD_BYTES,
@@ -30,9 +31,12 @@ from hdp_hw.spec.formats import (
     stream_of,
 )
 from hdp_hw.spec.params import HdpParams, ceil_div
+from hdp_hw.spec.register_map import BY_NAME
+from hdp_hw.spec.registers import WORD_BYTES
 from hdp_hw.spec.settings import HeadSettings, Verdict
 
 Bytes = NDArray[np.uint8]
+OUTPUTS = ("output", "output_fraction")  #: regions that results go to
 
 #: Of a record; what is no number of the processor's is bytes.
 RECORD = np.dtype([(name, f"<u{bits // 8}" if bits <= 64 else f"V{bits // 8}") for name, bits in RECORD_FIELDS.items()])
@@ -60,11 +64,11 @@ class JobLayout:
     def of(cls, job: LayerJob, params: HdpParams) -> "JobLayout":
         """The layout of a LayerJob."""
         regions, offset = {}, 0
-        for name in ADDRESSES:
+        for name in (*ADDRESSES, "output_fraction") if job.planes else ADDRESSES:
             heads, rows, n_bytes = (_linear_extent if job.linear else _extent)(name, job, params)
             head_stride = rows * n_bytes
             if job.linear and heads == 1:  # all heads read it, or have their part of each row of it
-                head_stride = _result_bytes(job) if name == "output" else 0
+                head_stride = _result_bytes(job) if name in OUTPUTS else 0
             size = heads * rows * n_bytes
             regions[name] = Region(offset, n_bytes, head_stride, size)
             offset += ceil_div(size, REGION_ALIGNMENT) * REGION_ALIGNMENT
@@ -75,6 +79,8 @@ def _extent(name: str, job: LayerJob, params: HdpParams) -> tuple[int, int, int]
     """``(heads, rows of each, bytes of a row)`` of a region of attention."""
     (n_heads, n_q, d), (n_kv_heads, n_k, _) = job.q.shape, job.k.shape
     heads, rows = (n_kv_heads, n_k) if name in SHARED_PLANES else (n_heads, n_q)
+    if job.planes and name in OUTPUTS:
+        return heads, rows, row_bytes("output", ceil_div(d, 2), params)
     return heads, 1 if name in ("table", "record") else rows, row_bytes(name, d, params)
 
 
@@ -87,12 +93,15 @@ def _linear_extent(name: str, job: LayerJob, params: HdpParams) -> tuple[int, in
         return n_heads, 1, RECORD_BYTES
     if name in SHARED_PLANES:
         return n_heads, n_k, row_bytes(name, SCALES_BYTES if name == "value" else d, params)
-    return 1, job.q.shape[1], row_bytes(name, n_heads * _result_bytes(job) if name == "output" else d, params)
+    if name in OUTPUTS:
+        return 1, job.q.shape[1], row_bytes("output", n_heads * _result_bytes(job), params)
+    return 1, job.q.shape[1], row_bytes(name, d, params)
 
 
 def _result_bytes(job: LayerJob) -> int:
-    """Bytes that a head of a linear layer has in each row of the output."""
-    return job.k.shape[1] * (1 + job.settings[0].words)
+    """Bytes that a head of a linear layer has in each row of the output, or of a plane of it."""
+    n_k = job.k.shape[1]
+    return n_k // 2 if job.planes else n_k * (1 + job.settings[0].words)
 
 
 def row_bytes(name: str, head_dim: int, params: HdpParams) -> int:
@@ -132,6 +141,14 @@ def pack_rows(matrix: Integers, width: int, n_bytes: int) -> Bytes:
     return rows.astype(f"<i{width // 8}").view(np.uint8)
 
 
+def descriptor(words: dict[str, int]) -> Bytes:
+    """uint8 [DESCRIPTOR_BYTES] of ``{register: word}`` of a job, for the job whose CHAIN it is."""
+    packed = np.zeros(DESCRIPTOR_BYTES // WORD_BYTES, "<u4")
+    for name, word in words.items():
+        packed[(BY_NAME[name].address - BY_NAME["JOB_ID"].address) // WORD_BYTES] = word
+    return packed.view(np.uint8)
+
+
 def table_entry(settings: HeadSettings) -> list[int]:
     """The words of a head's table entry; the first are the registers ENTRY_REGISTERS."""
     words = [0] * ENTRY_WORDS
@@ -141,14 +158,24 @@ def table_entry(settings: HeadSettings) -> list[int]:
 
 
 # -- out of the buffer ------------------------------------------------------------------------------------------------
-def unpack_output(content: Bytes, job: LayerJob, params: HdpParams) -> Integers:
-    """The output of a LayerRun, of the bytes of the region ``output``."""
+def unpack_output(job: LayerJob, params: HdpParams, content: Bytes, fraction: Bytes | None = None) -> Integers:
+    """The output of a LayerRun, of the bytes of the region ``output`` and, of digit planes, ``output_fraction``."""
     n_heads, n_q, d = job.q.shape
+    if fraction is not None:
+        rows = (unpack_digits(content) << params.digit_width) + unpack_digits(fraction)
+        if job.linear:
+            return rows.reshape(n_q, -1)[:, : len(job.settings) * job.settings[0].n_k]
+        return rows.reshape(n_heads, n_q, -1)[..., :d]
     if job.linear:
         results = np.ascontiguousarray(content).view("<i2" if job.settings[0].words else "i1").reshape(n_q, -1)
         return results[:, : len(job.settings) * job.settings[0].n_k].astype(np.int64)
     rows = np.ascontiguousarray(content).view(f"<i{params.operand_width // 8}")
     return rows.reshape(n_heads, n_q, -1)[..., :d].astype(np.int64)
+
+
+def unpack_digits(content: Bytes) -> Integers:
+    """int64 [2 n] of the digits of 4 bits in uint8 [n], the lower one first."""
+    return np.stack([content << 4, content], -1).reshape(-1).view(np.int8).astype(np.int64) >> 4
 
 
 def unpack_records(content: Bytes) -> tuple[HeadRecord, ...]:

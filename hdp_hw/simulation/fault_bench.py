@@ -150,7 +150,7 @@ class FaultBench:
         contents = {layout.regions[name].offset: content for name, content in pack_job(job, self.params).items()}
         for offset, content in (*contents.items(), *(patches or {}).items()):
             memory.write(at + offset, content)
-        words = job_registers(job, layout, memory.address + at, 1) | (registers or {})
+        words = job_registers(job, layout, memory.address + at, 1, self.params) | (registers or {})
         for name, word in words.items():
             self._write(name, word)
         self._write("IRQ_ENABLE", BY_NAME["IRQ_ENABLE"].fields[0].mask)
@@ -176,7 +176,7 @@ class FaultBench:
             self.bus.memory.read(at + regions[n].offset, regions[n].n_bytes) for n in ("output", "record")
         )
         try:
-            return not self._right(job, unpack_output(output, job, self.params), unpack_records(record))
+            return not self._right(job, unpack_output(job, self.params, output), unpack_records(record))
         except HdpError:
             return True
 

@@ -466,14 +466,14 @@ REGISTERS = (
         "CHAIN_LOW",
         0x130,
         "encoder",
-        "Address of the descriptor of the job that follows: the words from JOB_ID to here, 0 where no register is; 0: none.",
+        "Address of the descriptor of the job that follows: the words from JOB_ID to here; 0: none.",
         (Field("value", 0, 32, "rw", 0, "Bits 31 to 0."),),
     ),
     Register(
         "CHAIN_HIGH",
         0x134,
         "encoder",
-        "Address of the descriptor of the job that follows: the words from JOB_ID to here, 0 where no register is; 0: none.",
+        "Address of the descriptor of the job that follows: the words from JOB_ID to here; 0: none.",
         (Field("value", 0, 32, "rw", 0, "Bits 63 to 32."),),
     ),
     Register(

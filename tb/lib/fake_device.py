@@ -11,7 +11,7 @@ from hdp_hw.driver.emulator import Emulator
 from hdp_hw.driver.errors import JobError
 from hdp_hw.golden.bits.digits import split
 from hdp_hw.golden.bits.shell.plane_reader import Segment, words
-from hdp_hw.golden.bits.shell.write_traffic import Output, contents
+from hdp_hw.golden.bits.shell.write_traffic import Output, Target, contents
 from hdp_hw.spec.formats import ENTRY_BYTES, ENTRY_REGISTERS, RECORD_BYTES
 from hdp_hw.spec.params import ceil_div
 from hdp_hw.spec.register_map import BY_NAME, REGISTERS
@@ -177,11 +177,11 @@ class FakeCoprocessor:
         for head, (rows, record) in enumerate(zip(run.output, run.heads)):
             address = self._address("OUTPUT") + head * self._get("OUTPUT_HEAD_STRIDE")
             n_q, d = rows.shape
-            output = Output(address, self._get("OUTPUT_ROW_STRIDE"), n_q, d // self.params.out_lanes)
+            target = Target(address, self._get("OUTPUT_ROW_STRIDE"), d // self.params.out_lanes)
             numbers = [head | int(record.verdict) << 16, record.n_visited, record.n_kept]
             numbers += [record.theta_head & 0xFFFFFFFF, record.theta_head >> 32, 0, 0, 0]
             entry = self._address("RECORD") + RECORD_BYTES * head, np.array(numbers, "<u4").tobytes()
-            for place, content in contents(output, rows, entry, self.params):
+            for place, content in contents(Output((target,), n_q), [rows], entry, self.params):
                 begin = place - self.address
                 self.data[begin : begin + len(content)] = np.frombuffer(content, np.uint8)
 

@@ -50,12 +50,12 @@ def random_layer(rng, params, n_rows=None, n_outputs=None, n_inputs=None, words=
 
 def random_job(rng, params, n_heads=None):
     """LayerJob of a linear layer of some blocks of output channels, whose parts of a row are whole bus words."""
-    first = random_layer(rng, params)
-    while first.output_shape[1] % params.bus_bytes:
-        first = random_layer(rng, params)
-    of = first.settings
+    first, planes = random_layer(rng, params), bool(rng.integers(2))
+    while first.output_shape[1] % (params.bus_bytes * (1 + planes)):
+        first, planes = random_layer(rng, params), bool(rng.integers(2))
+    of, planes = first.settings, planes and not first.settings.words
     shape = of.n_q, of.n_k, of.head_dim, of.words, of.activation
     heads = [first, *(random_layer(rng, params, *shape) for _ in range((n_heads or int(rng.integers(1, 7))) - 1))]
     table = random_table(rng) if of.activation == Activation.TABLE else None
     weights, scales = (np.stack([getattr(head, name) for head in heads]) for name in "kv")
-    return LayerJob(first.q[None], weights, scales, (of,) * len(heads), table=table)
+    return LayerJob(first.q[None], weights, scales, (of,) * len(heads), table=table, planes=planes)

@@ -10,7 +10,7 @@ from hdp_hw.driver.errors import HdpError
 from hdp_hw.driver.memory_layout import JobLayout, pack_job, table_entry, unpack_output, unpack_records
 from hdp_hw.golden.bits.core.plane_loader import integer_and_fraction, value
 from hdp_hw.golden.bits.shell.plane_reader import Segment, words
-from hdp_hw.golden.bits.shell.write_traffic import Output, contents
+from hdp_hw.golden.bits.shell.write_traffic import Output, Target, contents
 from hdp_hw.spec.configs import CONFIGS
 from hdp_hw.spec.formats import RECORD_BYTES, REGION_ALIGNMENT, UNWRITTEN
 from hdp_hw.spec.params import HdpParams, ceil_div
@@ -86,10 +86,10 @@ def test_output_as_the_writer_leaves_it(params):
     region = JobLayout.of(job, params).regions["output"]
     content = np.full(region.n_bytes, 0xA5, np.uint8)
     for head, rows in enumerate(job.q):
-        output = Output(head * region.head_stride, region.row_stride, len(rows), rows.shape[1] // params.out_lanes)
-        for address, line in contents(output, rows, None, params):
+        target = Target(head * region.head_stride, region.row_stride, rows.shape[1] // params.out_lanes)
+        for address, line in contents(Output((target,), len(rows)), [rows], None, params):
             content[address : address + len(line)] = np.frombuffer(line, np.uint8)
-    np.testing.assert_array_equal(unpack_output(content, job, params), job.q)
+    np.testing.assert_array_equal(unpack_output(job, params, content), job.q)
 
 
 def test_odd_head_dimension():

@@ -101,7 +101,7 @@ async def job_in_a_soc(dut):
     for job_id in (1, 2):
         place = MEMORY + layout.regions["output"].offset
         await load(dut, place, bytes(len(expected)))
-        words = job_registers(job, layout, MEMORY, job_id) | {"TIMEOUT": 100_000, "IRQ_ENABLE": 0x7FF}
+        words = job_registers(job, layout, MEMORY, job_id, params) | {"TIMEOUT": 100_000, "IRQ_ENABLE": 0x7FF}
         for name, word in words.items():
             await register(dut, name, int(word))
         await register(dut, "CONTROL", BY_NAME["CONTROL"].pack(start=1))

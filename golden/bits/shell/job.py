@@ -9,8 +9,8 @@ from hdp_hw.golden.bits.core.attention_core import HeadResult, attend_many
 from hdp_hw.golden.bits.shell.fetch import head_segments
 from hdp_hw.golden.bits.shell.read_traffic import bytes_read, bytes_skipped
 from hdp_hw.spec.encoder import TABLE_BYTES, Activation
-from hdp_hw.spec.formats import ENTRY_BYTES, PLANES, RECORD_BYTES
-from hdp_hw.spec.params import HdpParams
+from hdp_hw.spec.formats import DESCRIPTOR_BYTES, ENTRY_BYTES, PLANES, RECORD_BYTES
+from hdp_hw.spec.params import HdpParams, ceil_div
 from hdp_hw.spec.settings import HeadSettings
 
 
@@ -35,11 +35,14 @@ def traffic(
     table: bool = False,
     records: bool = True,
     served: int = 0,
+    planes: bool = False,
+    chain: bool = False,
 ) -> dict[str, int]:
     """``{counter: bytes}`` of the heads with these HeadResults.
 
     table : scales and thresholds are read from a table; records : a record of each head is written; served : cores
-    that a linear layer's heads went to, each of which reads its rows once.
+    that a linear layer's heads went to, each of which reads its rows once; planes : the output is digit planes; chain : the
+    descriptor of a job that follows is read.
     """
     segments = []
     for head, (result, of_head) in enumerate(zip(results, settings)):
@@ -47,8 +50,10 @@ def traffic(
         planes = head_segments(result, of_head, dict.fromkeys(PLANES, (0, 0)), params)
         segments += [segment for of_plane in planes.values() for segment in of_plane]
     read = bytes_read(segments, params) + ENTRY_BYTES * table * len(settings)
-    read += TABLE_BYTES * (settings[0].activation == Activation.TABLE)
-    written = sum(result.output.size for result in results) * params.operand_width // 8
+    read += TABLE_BYTES * (settings[0].activation == Activation.TABLE) + DESCRIPTOR_BYTES * chain
+    unit = 2 * params.out_lanes if planes else 1  # elements that a row is filled up to
+    elements = sum(len(result.output) * ceil_div(result.output.shape[1], unit) * unit for result in results)
+    written = elements * params.operand_width // 8
     return {
         "bytes_read": read,
         "bytes_unmasked": read + bytes_skipped(segments, params),

@@ -1,5 +1,6 @@
 """What a head writes: bytes, and bursts on the bus."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,13 +10,24 @@ from hdp_hw.spec.params import HdpParams, ceil_div
 
 
 @dataclass(frozen=True)
-class Output:
-    """Rows of a head's output: ``n_rows`` of ``beats`` core beats, ``row_stride`` bytes apart."""
+class Target:
+    """Where rows of ``beats`` beats go, ``row_stride`` bytes apart."""
 
     address: int
     row_stride: int
-    n_rows: int
     beats: int
+
+    def row(self, number: int) -> int:
+        """Address of a row."""
+        return self.address + number * self.row_stride
+
+
+@dataclass(frozen=True)
+class Output:
+    """Rows of a head's output: ``n_rows`` of each target, first the first row of each."""
+
+    targets: tuple[Target, ...]
+    n_rows: int
 
 
 def row_words(beats: int, params: HdpParams) -> int:
@@ -25,10 +37,11 @@ def row_words(beats: int, params: HdpParams) -> int:
 
 def regions(output: Output, params: HdpParams) -> list[tuple[int, int]]:
     """``[(address, bus words)]`` of the rows: one for all of them if there is no gap between them."""
-    words = row_words(output.beats, params)
-    if output.row_stride == words * params.bus_bytes:
-        return [(output.address, output.n_rows * words)]
-    return [(output.address + row * output.row_stride, words) for row in range(output.n_rows)]
+    (first, *others), words = output.targets, row_words(output.targets[0].beats, params)
+    if first.row_stride == words * params.bus_bytes and not others:
+        return [(first.address, output.n_rows * words)]
+    each = [(target, row_words(target.beats, params)) for target in output.targets]
+    return [(target.row(row), words) for row in range(output.n_rows) for target, words in each]
 
 
 def write_bursts(
@@ -45,20 +58,21 @@ def write_bursts(
 
 
 def contents(
-    output: Output | None, values: np.ndarray, record: tuple[int, bytes] | None, params: HdpParams
+    output: Output | None, values: Sequence[np.ndarray], record: tuple[int, bytes] | None, params: HdpParams
 ) -> list[tuple[int, bytes]]:
-    """``[(address, bytes)]`` that a head writes, in order: rows of ``values`` [n_rows, d] as integers, the record."""
+    """``[(address, bytes)]`` that a head writes, in order: rows, of integers [n_rows, d] for each target; the record."""
     kind = f"<i{params.operand_width // 8}"
     written = []
     if output:
-        assert values.shape == (output.n_rows, output.beats * params.out_lanes), f"{values.shape} for {output}"
-        written = [
-            (output.address + row * output.row_stride, line.tobytes()) for row, line in enumerate(values.astype(kind))
-        ]
+        shapes = [(output.n_rows, target.beats * params.out_lanes) for target in output.targets]
+        assert [each.shape for each in values] == shapes, f"{[each.shape for each in values]} for {output}"
+        rows = range(output.n_rows)
+        of_targets = list(zip(output.targets, values))
+        written = [(target.row(row), each[row].astype(kind).tobytes()) for row in rows for target, each in of_targets]
     return [*written, record] if record else written
 
 
 def bytes_written(output: Output | None, record: tuple[int, bytes] | None, params: HdpParams) -> int:
     """Bytes that the strobes of a head's bursts cover."""
-    rows = output.n_rows * output.beats * params.out_lanes * params.operand_width // 8 if output else 0
-    return rows + (len(record[1]) if record else 0)
+    beats = output.n_rows * sum(target.beats for target in output.targets) if output else 0
+    return beats * params.out_lanes * params.operand_width // 8 + (len(record[1]) if record else 0)

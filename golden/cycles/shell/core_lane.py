@@ -1,6 +1,6 @@
 """A core with its own loader and writer."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hdp_hw.golden.bits.shell.plane_reader import Segment
 from hdp_hw.golden.bits.shell.write_traffic import Output
@@ -10,6 +10,7 @@ from hdp_hw.golden.cycles.core.plan import HeadPlan
 from hdp_hw.golden.cycles.core.plane_loader import PlaneLoader
 from hdp_hw.golden.cycles.core.streams import FreeStreams
 from hdp_hw.golden.cycles.shell.head_loader import HeadLoader
+from hdp_hw.golden.cycles.shell.plane_splitter import PlaneSplitter
 from hdp_hw.golden.cycles.shell.row_writer import RowWriter
 from hdp_hw.spec.params import HdpParams
 
@@ -18,19 +19,20 @@ from hdp_hw.spec.params import HdpParams
 class LaneHead:
     """A head on its way to a lane.
 
-    plan : HeadPlan; segments : ``{plane: [Segment]}`` of golden.bits.shell.fetch; record : address, None if it is not
-    written.
+    plan : HeadPlan; segments : ``{plane: [Segment]}`` of golden.bits.shell.fetch; beats : of an output row of operands;
+    record : address, None if it is not written.
     """
 
     plan: HeadPlan
     segments: dict[str, list[Segment]]
     output: Output
+    beats: int
     record: int | None
 
     def reusing(self) -> "LaneHead":
         """The head where the lane has its rows from the head before."""
         segments = self.segments | {"q_integer": [], "q_fraction": []}
-        return LaneHead(self.plan.reusing(), segments, self.output, self.record)
+        return replace(self, plan=self.plan.reusing(), segments=segments)
 
 
 class CoreLane(FreeStreams):
@@ -41,6 +43,7 @@ class CoreLane(FreeStreams):
     def __init__(self, clock: Clock, params: HdpParams) -> None:
         self.clock = clock
         self.core, self.writer = AttentionCore(clock, params, self), RowWriter(clock, params, self)
+        self.splitter = PlaneSplitter(clock, params, self.writer)
         self.loader = HeadLoader(clock, params, self.core)
         self.heads: list[LaneHead] = []
         self.state = "record"  # of the oldest head: "record", "written" or "result"
@@ -48,6 +51,7 @@ class CoreLane(FreeStreams):
     def look(self) -> None:
         """See :class:`golden.cycles.clock.Clock`."""
         self.writer.look()
+        self.splitter.look()
         self.core.look()
         self.loader.look()
 
@@ -62,6 +66,7 @@ class CoreLane(FreeStreams):
         self.heads.append(head)
         self.loader.push(head)
         self.writer.outputs.push(head.output)
+        self.splitter.heads.append((len(head.output.targets) > 1, head.beats, head.output.n_rows))
 
     @property
     def has_result(self) -> bool:
@@ -94,8 +99,8 @@ class CoreLane(FreeStreams):
         self.loader.verdicts.push(plan.verdict)
 
     def beat_taken(self) -> bool:
-        """To the writer, but not while a status waits."""
-        return not self.core.table.status and self.writer.beat_taken()
+        """Towards the writer, but not while a status waits."""
+        return not self.core.table.status and self.splitter.beat_taken()
 
     def status_taken(self, plan: HeadPlan) -> bool:
         """With the head's record."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hdp_hw.golden.bits.core.attention_core import HeadResult
 from hdp_hw.golden.bits.shell.fetch import head_segments
 from hdp_hw.golden.bits.shell.job import kv_head
-from hdp_hw.golden.bits.shell.write_traffic import Output
+from hdp_hw.golden.bits.shell.write_traffic import Output, Target
 from hdp_hw.golden.cycles.clock import Clock
 from hdp_hw.golden.cycles.core.attention_core import CoreCycles
 from hdp_hw.golden.cycles.core.drain import row_beats
@@ -18,7 +18,7 @@ from hdp_hw.golden.cycles.shell.read_arbiter import ReadArbiter
 from hdp_hw.golden.cycles.shell.write_arbiter import WriteArbiter
 from hdp_hw.spec.encoder import Activation
 from hdp_hw.spec.formats import PLANES, RECORD_BYTES, SHARED_PLANES
-from hdp_hw.spec.params import ArrayMode, HdpParams
+from hdp_hw.spec.params import ArrayMode, HdpParams, ceil_div
 from hdp_hw.spec.settings import HeadSettings
 
 START_LATENCY = 3  #: from the clock cycle in which the start bit is accepted to the one in which the engine has the job
@@ -48,11 +48,14 @@ def cycles(
     n_kv_heads: int | None = None,
     table: bool = False,
     records: bool = True,
+    planes: bool = False,
+    chain: int = 0,
 ) -> JobCycles:
     """JobCycles of a job, exact for an idle co-processor and a memory that never stalls: golden.cycles.shell.memory.
 
     results, settings : HeadResult and HeadSettings of each query head.
-    places : ``{matrix: (address, bytes between rows, bytes between heads)}`` of all planes, output, table, record.
+    places : ``{matrix: (address, bytes between rows, bytes between heads)}`` of all planes, output, table, record; with
+    ``planes``, of digits, the output goes to output and output_fraction. chain : address of a descriptor, or 0.
     latencies : of the memory, read and write.
     n_kv_heads : as many as query heads, unless given; table, records : as for :func:`golden.bits.shell.job.traffic`.
     """
@@ -65,14 +68,18 @@ def cycles(
             for name, (address, row_stride, head_stride) in places.items()
         }
         segments = head_segments(result, plan.settings, {name: at[name] for name in PLANES}, params)
-        output = Output(*at["output"], plan.settings.n_q, row_beats(plan.settings, params))
-        heads.append(LaneHead(plan, segments, output, places["record"][0] + head * RECORD_BYTES if records else None))
+        beats = row_beats(plan.settings, params)
+        of_planes = [at["output"], at["output_fraction"]] if planes else [at["output"]]
+        output = Output(tuple(Target(*each, ceil_div(beats, len(of_planes))) for each in of_planes), plan.settings.n_q)
+        record = places["record"][0] + head * RECORD_BYTES if records else None
+        heads.append(LaneHead(plan, segments, output, beats, record))
 
     clock = Clock()
     memory, lanes = Memory(clock, *latencies), [CoreLane(clock, params) for _ in range(params.n_cores)]
     same_rows = settings[0].linear and not places["q_integer"][2]
     activation = places["table"][0] if settings[0].activation == Activation.TABLE else None
-    engine = JobEngine(clock, params, lanes, heads, places["table"][0] if table else None, activation, same_rows)
+    entries = places["table"][0] if table else None
+    engine = JobEngine(clock, params, lanes, heads, entries, activation, chain or None, same_rows)
     readers = [each.reader for lane in lanes for each in lane.loader.readers]
     reads = ReadArbiter(clock, [*readers, engine.reader], memory)
     writes = WriteArbiter(clock, [lane.writer for lane in lanes], memory)

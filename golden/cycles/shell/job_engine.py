@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from hdp_hw.golden.cycles.clock import Clock
 from hdp_hw.golden.cycles.shell.burst_reader import BurstReader
-from hdp_hw.spec.encoder import LINE_BYTES, TABLE_BYTES
-from hdp_hw.spec.formats import ENTRY_BYTES, HEADS_INSIDE
+from hdp_hw.spec.encoder import TABLE_BYTES
+from hdp_hw.spec.formats import DESCRIPTOR_BYTES, ENTRY_BYTES, HEADS_INSIDE
 from hdp_hw.spec.params import HdpParams
+from hdp_hw.spec.registers import WORD_BYTES
 
 if TYPE_CHECKING:
     from hdp_hw.golden.cycles.shell.core_lane import CoreLane, LaneHead
@@ -20,7 +21,7 @@ class JobEngine:
     """Clock cycles of a job's heads (LaneHead) to lanes (CoreLane); cycle 0 is the one in which the job is there.
 
     table : address of the table of scales and thresholds, or None; activation : of that of a linear layer's activation,
-    or None; same_rows : heads are of a linear layer and read the same rows, which a lane needs only once.
+    or None; chain : of the descriptor of the job that follows, or None; same_rows : heads are of a linear layer and read the same rows, which a lane needs only once.
     ``end`` : the cycle in which all have ended; ``served`` : lanes that had a head.
     """
 
@@ -32,11 +33,12 @@ class JobEngine:
         heads: Sequence[LaneHead],
         table: int | None,
         activation: int | None = None,
+        chain: int | None = None,
         same_rows: bool = False,
     ) -> None:
         self.clock, self.params, self.lanes, self.heads, self.entry = clock, params, lanes, heads, table
         self.reader = BurstReader(clock, params)
-        self.activation, self.n_lines = activation, 0
+        self.activation, self.chain = activation, chain
         self.same_rows, self.served = same_rows, set[int]()
         self.state, self.n_words = "idle", 0
         self.inside, self.n_issued, self.n_ended = [0] * len(lanes), 0, 0
@@ -62,20 +64,33 @@ class JobEngine:
         pass
 
     def _activation(self) -> None:
-        if self.activation is None:
-            self.clock.set(self, state="head")
-        elif self.reader.ready:
-            self.reader.push((self.activation, TABLE_BYTES // self.params.bus_bytes))
-            self.clock.set(self, state="lines", n_lines=TABLE_BYTES // LINE_BYTES)
+        self._begin_words(self.activation, TABLE_BYTES, "table", "head")
 
-    def _lines(self) -> None:
-        """A line of the activation's table a cycle, once its bus word is there."""
+    def _table(self) -> None:
+        self._next_word("head")
+
+    def _chain(self) -> None:
+        self._begin_words(self.chain, DESCRIPTOR_BYTES, "descriptor", "wait")
+
+    def _descriptor(self) -> None:
+        self._next_word("wait")
+
+    def _begin_words(self, address: int | None, n_bytes: int, state: str, following: str) -> None:
+        """Ask for the words of 4 bytes of a region, if there is one."""
+        if address is None:
+            self.clock.set(self, state=following)
+        elif self.reader.ready:
+            self.reader.push((address, n_bytes // self.params.bus_bytes))
+            self.clock.set(self, state=state, n_words=n_bytes // WORD_BYTES)
+
+    def _next_word(self, following: str) -> None:
+        """One of them a cycle, once its bus word is there."""
         if not self.reader.words:
             return
-        n_lines = self.n_lines - 1
-        if n_lines % (self.params.bus_bytes // LINE_BYTES) == 0:
+        n_words = self.n_words - 1
+        if n_words % (self.params.bus_bytes // WORD_BYTES) == 0:
             self.reader.pop()
-        self.clock.set(self, n_lines=n_lines, state="lines" if n_lines else "head")
+        self.clock.set(self, n_words=n_words, state=self.state if n_words else following)
 
     def _head(self) -> None:
         if self.entry is None:
@@ -109,7 +124,8 @@ class JobEngine:
 
     def _next(self) -> None:
         entry = None if self.entry is None else self.entry + ENTRY_BYTES
-        self.clock.set(self, entry=entry, state="wait" if self.n_issued == len(self.heads) else "head")
+        behind = "chain" if self.params.encoder else "wait"
+        self.clock.set(self, entry=entry, state=behind if self.n_issued == len(self.heads) else "head")
 
     def _wait(self) -> None:
         if self.n_ended == len(self.heads):

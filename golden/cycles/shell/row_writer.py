@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hdp_hw.golden.bits.shell.write_traffic import Output, row_words
+from hdp_hw.golden.bits.shell.write_traffic import Output, Target, row_words
 from hdp_hw.golden.cycles.clock import BufferedQueue, Clock, Queue
 from hdp_hw.spec.depths import HEADS_AHEAD, HELD_BURSTS, HELD_WORDS, MAX_BURST_BEATS, OPEN_BURSTS
 from hdp_hw.spec.formats import RECORD_BYTES
@@ -26,13 +26,13 @@ class RowWriter:
         self.parts = max(1, beat_width // params.bus_width)  # bus words of a beat
         self.places = max(1, params.bus_width // beat_width)  # beats of a bus word
         self.outputs: Queue[Output] = Queue(clock, HEADS_AHEAD)  # Output of each head
-        self.state, self.contiguous = "command", True
+        self.state, self.contiguous, self.target = "command", True, 0
         self.output: Output  # of the head in work
         self.beats_left = self.rows_left = self.place = self.index = 0
         # Words in the register, and whether a row, a run, a head ends with the last of them.
         self.words_left, self.ends, self.room = 0, (False,) * 3, True
-        # The next word's address, that of the row after it, in bus words; words of the burst so far.
-        self.address = self.next_row = self.count = 0
+        # The next word's address, those of the rows after it, in bus words; of which target; words of the burst so far.
+        self.address, self.rows, self.following, self.count = 0, [0], 0, 0
         self.words: BufferedQueue[bool] = BufferedQueue(clock, HELD_WORDS)  # whether it is the last of a burst
         self.requests: BufferedQueue[int] = BufferedQueue(clock, HELD_BURSTS)  # words of each burst
         # (a burst, or none; a head ends)
@@ -58,15 +58,17 @@ class RowWriter:
         """Takes the output beat that is offered in this cycle, or not; says which. After :meth:`look`."""
         if self.state != "rows" or not self.room or self.words_left > 1:
             return False
-        row_ends, last_row = self.beats_left == 1, self.rows_left == 1
+        row_ends, following = self.beats_left == 1, (self.target + 1) % len(self.output.targets)
+        last_row = self.rows_left == 1 and not following
         complete = row_ends or self.place == self.places - 1
         self.clock.set(
             self,
             words_left=self.parts if complete else 0,
             ends=(row_ends, row_ends and (last_row or not self.contiguous), False),
             place=0 if complete else self.place + 1,
-            beats_left=self.output.beats if row_ends else self.beats_left - 1,
-            rows_left=self.rows_left - row_ends,
+            beats_left=self.output.targets[following].beats if row_ends else self.beats_left - 1,
+            rows_left=self.rows_left - (row_ends and not following),
+            target=following if row_ends else self.target,
             state="record" if row_ends and last_row else "rows",
         )
         return True
@@ -107,14 +109,14 @@ class RowWriter:
         if self.state == "command" and self.outputs.head:
             self.clock.set(self, output=self.outputs.pop(), state="start")
         elif self.state == "start":
-            output, words = self.output, row_words(self.output.beats, self.params)
-            stride = output.row_stride // self.params.bus_bytes
-            self._start(output.address, stride)
-            rows = {"beats_left": output.beats, "rows_left": output.n_rows, "place": 0}
-            self.clock.set(self, **rows, contiguous=words == stride, state="rows")
+            first, *others = self.output.targets
+            self._start(*self.output.targets)
+            contiguous = row_words(first.beats, self.params) * self.params.bus_bytes == first.row_stride and not others
+            rows = {"beats_left": first.beats, "rows_left": self.output.n_rows, "place": 0, "target": 0}
+            self.clock.set(self, **rows, contiguous=contiguous, state="rows")
         elif self.state == "record" and self.lane.record_offered and not self.words_left:
             if self.lane.record is not None:
-                self._start(self.lane.record, 0)
+                self._start(Target(self.lane.record, 0, 0))
                 self.clock.set(self, index=0, state="write")
             elif self.room:
                 self.open_bursts.push((False, True))
@@ -124,9 +126,11 @@ class RowWriter:
             ends = (False, last, last)
             self.clock.set(self, index=self.index + 1, words_left=1, ends=ends, state="command" if last else "write")
 
-    def _start(self, address: int, stride: int) -> None:
-        address //= self.params.bus_bytes
-        self.clock.set(self, address=address, next_row=address + stride)
+    def _start(self, *targets: Target) -> None:
+        first, *others = targets
+        rows = [first.row(1), *(target.address for target in others)]
+        at = [address // self.params.bus_bytes for address in (first.address, *rows)]
+        self.clock.set(self, address=at[0], rows=at[1:], following=1 % len(targets))
 
     def _build(self) -> None:
         """A word from the register to its burst."""
@@ -139,8 +143,9 @@ class RowWriter:
             self.clock.at(2, lambda: self._complete(1))
         following = {"address": self.address + 1}
         if row_ends:
-            stride = self.output.row_stride // self.params.bus_bytes
-            following = {"address": self.next_row, "next_row": self.next_row + stride}
+            number, rows = self.following, list(self.rows)
+            following = {"address": rows[number], "following": (number + 1) % len(rows), "rows": rows}
+            rows[number] += self.output.targets[number].row_stride // self.params.bus_bytes
         self.clock.set(self, **following, words_left=self.words_left - 1, count=0 if ends else self.count + 1)
 
     def _complete(self, n: int) -> None:

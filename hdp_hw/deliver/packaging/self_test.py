@@ -155,7 +155,7 @@ def self_test(label, params, ports):
     """Text of the bench; ``ports`` of hdp_top as :func:`hdp_hw.rtl.verilog.ports_of`."""
     job = example_job(params)
     layout, contents = JobLayout.of(job, params), pack_job(job, params)
-    words = job_registers(job, layout, BASE, JOB_ID)
+    words = job_registers(job, layout, BASE, JOB_ID, params)
     interrupt = BY_NAME["IRQ_STATUS"].pack(job_done=1)
     words["IRQ_ENABLE"] = sum(field.mask for field in BY_NAME["IRQ_STATUS"].fields)
     output = pack_rows(Emulator(params).run(job).output, params.operand_width, row_bytes("output", HEAD_DIM, params))

@@ -340,6 +340,10 @@ hdp_error hdp_start(hdp_device *device, const hdp_job *job, const hdp_buffer *bu
     put_strides(device, HDP_K_ROW_STRIDE_OFFSET, &layout.regions[HDP_K_INTEGER]);
     put_strides(device, HDP_VALUE_ROW_STRIDE_OFFSET, &layout.regions[HDP_VALUE]);
     put_strides(device, HDP_OUTPUT_ROW_STRIDE_OFFSET, &layout.regions[HDP_OUTPUT]);
+    if (device->params.encoder) {
+        put_address(device, HDP_NORM_LOW_OFFSET, 0);
+        put_address(device, HDP_CHAIN_LOW_OFFSET, 0);
+    }
     put(device, HDP_CONTROL_OFFSET, HDP_CONTROL_START_MASK | HDP_CONTROL_CLEAR_COUNTERS_MASK);
     return HDP_OK;
 }

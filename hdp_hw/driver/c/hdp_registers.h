@@ -436,13 +436,13 @@
 #define HDP_NORM_HIGH_SHIFT                0u
 #define HDP_NORM_HIGH_MASK                 0xFFFFFFFFu /* Bits 63 to 32. */
 
-/* Address of the descriptor of the job that follows: the words from JOB_ID to here, 0 where no register is; 0: none. */
+/* Address of the descriptor of the job that follows: the words from JOB_ID to here; 0: none. */
 #define HDP_CHAIN_LOW_OFFSET               0x130u      /* rw */
 #define HDP_CHAIN_LOW_RESET                0x00000000u
 #define HDP_CHAIN_LOW_SHIFT                0u
 #define HDP_CHAIN_LOW_MASK                 0xFFFFFFFFu /* Bits 31 to 0. */
 
-/* Address of the descriptor of the job that follows: the words from JOB_ID to here, 0 where no register is; 0: none. */
+/* Address of the descriptor of the job that follows: the words from JOB_ID to here; 0: none. */
 #define HDP_CHAIN_HIGH_OFFSET              0x134u      /* rw */
 #define HDP_CHAIN_HIGH_RESET               0x00000000u
 #define HDP_CHAIN_HIGH_SHIFT               0u

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from cocotb.triggers import RisingEdge
 
-from hdp_hw.golden.bits.shell.write_traffic import Output, bytes_written, contents, row_words, write_bursts
+from hdp_hw.golden.bits.shell.write_traffic import Output, Target, bytes_written, contents, row_words, write_bursts
 from hdp_hw.rtl.shell.axi import PAGE_BYTES, Response
+from hdp_hw.rtl.shell.commands import output_layout
 from hdp_hw.rtl.shell.row_writer import RowWriter
 from hdp_hw.spec.depths import HELD_WORDS, MAX_BURST_BEATS
 from hdp_hw.spec.formats import RECORD_BYTES
@@ -19,6 +20,7 @@ from tb.lib.axi_memory import Memory
 from tb.lib.axi_write_memory import IDEAL, SILENT, WriteChecker, WriteModel, WriteTiming, serve_writes
 from tb.lib.lockstep import pack, read, start
 from tb.lib.simulation import SIMULATORS, simulate
+from tb.unit.block_bench import bits
 
 #: (tile, lanes, digit_width) by the width of a beat
 BEATS = {8: (2, 4, 4), 16: (2, 16, 4), 32: (4, 16, 4), 64: (4, 32, 4), 128: (4, 64, 4), 256: (8, 64, 8)}
@@ -39,6 +41,7 @@ def params_of(beat_width, bus_width):
 
 
 PARAMS = params_of(*map(int, os.environ.get("HDP_WIDTHS", "16,64").split(",")))  #: of the block under test
+TARGETS = int(os.environ.get("HDP_TARGETS", "1"))  #: of a head at most
 BYTES, BEAT_WIDTH = PARAMS.bus_bytes, PARAMS.out_lanes * PARAMS.operand_width
 MAX_BEATS = PARAMS.max_head_dim // PARAMS.out_lanes
 PARTS = max(1, BEAT_WIDTH // PARAMS.bus_width)  # bus words of a beat
@@ -50,7 +53,7 @@ class Head:
     """A head, and in which clock cycles its parts were taken and its end was reported; ``refused``: it has no beats."""
 
     output: Output
-    values: np.ndarray
+    values: list  #: of each target, [n_rows, elements]
     record: tuple | None
     record_payload: dict
     refused: bool = False
@@ -58,33 +61,50 @@ class Head:
 
     def __post_init__(self):
         self.written = None if self.refused else self.output
-        beats = [] if self.refused else [pack(beat, BEAT_WIDTH) for beat in self.values.reshape(-1, PARAMS.out_lanes)]
+        rows = [] if self.refused else [row for of_targets in zip(*self.values) for row in of_targets]
+        beats = [pack(beat, BEAT_WIDTH) for row in rows for beat in row.reshape(-1, PARAMS.out_lanes)]
         self.beats = [
             (beat, int(index == len(beats) - 1) ^ (index == self.wrong_last)) for index, beat in enumerate(beats)
         ]
         self.taken, self.command_taken, self.record_taken, self.done = [], None, None, None
 
     @property
+    def command(self):
+        """Fields of ``i``."""
+        targets = [vars(target) for target in self.output.targets]
+        targets += [dict.fromkeys(targets[0], 0)] * (TARGETS - len(targets))
+        layout = output_layout(PARAMS, TARGETS).members["targets"]
+        return {"n_rows": self.output.n_rows, "last": len(self.output.targets) - 1, "targets": bits(layout, targets)}
+
+    @property
     def bursts(self):
         return write_bursts(self.written, self.record, MAX_BURST_BEATS, PARAMS)
 
 
-def head(rng, n_rows, beats, gap=0, record=None, refused=False, wrong_last=None):
-    """A head somewhere in memory, often across the end of a page, with ``gap`` bus words between its rows."""
-    stride = (row_words(beats, PARAMS) + gap) * BYTES
+def head(rng, n_rows, beats, gap=0, record=None, refused=False, wrong_last=None, n_targets=None):
+    """A head somewhere in memory, often across the end of a page, with ``gap`` bus words between its rows.
+
+    Up to TARGETS targets unless ``n_targets`` is given; beats : of the first one's rows.
+    """
 
     def place(size):
         address = rng.choice([rng.randrange(BASE, TOP), BASE + PAGE_BYTES * rng.randint(1, PAGES - 1) - size // 2])
         return max(BASE, min(address, TOP - size)) // BYTES * BYTES
 
     limit = 1 << (PARAMS.operand_width - 1)
-    values = np.array([rng.randrange(-limit, limit) for _ in range(n_rows * beats * PARAMS.out_lanes)])
+    targets, values = [], []
+    for number in range(n_targets or rng.randint(1, TARGETS)):
+        beats = rng.randint(1, MAX_BEATS) if number else beats
+        stride = (row_words(beats, PARAMS) + gap) * BYTES
+        targets.append(Target(place(n_rows * stride), stride, beats))
+        numbers = [rng.randrange(-limit, limit) for _ in range(n_rows * beats * PARAMS.out_lanes)]
+        values.append(np.array(numbers).reshape(n_rows, -1))
     record = rng.random() < 0.7 if record is None else record
     address, text = place(RECORD_BYTES), rng.randbytes(RECORD_BYTES)
     payload = {"address": address, "record": int.from_bytes(text, "little"), "enable": int(record)}
-    output = Output(place(n_rows * stride), stride, n_rows, beats)
+    output = Output(tuple(targets), n_rows)
     record = (address, text) if record else None
-    return Head(output, values.reshape(n_rows, -1), record, payload, refused, wrong_last)
+    return Head(output, values, record, payload, refused, wrong_last)
 
 
 def random_heads(rng, n):
@@ -112,7 +132,7 @@ class Bench:
         await start(self.dut)
         cocotb.start_soon(serve_writes(self.dut, self.model, self.checker))
         self.heads = heads
-        self.commands = [(head, vars(head.output)) for head in heads]
+        self.commands = [(head, head.command) for head in heads]
         self.beats = [(head, {"data": data, "last": last}) for head in heads for data, last in head.beats]
         self.records = [(head, head.record_payload) for head in heads]
         self.offers = {"i": False, "i_data": False, "i_record": False}
@@ -268,8 +288,8 @@ def word_cycles(each):
     if each.refused:
         return
     per_word = max(1, PARAMS.bus_width // BEAT_WIDTH)
-    rows = np.reshape(each.taken, (each.output.n_rows, -1))
-    for row in rows:
+    beats = np.cumsum([target.beats for target in each.output.targets] * each.output.n_rows)
+    for row in np.split(each.taken, beats[:-1]):
         last_beats = [*row[per_word - 1 :: per_word], *(row[-1:] if len(row) % per_word else [])]
         yield [int(cycle) + part for cycle in last_beats for part in range(PARTS)]
 
@@ -279,7 +299,7 @@ async def waits(dut):
     """A memory that takes nothing: the writer holds what it can, and loses nothing."""
     rng = bench_rng()
     n_rows = 1 + 2 * HELD_WORDS // row_words(MAX_BEATS, PARAMS)
-    heads = [head(rng, n_rows, MAX_BEATS, gap) for gap in (0, 1, 0)]
+    heads = [head(rng, n_rows, MAX_BEATS, gap, n_targets=1) for gap in (0, 1, 0)]
     bench = Bench(dut, SILENT, rng)
     writing = cocotb.start_soon(bench.write(heads))
     for _ in range(800):
@@ -300,6 +320,16 @@ async def short_bursts(dut):
 @pytest.mark.parametrize("widths", WIDTHS, ids=lambda widths: f"{widths[0]}-{widths[1]}")
 @pytest.mark.parametrize("simulator", SIMULATORS)
 def test_row_writer(simulator, widths):
-    name = f"row_writer_{widths[0]}_{widths[1]}"
-    environment = {"HDP_WIDTHS": f"{widths[0]},{widths[1]}"}
-    simulate(RowWriter(params_of(*widths)), __name__, simulator, name=name, plusenv=environment)
+    run(simulator, widths)
+
+
+@pytest.mark.parametrize(("widths", "n_targets"), [((16, 64), 2), ((32, 32), 3), ((64, 128), 3), ((128, 64), 3)])
+@pytest.mark.parametrize("simulator", SIMULATORS)
+def test_targets(simulator, widths, n_targets):
+    run(simulator, widths, n_targets)
+
+
+def run(simulator, widths, n_targets=1):
+    name = f"row_writer_{widths[0]}_{widths[1]}_{n_targets}"
+    environment = {"HDP_WIDTHS": f"{widths[0]},{widths[1]}", "HDP_TARGETS": str(n_targets)}
+    simulate(RowWriter(params_of(*widths), n_targets), __name__, simulator, name=name, plusenv=environment)
