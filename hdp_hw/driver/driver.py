@@ -187,7 +187,7 @@ def prepare(
         real = x.dtype.kind == "f"
         integers[name] = quantise(x, as_scale(absmax), params) if real else integers_in_range(name, x, params)
     saturations = {name: int((np.abs(x) >= params.digit_max).sum()) for name, x in integers.items()}
-    job = LayerJob(**integers, settings=settings, timeout_cycles=layer.timeout_cycles or 0)
+    job = LayerJob(integers["q"], integers["k"], integers["v"], settings, layer.timeout_cycles or 0)
     if layer.timeout_cycles is None:
         job = replace(job, timeout_cycles=ample_cycles(job, params))
     return job, saturations

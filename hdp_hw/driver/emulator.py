@@ -38,7 +38,10 @@ class Emulator:
         self.latencies = whole("read_latency", read_latency, 1), whole("write_latency", write_latency, 1)
 
     def run(self, job: LayerJob) -> LayerRun:
-        """LayerRun of a LayerJob, without those that follow. Raises ParameterError, and JobError if it takes longer than its timeout."""
+        """LayerRun of a LayerJob, without those that follow.
+
+        Raises ParameterError, and JobError if it takes longer than its timeout.
+        """
         if job.linear:
             heads = zip(job.k, job.v, job.settings, strict=True)
             results = [attend(job.q[0], k, v, settings, self.params, job.table) for k, v, settings in heads]

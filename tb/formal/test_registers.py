@@ -1,13 +1,16 @@
 """Proofs of the registers: counters, the register port, the register bank against the register map."""
 
+from dataclasses import replace
+
 import pytest
 from amaranth.hdl import Assert, Cat, Const, Cover, Mux, Signal, Value
 
 from hdp_hw.rtl.shell.axi import Response
 from hdp_hw.rtl.shell.axi_lite import AxiLite
 from hdp_hw.rtl.shell.counters import Counters
-from hdp_hw.rtl.shell.register_bank import RegisterBank, counter_layout
-from hdp_hw.spec.register_map import REGISTERS
+from hdp_hw.rtl.shell.register_bank import RegisterBank, counter_layout, registers_of
+from hdp_hw.spec.configs import CONFIGS
+from hdp_hw.spec.register_map import BY_NAME
 from tb.formal.contract import PARAMS, past, stream_contract
 from tb.formal.runner import assert_independent, prove
 
@@ -102,9 +105,13 @@ def register_bank(m, bank):
         m.d.comb += Assert(register == Mux(started, past(m, following), after_reset))
 
     writable, readable, word = [], [], Signal(32)
-    for register in REGISTERS:
+    for register in registers_of(bank.params):
         chosen = port.write_address == register.address // 4
-        write = port.write & (port.write_strobe == 0xF) & chosen
+        write, written = port.write & (port.write_strobe == 0xF) & chosen, port.write_data
+        if bank.params.encoder and register.group in ("job", "encoder"):
+            index = register.address // 4 - BY_NAME["JOB_ID"].address // 4
+            write |= ~port.write & bank.i_load.valid & (bank.i_load.payload.index == index)
+            written = Mux(port.write, port.write_data, bank.i_load.payload.word)
         read = port.read_address == register.address // 4
         readable.append(read)
         if "w" in register.access:
@@ -112,7 +119,7 @@ def register_bank(m, bank):
         counter, _, half = register.name.lower().rpartition("_")
         shown = {}
         for name, field in register.members.items():
-            new = port.write_data[field.low : field.low + field.width]
+            new = written[field.low : field.low + field.width]
             if field.singlepulse:
                 becomes(bank.o_control[field.name], 0, write & new)
             elif register.name == "IRQ_STATUS":
@@ -122,7 +129,7 @@ def register_bank(m, bank):
             elif register.name == "IRQ_ENABLE":
                 shown[field] = bank.enabled
                 becomes(bank.enabled, 0, Mux(write, new, bank.enabled))
-            elif register.group == "job":
+            elif register.group in ("job", "encoder"):
                 shown[field] = bank.o_job[name].as_unsigned()
                 becomes(shown[field], field.reset, Mux(write, new, shown[field]))
             elif register.group == "counters" and half == "low":
@@ -131,7 +138,7 @@ def register_bank(m, bank):
             elif register.group == "counters":
                 shown[field] = bank.high_words[counter]
             elif register.group == "parameters":
-                shown[field] = getattr(PARAMS, name)
+                shown[field] = getattr(bank.params, name)
             else:
                 shown[field] = bank.i_status[name] if field.reset is None else field.reset
         with m.If(read):
@@ -146,6 +153,7 @@ def register_bank(m, bank):
     ]
 
 
+@pytest.mark.parametrize("params", [PARAMS, replace(CONFIGS["tiny"], encoder=1)], ids=["attention", "encoder"])
 @pytest.mark.parametrize(("mode", "depth"), [("prove", 1), ("cover", 6)])
-def test_register_bank(mode, depth):
-    prove(RegisterBank(PARAMS), register_bank, "register_bank", depth, mode)
+def test_register_bank(params, mode, depth):
+    prove(RegisterBank(params), register_bank, "register_bank", depth, mode)

@@ -19,6 +19,7 @@ from hdp_hw.rtl.shell.burst_reader import BurstReader
 from hdp_hw.rtl.shell.head_loader import HeadLoader
 from hdp_hw.rtl.shell.job_engine import JobEngine
 from hdp_hw.rtl.shell.plane_reader import PlaneReader
+from hdp_hw.rtl.shell.plane_splitter import PlaneSplitter
 from hdp_hw.rtl.shell.read_arbiter import ReadArbiter
 from hdp_hw.rtl.shell.row_writer import RowWriter
 from hdp_hw.rtl.shell.segment_generator import SegmentGenerator
@@ -116,6 +117,8 @@ STREAMS = {  # what makes the component, properties, how they are checked and in
     "read_arbiter": (lambda: ReadArbiter(PARAMS, 2), arbiter, "prove", 4, 12),
     "write_arbiter": (lambda: WriteArbiter(PARAMS, 2), arbiter, "bmc", 7, 12),  # a FIFO's memory is not inductive
     "row_writer": (lambda: RowWriter(PARAMS), stream_contract, "bmc", 8, 16),
+    "row_writer_of_planes": (lambda: RowWriter(PARAMS, 2), stream_contract, "bmc", 8, 16),
+    "plane_splitter": (lambda: PlaneSplitter(LAYERS), stream_contract, "bmc", 8, 12),
     "job_engine": (lambda: JobEngine(TWO_CORES), job_engine, "prove", 3, 10),
 }
 PATHS = {name: build for name, (build, *_) in STREAMS.items() if name != "plane_loader"} | {

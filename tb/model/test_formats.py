@@ -67,6 +67,8 @@ def test_addresses_are_in_the_order_of_their_registers():
     assert addresses == list(range(addresses[0], addresses[0] + 64, 8))
     names = [name for name, _ in job_layout(CONFIGS["tiny"]) if name in formats.ADDRESSES]
     assert names == list(formats.ADDRESSES)
+    of_encoder = [register.name for register in REGISTERS if register.group == "encoder"]
+    assert of_encoder == [f"{name.upper()}_{half}" for name in formats.ENCODER_ADDRESSES for half in ("LOW", "HIGH")]
 
 
 def test_planes():

@@ -19,7 +19,8 @@ from hdp_hw.spec.settings import HeadSettings, Rule, field_limits
 
 PARAMS = CONFIGS["tiny"]
 LAYERS = replace(PARAMS, encoder=1)
-JOB = job_fields()
+TINY = CONFIGS["tiny"]
+JOB = job_fields(TINY)
 
 
 @pytest.mark.parametrize("path", generated(), ids=lambda path: path.name)
@@ -83,7 +84,7 @@ def test_parameters_are_those_of_the_generator():
 
 
 def test_layouts_follow_the_map():
-    assert len(job_fields_layout().members) == len(JOB) and job_fields_layout()["scale_rho"].shape.signed
+    assert len(job_fields_layout(TINY).members) == len(JOB) and job_fields_layout(TINY)["scale_rho"].shape.signed
     assert BY_NAME["IRQ_ENABLE"].fields[0].width == event_layout().size
     halves = [f"{name.upper()}_{half}" for name in counter_layout().members for half in ("LOW", "HIGH")]
     assert halves == [register.name for register in REGISTERS if register.group == "counters"]

@@ -317,6 +317,12 @@ MUTATIONS = [
         "kv_phase.eq(0)",
         "tb.unit.shell.test_job_engine",
     ),
+    (
+        "hdp_hw/rtl/shell/plane_splitter.py",
+        "Mux(odd, low, plane), Mux(odd, plane, 0)",
+        "Mux(odd, low, plane), plane",
+        "tb.unit.shell.test_plane_splitter",
+    ),
     ("hdp_hw/rtl/shell/mask_union.py", "transparent_for=(write,)", "", "tb.unit.shell.test_mask_union"),
     ("hdp_hw/rtl/shell/plane_reader.py", "Mux(take, 0, part + 1)", "part + 1", "tb.unit.shell.test_plane_reader"),
     (

@@ -41,14 +41,14 @@ def traffic(
     """``{counter: bytes}`` of the heads with these HeadResults.
 
     table : scales and thresholds are read from a table; records : a record of each head is written; served : cores
-    that a linear layer's heads went to, each of which reads its rows once; planes : the output is digit planes; chain : the
-    descriptor of a job that follows is read.
+    that a linear layer's heads went to, each of which reads its rows once; planes : the output is digit planes; chain :
+    the descriptor of a job that follows is read.
     """
     segments = []
     for head, (result, of_head) in enumerate(zip(results, settings)):
         of_head = replace(of_head, reuse=of_head.linear and head >= served)
-        planes = head_segments(result, of_head, dict.fromkeys(PLANES, (0, 0)), params)
-        segments += [segment for of_plane in planes.values() for segment in of_plane]
+        of_planes = head_segments(result, of_head, dict.fromkeys(PLANES, (0, 0)), params)
+        segments += [segment for of_plane in of_planes.values() for segment in of_plane]
     read = bytes_read(segments, params) + ENTRY_BYTES * table * len(settings)
     read += TABLE_BYTES * (settings[0].activation == Activation.TABLE) + DESCRIPTOR_BYTES * chain
     unit = 2 * params.out_lanes if planes else 1  # elements that a row is filled up to

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from hdp_hw.spec.configs import vars_of
 from hdp_hw.spec.params import HdpParams
 from hdp_hw.spec.register_map import BY_NAME, REGISTERS
-from hdp_hw.spec.registers import Field, Register
+from hdp_hw.spec.registers import WORD_BYTES, Field, Register
 
 FULL_STROBE = 0xF
 
@@ -19,14 +19,16 @@ class RegisterBank:
 
     def __init__(self, params: HdpParams) -> None:
         self.parameters = vars_of(params)
-        self.registers = {register.address: register for register in REGISTERS}
-        self.job_members = [name for register in REGISTERS if register.group == "job" for name in register.members]
+        self.registers = {register.address: register for register in REGISTERS if register.exists(params.encoder)}
+        of_job = [register for register in self.registers.values() if register.group in ("job", "encoder")]
+        self.job_members = [name for register in of_job for name in register.members]
         self.irq = 0
         self.answer: dict[str, int] = {}
         self._reset()
 
     def _reset(self) -> None:
-        writable = [(name, f) for register in REGISTERS for name, f in register.members.items() if "w" in f.access]
+        members = [member for register in self.registers.values() for member in register.members.items()]
+        writable = [(name, field) for name, field in members if "w" in field.access]
         self.stored = {name: field.reset or 0 for name, field in writable if not field.singlepulse}
         self.control = {field.name: 0 for _, field in writable if field.singlepulse}
         self.high_words: dict[str, int] = {}
@@ -43,9 +45,11 @@ class RegisterBank:
         events: Iterable[str] = (),
         status: dict[str, int] | None = None,
         counters: dict[str, int] | None = None,
+        load: tuple[int, int] | None = None,
     ) -> None:
         """One clock cycle.
 
+        load : (number of a job register from JOB_ID on, word), which waits while something is written.
         write : (address, data, strobe); read : address; events : names of IRQ_STATUS fields; status : ``{name: value}``
         of what hardware drives; counters : likewise.
         """
@@ -60,6 +64,8 @@ class RegisterBank:
         self.control = dict.fromkeys(self.control, 0)
         if write is not None:
             self.answer["write_error"] = int(not self._write(*write))
+        elif load is not None:
+            self._write(BY_NAME["JOB_ID"].address + WORD_BYTES * load[0], load[1], FULL_STROBE)
         self.stored |= {f"irq_status_{event}": 1 for event in events}  # after the write: what happens is not lost
         if resets:
             self._reset()

@@ -60,7 +60,7 @@ def write_bursts(
 def contents(
     output: Output | None, values: Sequence[np.ndarray], record: tuple[int, bytes] | None, params: HdpParams
 ) -> list[tuple[int, bytes]]:
-    """``[(address, bytes)]`` that a head writes, in order: rows, of integers [n_rows, d] for each target; the record."""
+    """``[(address, bytes)]`` that a head writes, in order: rows of integers, [n_rows, d] a target; the record."""
     kind = f"<i{params.operand_width // 8}"
     written = []
     if output:

@@ -21,7 +21,8 @@ class JobEngine:
     """Clock cycles of a job's heads (LaneHead) to lanes (CoreLane); cycle 0 is the one in which the job is there.
 
     table : address of the table of scales and thresholds, or None; activation : of that of a linear layer's activation,
-    or None; chain : of the descriptor of the job that follows, or None; same_rows : heads are of a linear layer and read the same rows, which a lane needs only once.
+    or None; chain : of the descriptor of the job that follows, or None; same_rows : heads are of a linear layer and
+    read the same rows, which a lane needs only once.
     ``end`` : the cycle in which all have ended; ``served`` : lanes that had a head.
     """
 

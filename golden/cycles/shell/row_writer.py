@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hdp_hw.golden.bits.shell.write_traffic import Output, Target, row_words
 from hdp_hw.golden.cycles.clock import BufferedQueue, Clock, Queue
@@ -141,7 +141,7 @@ class RowWriter:
             self.requests.push(self.count + 1)
             self.open_bursts.push((True, head_ends))
             self.clock.at(2, lambda: self._complete(1))
-        following = {"address": self.address + 1}
+        following: dict[str, Any] = {"address": self.address + 1}
         if row_ends:
             number, rows = self.following, list(self.rows)
             following = {"address": rows[number], "following": (number + 1) % len(rows), "rows": rows}

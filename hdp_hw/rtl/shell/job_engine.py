@@ -34,8 +34,10 @@ class JobEngine(wiring.Component):
 
     A job ends when all its heads have, or when something is wrong with it: then no further request goes to memory, the
     outstanding ones are awaited (``FLUSH_CYCLES`` at most; later answers belong to a past epoch and are dropped), the
-    lanes are reset, and the next job runs. While the last heads of a job with a ``chain`` run, the descriptor of the job
-    that follows goes to the job registers; when the job has ended well, these are queued.
+    lanes are reset, and the next job runs.
+
+    While the last heads of a job with a ``chain`` run, the descriptor of the job that follows goes to the job
+    registers; when the job has ended well, these are queued.
 
     Parameters
     ----------

@@ -1,7 +1,6 @@
 """PlaneSplitter against golden.bits.shell.planes, and its clock cycles against golden.cycles.shell.plane_splitter."""
 
 import cocotb
-import numpy as np
 import pytest
 from cocotb.triggers import RisingEdge
 

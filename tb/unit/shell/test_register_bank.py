@@ -30,8 +30,8 @@ class Bench:
         self.driven, self.status, self.counters, self.seen_job = {}, {}, {}, {}
         self.job = {name: getattr(dut, f"o_job_{name}") for name in self.golden.job}
 
-    async def clock(self, write=None, read_from=None, events=(), counters=None):
-        """One clock cycle; ``write`` is (address, data) or (address, data, strobe)."""
+    async def clock(self, write=None, read_from=None, events=(), counters=None, load=None):
+        """One clock cycle; ``write`` is (address, data) or (address, data, strobe), ``load`` (index, word)."""
         rng = self.rng
         write = write and (*write, FULL_STROBE)[:3]
         if not self.counters or rng.random() < 0.2:
@@ -45,12 +45,17 @@ class Bench:
         inputs |= {f"i_status_{name}": value for name, value in self.status.items()}
         inputs |= {f"i_counters_{name}": value for name, value in self.counters.items()}
         inputs |= {f"i_events_{name}": name in events for name in EVENTS}
+        if PARAMS.encoder:
+            index, word = load or (int(rng.integers(0, 48)), int(rng.integers(0, 1 << 32)))
+            inputs |= {"i_load_valid": load is not None, "i_load_index": index, "i_load_word": word}
         for name, value in inputs.items() - self.driven.items():
             signal = getattr(self.dut, name)
             signal.value = pack(int(value), len(signal))
         self.driven = inputs
         await RisingEdge(self.dut.aclk)
         outputs = {"irq": self.golden.irq} | {f"registers_{name}": value for name, value in self.golden.answer.items()}
+        if PARAMS.encoder:
+            outputs["i_load_ready"] = int(write is None)
         outputs |= {f"o_control_{name}": value for name, value in self.golden.control.items()}
         for name, value in outputs.items():
             self._compare(name, getattr(self.dut, name), value)
@@ -60,7 +65,7 @@ class Bench:
                 self._compare(f"o_job_{name}", self.job[name], value)
         self.seen_job = job
         self.answers += len(self.golden.answer)
-        self.golden.clock(write, read_from, events, self.status, self.counters)
+        self.golden.clock(write, read_from, events, self.status, self.counters, load)
 
     def _compare(self, name, signal, value):
         got = read(signal, name)
@@ -156,11 +161,13 @@ async def anything(dut):
         if rng.random() < 0.7:
             read_from = int(rng.choice(busy[rng.integers(4)]))
         events = [event for event in EVENTS if rng.random() < 0.03]
-        await bench.clock(write, read_from, events)
+        loads = PARAMS.encoder and rng.random() < 0.3
+        load = (int(rng.integers(0, 48)), int(rng.integers(0, 1 << 32))) if loads else None
+        await bench.clock(write, read_from, events, load=load)
         n += (write is not None) + 2 * (read_from is not None)
     await bench.end(n)
 
 
-@on_cores()
+@on_cores("encoder")
 def test_register_bank(simulator, core):
     run(register_bank.RegisterBank(CORES[core]), __name__, simulator, core)
