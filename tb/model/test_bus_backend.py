@@ -216,8 +216,8 @@ def test_missing_record():
     ("register", "word", "text"),
     [
         ("ID", 0, "register ID is 0x00000000, not 0x48445041: no co-processor at this address"),
-        ("VERSION", 1 << 16, "register VERSION is 1.0; this driver knows 0, from 0.3 on"),
-        ("VERSION", 0, "register VERSION is 0.0; this driver knows 0, from 0.3 on"),
+        ("VERSION", 1 << 16, "register VERSION is 1.0; this driver knows 0, from 0.4 on"),
+        ("VERSION", 0, "register VERSION is 0.0; this driver knows 0, from 0.4 on"),
         ("TILE", 3, "describe no core that this driver supports: parameter tile = 3 is not legal; legal: 2, 4, 8"),
         ("MAX_SEQ_LEN", 8192, "parameter max_seq_len = 8192 is not legal"),
         ("BUS_WIDTH", 256, "parameter bus_width = 256 is not legal; legal: 32, 64, 128"),

@@ -20,12 +20,13 @@ NO_TWIN = {
     "core/activity_counters.py": "counts strobes; golden.cycles.core.attention_core says how many come",
     "core/row_queue.py": "a queue; golden.cycles.clock.Queue is its model",
     "pruning/arithmetic.py": "products and comparisons that Python has",
-    "shell/activation.py": "states of JobEngine, whose twin has them",
     "pruning/predictor_rows.py": "layouts and memories of the predictor",
     "shell/axi.py": "signatures of the bus",
     "shell/axi_lite.py": "the bus in front of the register bank",
     "shell/commands.py": "layouts",
     "shell/counters.py": "counts strobes; golden.cycles.shell.job says how many come",
+    "shell/job_checks.py": "what is illegal in JobEngine; golden is handed legal jobs",
+    "shell/job_words.py": "states of JobEngine, whose twin has them",
     "shell/hdp_top.py": "wiring; golden.cycles.shell.job wires the models",
 }
 
@@ -36,6 +37,7 @@ NO_BLOCK = {
     "shell/fetch.py": "fetch upon mask, of HeadLoader, SegmentGenerator and MaskUnion together",
     "shell/job.py": "a job through all of the co-processor",
     "shell/memory.py": "the memory behind the bus",
+    "shell/planes.py": "rows of digits, of PlaneSplitter",
     "shell/read_traffic.py": "bytes, which no block counts",
     "shell/write_traffic.py": "bytes and bursts of RowWriter and WriteArbiter together",
 }

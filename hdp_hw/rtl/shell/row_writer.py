@@ -27,7 +27,7 @@ class RowWriter(wiring.Component):
 
     Ports
     -----
-    i : In(stream.Signature(output_layout(params, n_targets)))
+    i : In(stream.Signature(output_layout(params, self.n_targets)))
         One for each head.
     i_data : In(stream.Signature(self.beat_layout))
         The core's output.
