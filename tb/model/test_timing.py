@@ -6,7 +6,7 @@ import math
 import pytest
 from amaranth.hdl import signed, unsigned
 
-from hdp_hw.rtl.approximation.multiply import _cuts, multiply_latency
+from hdp_hw.rtl.common.multiply import _cuts, multiply_latency
 from hdp_hw.rtl.core.attention_core import AttentionCore
 from hdp_hw.rtl.pruning.block_rows import BlockRows
 from hdp_hw.rtl.pruning.predictor import Predictor

@@ -15,11 +15,10 @@ NAME = re.compile(r"\b(?:hdp_hw|golden)(?:\.\w+)+")
 
 #: Files of the hardware that compute nothing that a model would say.
 NO_TWIN = {
-    "approximation/multiply.py": "the product that Python has, in pieces of DSPs",
     "array/operand_buffer.py": "a memory",
     "core/activity_counters.py": "counts strobes; golden.cycles.core.attention_core says how many come",
     "core/row_queue.py": "a queue; golden.cycles.clock.Queue is its model",
-    "pruning/arithmetic.py": "products and comparisons that Python has",
+    "pruning/arithmetic.py": "products and sums that Python has",
     "pruning/predictor_rows.py": "layouts and memories of the predictor",
     "shell/axi.py": "signatures of the bus",
     "shell/axi_lite.py": "the bus in front of the register bank",

@@ -13,6 +13,8 @@ MUTATIONS = [
         "range(0, len(terms) - 1, 2)",
         "tb.unit.common.test_pipeline",
     ),
+    ("hdp_hw/rtl/common/pipeline.py", "if largest else", "if not largest else", "tb.unit.pruning.test_row_statistics"),
+    ("hdp_hw/rtl/common/multiply.py", "(a_low + b_low)", "a_low", "tb.unit.approximation.test_compensator"),
     (
         "hdp_hw/rtl/common/queue.py",
         "self.i.ready.eq(held.w_rdy)",
@@ -26,7 +28,6 @@ MUTATIONS = [
         "tb.unit.approximation.test_compensator",
     ),
     ("hdp_hw/rtl/approximation/exp2.py", "coarse[len(fine) :].any() | ", "", "tb.unit.approximation.test_exp2"),
-    ("hdp_hw/rtl/approximation/multiply.py", "(a_low + b_low)", "a_low", "tb.unit.approximation.test_compensator"),
     (
         "hdp_hw/rtl/approximation/normaliser.py",
         "return self._at_requantizers - self._product_latencies[1] - 1",
@@ -81,7 +82,7 @@ MUTATIONS = [
         "-OPERAND_MAX - 1, OPERAND_MAX, name",
         "tb.unit.encoder.test_epilogue",
     ),
-    ("hdp_hw/rtl/pruning/arithmetic.py", '{low}") << low', '{low}")', "tb.unit.pruning.test_coarse_logit"),
+    ("hdp_hw/rtl/pruning/arithmetic.py", "Mux(rest[0], held, 0)", "held", "tb.unit.pruning.test_row_threshold"),
     (
         "hdp_hw/rtl/pruning/block_distance.py",
         "Mux(is_margin, 1, self.i_settings.kappa)",

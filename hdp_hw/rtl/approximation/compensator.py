@@ -4,8 +4,8 @@ from amaranth.hdl import C, Cat, Module, Signal, signed, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hdp_hw.rtl.approximation.multiply import multiply, multiply_latency
 from hdp_hw.rtl.approximation.reciprocal import Reciprocal
+from hdp_hw.rtl.common.multiply import multiply, multiply_latency
 from hdp_hw.rtl.common.pipeline import delay
 from hdp_hw.spec.tables import reciprocal_bits
 

@@ -4,9 +4,9 @@ from amaranth.hdl import Module, Signal, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hdp_hw.rtl.approximation.multiply import multiply, multiply_latency
 from hdp_hw.rtl.approximation.reciprocal import Reciprocal
 from hdp_hw.rtl.approximation.requantizer import Requantizer
+from hdp_hw.rtl.common.multiply import multiply, multiply_latency
 from hdp_hw.rtl.common.pipeline import delay
 from hdp_hw.spec.params import bits_for
 from hdp_hw.spec.tables import exp2_coefficients, guard, normalised_width

@@ -4,7 +4,7 @@ from amaranth.hdl import C, Cat, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hdp_hw.rtl.approximation.multiply import multiply, multiply_latency
+from hdp_hw.rtl.common.multiply import multiply, multiply_latency
 from hdp_hw.rtl.common.pipeline import delay
 from hdp_hw.spec.params import bits_for
 from hdp_hw.spec.tables import REQUANTIZE_FRACTION, normalised_width, numerator_width, reciprocal_bits

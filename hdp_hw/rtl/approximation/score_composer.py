@@ -24,22 +24,17 @@ class ScoreComposer(wiring.Component):
         A sum enters.
     i_first : In(unsigned(1))
         It is the first of a score.
-    i_last : In(unsigned(1))
-        It is the last of a score.
     i_mode : In(unsigned(2))
         ArrayMode of the sum: INTEGER, CROSS or FULL.
     i_sum : In(signed(params.dot_width))
         The dot unit's result of one cycle.
-    o_valid : Out(unsigned(1))
-        A score leaves.
     o_s : Out(signed(params.s_width))
-        S.
+        S of the sums since the last ``i_first``.
 
     Timing
     ------
-    ``o_valid`` comes ``latency`` = 2 clock cycles after the ``i_valid`` with ``i_last``. One sum per clock cycle, and
-    the next score may start (``i_first``) in the cycle after; no back-pressure. Cycles without ``i_valid`` (CONTEXT)
-    leave the score as it is.
+    ``o_s`` follows ``i_valid`` by ``latency`` = 2 clock cycles. One sum per clock cycle, and the next score may start
+    (``i_first``) in the cycle after; no back-pressure. Cycles without ``i_valid`` (CONTEXT) leave the score as it is.
 
     Numerics
     --------
@@ -54,10 +49,8 @@ class ScoreComposer(wiring.Component):
             {
                 "i_valid": In(unsigned(1)),
                 "i_first": In(unsigned(1)),
-                "i_last": In(unsigned(1)),
                 "i_mode": In(unsigned(2)),
                 "i_sum": In(signed(params.dot_width)),
-                "o_valid": Out(unsigned(1)),
                 "o_s": Out(signed(params.s_width)),
             }
         )
@@ -76,8 +69,6 @@ class ScoreComposer(wiring.Component):
 
         valid = delay(m, self.i_valid, 1, "valid", local=True)
         first = delay(m, self.i_first, 1, "first", local=True)
-        last = delay(m, self.i_last, 1, "last")
         with m.If(valid):
             m.d.sync += self.o_s.eq(Mux(first, 0, self.o_s) + shifted)
-        m.d.sync += self.o_valid.eq(valid & last)
         return m

@@ -1,6 +1,6 @@
 """A row of signed digit multipliers."""
 
-from amaranth.hdl import Module, signed, unsigned
+from amaranth.hdl import Module, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -16,16 +16,12 @@ class DigitMultiplier(wiring.Component):
 
     Ports
     -----
-    i_valid : In(unsigned(1))
-        The dot unit gives digits.
     i_left : In(data.ArrayLayout(signed(params.digit_width), params.lanes))
-        With ``i_valid``: a digit of the left operand for each lane.
+        The dot unit gives a digit of the left operand for each lane.
     i_right : In(data.ArrayLayout(signed(params.digit_width), params.lanes))
-        With ``i_valid``: the digit that each lane multiplies it by.
-    o_valid : Out(unsigned(1))
-        The products of the digits of ``latency`` clock cycles before are there.
+        The digit that each lane multiplies it by.
     o_product : Out(data.ArrayLayout(signed(2 * params.digit_width), params.lanes))
-        With ``o_valid``: the product of each lane.
+        The product of each lane.
 
     Timing
     ------
@@ -44,17 +40,14 @@ class DigitMultiplier(wiring.Component):
         digits = data.ArrayLayout(signed(w), lanes)
         super().__init__(
             {
-                "i_valid": In(unsigned(1)),
                 "i_left": In(digits),
                 "i_right": In(digits),
-                "o_valid": Out(unsigned(1)),
                 "o_product": Out(data.ArrayLayout(signed(2 * w), lanes)),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
-        m.d.sync += self.o_valid.eq(self.i_valid)
         for lane in range(self.params.lanes):
             product = register(m, self.i_left[lane] * self.i_right[lane], f"product_{lane}")
             m.d.comb += self.o_product[lane].eq(product)

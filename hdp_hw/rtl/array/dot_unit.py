@@ -23,26 +23,20 @@ class DotUnit(wiring.Component):
 
     Ports
     -----
-    i_valid : In(unsigned(1))
-        The tile array gives operands.
     i_fused : In(unsigned(1))
-        FULL or CONTEXT.
+        The tile array's micro-operation is one of FULL or CONTEXT.
     i_context : In(unsigned(1))
         CONTEXT: the left digits are those of ``i_weight``.
     i_left : In(data.ArrayLayout(signed(params.digit_width), params.lanes))
-        With ``i_valid``: the digits of Q of each lane; not used in CONTEXT.
+        The digits of Q of each lane; not used in CONTEXT.
     i_weight : In(data.ArrayLayout(signed(params.digit_width), 2))
         {0: F, 1: I}.
     i_right : In(data.ArrayLayout(signed(params.digit_width), params.lanes))
-        With ``i_valid``: the digits of K or V of each lane.
-    o_elements_valid : Out(unsigned(1))
-        The elements of operands that came with ``i_fused`` are there.
+        The digits of K or V of each lane.
     o_elements : Out(data.ArrayLayout(signed(4 * params.digit_width), params.slice_width))
-        With ``o_elements_valid``: the product of each pair of operands, four digit products each.
-    o_valid : Out(unsigned(1))
-        The sum over all lanes of operands is there.
+        The product of each pair of operands, four digit products each, where they came with ``i_fused``.
     o_sum : Out(signed(params.dot_width))
-        With ``o_valid``: the sum.
+        The sum over all lanes.
 
     Timing
     ------
@@ -62,15 +56,12 @@ class DotUnit(wiring.Component):
         digits = data.ArrayLayout(signed(w), params.lanes)
         super().__init__(
             {
-                "i_valid": In(unsigned(1)),
                 "i_fused": In(unsigned(1)),
                 "i_context": In(unsigned(1)),
                 "i_left": In(digits),
                 "i_weight": In(data.ArrayLayout(signed(w), 2)),
                 "i_right": In(digits),
-                "o_elements_valid": Out(unsigned(1)),
                 "o_elements": Out(data.ArrayLayout(signed(4 * w), params.slice_width)),
-                "o_valid": Out(unsigned(1)),
                 "o_sum": Out(signed(params.dot_width)),
             }
         )
@@ -85,7 +76,6 @@ class DotUnit(wiring.Component):
         w, quarter = self.params.digit_width, self.params.slice_width
         m.submodules.multiplier = multiplier = DigitMultiplier(self.params)
         # A register of the unit's own before the multipliers: the digits serve a whole row or column of the array.
-        m.d.sync += multiplier.i_valid.eq(self.i_valid)
         for lane in range(self.params.lanes):
             weight = self.i_weight[1 - lane // (2 * quarter)]
             left = Mux(self.i_context, weight, self.i_left[lane])
@@ -103,11 +93,5 @@ class DotUnit(wiring.Component):
             inner = register(m, p1 + p2, f"inner_{i}")
             element = outer + Mux(fused_again, inner << w, inner)
             m.d.comb += self.o_elements[i].eq(register(m, element, f"element_{i}"))
-        m.d.comb += self.o_elements_valid.eq(delay(m, multiplier.o_valid, 2, "elements_valid"))
-
-        tree = tree_latency(quarter, 1)
-        m.d.comb += [
-            self.o_sum.eq(adder_tree(m, [self.o_elements[i] for i in range(quarter)], 1)),
-            self.o_valid.eq(delay(m, self.o_elements_valid, tree, "valid")),
-        ]
+        m.d.comb += self.o_sum.eq(adder_tree(m, [self.o_elements[i] for i in range(quarter)], 1))
         return m

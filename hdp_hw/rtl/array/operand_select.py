@@ -30,10 +30,8 @@ class OperandSelect(wiring.Component):
 
     Ports
     -----
-    i_valid : In(unsigned(1))
-        The tile array gives a word of each plane.
     i_mode : In(unsigned(2))
-        An ArrayMode.
+        The tile array gives the ArrayMode of the words.
     i_phase : In(unsigned(2))
         With ``i_mode``: clock cycle of the tile, or slice of V, modulo 4.
     i_integer : In(data.ArrayLayout(signed(params.digit_width), params.lanes))
@@ -42,10 +40,8 @@ class OperandSelect(wiring.Component):
         A word of the F plane.
     i_value : In(data.ArrayLayout(data.ArrayLayout(signed(params.digit_width), 2), params.lanes // 2))
         A word of V: {0: F, 1: I} of each element. Not used by the left side.
-    o_valid : Out(unsigned(1))
-        The digits of a word are chosen.
     o_digits : Out(data.ArrayLayout(signed(params.digit_width), params.lanes))
-        With ``o_valid``: the digit that each lane multiplies.
+        The digit that each lane multiplies.
 
     Timing
     ------
@@ -64,13 +60,11 @@ class OperandSelect(wiring.Component):
         word = data.ArrayLayout(signed(w), lanes)
         super().__init__(
             {
-                "i_valid": In(unsigned(1)),
                 "i_mode": In(unsigned(2)),
                 "i_phase": In(unsigned(2)),
                 "i_integer": In(word),
                 "i_fraction": In(word),
                 "i_value": In(data.ArrayLayout(data.ArrayLayout(signed(w), 2), lanes // 2)),
-                "o_valid": Out(unsigned(1)),
                 "o_digits": Out(word),
             }
         )
@@ -80,7 +74,6 @@ class OperandSelect(wiring.Component):
         w, quarter = self.params.digit_width, self.params.slice_width
         planes = {"I": self.i_integer, "F": self.i_fraction}
         cross, full = ("IIFF", "IIFF") if self.side == "left" else ("FFII", "IFIF")
-        m.d.sync += self.o_valid.eq(self.i_valid)
         for q in range(4):
             place = Signal(2, name=f"place_{q}")  # the quarter of its word that quarter q takes
             with m.Switch(self.i_mode):

@@ -168,10 +168,9 @@ class TileArray(wiring.Component):
         left, right = self._operands(m, "left", "q"), self._operands(m, "right", "k")
         # Control, delayed to where it is used: at the digits, at the sums.
         at_digits = OperandSelect.latency
-        valid = delay(m, self.i_valid, at_digits, "valid")
         fused = delay(m, (mode == ArrayMode.FULL) | context, at_digits, "fused")
         weight = delay(m, self.i_weight, at_digits, "weight", reset_less=True)
-        control = Cat(scores, mode, self.i_first, self.i_last)
+        control = Cat(scores, mode, self.i_first)
         before_sum = delay(m, control, at_digits + self.units[0][0].latency - 1, "control")
 
         elements = [[None] * tile for _ in range(tile)]
@@ -182,13 +181,12 @@ class TileArray(wiring.Component):
                 context_here = delay(m, context, at_digits, f"context_{r}_{c}", local=True)
                 control_here = delay(m, before_sum, 1, f"control_{r}_{c}", local=True)
                 m.d.comb += [
-                    unit.i_valid.eq(valid),
                     unit.i_fused.eq(fused),
                     unit.i_context.eq(context_here),
                     unit.i_left.eq(left[r]),
                     unit.i_weight.eq(weight[r][c]),
                     unit.i_right.eq(right[c]),
-                    Cat(composer.i_valid, composer.i_mode, composer.i_first, composer.i_last).eq(control_here),
+                    Cat(composer.i_valid, composer.i_mode, composer.i_first).eq(control_here),
                     composer.i_sum.eq(unit.o_sum),
                     self.o_scores[r][c].eq(composer.o_s),
                 ]
@@ -245,7 +243,6 @@ class TileArray(wiring.Component):
             m.submodules[f"{side}_{index}"] = select = OperandSelect(self.params, side)
             steering = register(m, Cat(self.i_mode, self.i_phase), f"steering_{side}_{index}", local=True)
             m.d.comb += [
-                select.i_valid.eq(self.i_valid),
                 Cat(select.i_mode, select.i_phase).eq(steering),
                 select.i_integer.eq(getattr(self, f"i_{operand}_integer")[index]),
                 select.i_fraction.eq(getattr(self, f"i_{operand}_fraction")[index]),

@@ -1,6 +1,6 @@
-"""Registers: delay lines, counters, pipelined adder trees."""
+"""Registers: delay lines, counters, pipelined trees of adders and comparators."""
 
-from amaranth.hdl import C, Cat, ShapeCastable, Signal, Value
+from amaranth.hdl import C, Cat, Mux, ShapeCastable, Signal, Value
 
 #: Of a signal: its register serves what lies near it, so that tools must not merge it with others of the same value.
 LOCAL = {"keep": "true"}
@@ -60,4 +60,18 @@ def adder_tree(m, terms, levels_per_stage=2, name="sum"):
         level += 1
         if level % levels_per_stage == 0 or len(terms) == 1:
             terms = [register(m, term, f"{name}_{level}_{index}") for index, term in enumerate(terms)]
+    return terms[0]
+
+
+def extreme_tree(m, terms, largest, name):
+    """Largest (or smallest) of ``terms``, a power of two of them, in a tree with a register after every comparison.
+
+    Latency: log2 of their number; one extreme per clock cycle.
+    """
+    terms, level = list(terms), 0
+    while len(terms) > 1:
+        level += 1
+        pairs = zip(terms[::2], terms[1::2], strict=True)
+        winners = [Mux((a > b) if largest else (a < b), a, b) for a, b in pairs]
+        terms = [register(m, winner, f"{name}_{level}_{index}") for index, winner in enumerate(winners)]
     return terms[0]

@@ -118,7 +118,6 @@ class ResultRouter(wiring.Component):
         lengths = delay(m, Cat(settings.n_q, settings.n_k, settings.causal), 1, "lengths")
         tile = delay(m, tile, 1, "tile_b")
         m.d.comb += [
-            geometry.i_valid.eq(1),
             geometry.i_row.eq(tile.row),
             geometry.i_column.eq(column),
             Cat(geometry.i_n_q, geometry.i_n_k, geometry.i_causal).eq(lengths),

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from hdp_hw.rtl.approximation.exp2 import Exp2
 from hdp_hw.rtl.common.layouts import row_layout, tile_layout
-from hdp_hw.rtl.common.pipeline import adder_tree, delay
+from hdp_hw.rtl.common.pipeline import adder_tree, delay, extreme_tree
 from hdp_hw.rtl.common.queue import Queue
 from hdp_hw.rtl.common.storage import separate_memory
 from hdp_hw.rtl.core.jobs import row_job_layout
@@ -290,21 +290,14 @@ class SoftmaxUnit(wiring.Component):
         """A stream of rows' maxima, filled as their tiles come."""
         params, tile = self.params, self.params.tile
         lowest = -(1 << (params.s_width - 1))
-        levels = (tile - 1).bit_length()
         running = Signal(row_layout(signed(params.s_width), params))
         for r in range(tile):
             terms = [Mux(self.i_elements[r][c], self._score(self.i_scores[r][c]), lowest) for c in range(tile)]
             terms = [delay(m, term, 1, f"term_{r}") for term in terms]
-            for level in range(levels):
-                pairs = zip(terms[::2], terms[1::2], strict=True)
-                terms = []
-                for index, (a, b) in enumerate(pairs):
-                    larger = Signal(signed(params.s_width), name=f"larger_{r}_{level}_{index}")
-                    m.d.sync += larger.eq(Mux(a > b, a, b))
-                    terms.append(larger)
-            valid, first = (delay(m, x, 1 + levels, "tile") for x in (self.i_tile_valid, self.i_first_tile))
-            with m.If(valid & (first | (terms[0] > running[r]))):
-                m.d.sync += running[r].eq(terms[0])
+            largest = extreme_tree(m, terms, largest=True, name=f"larger_{r}")
+            valid, first = (delay(m, x, self.max_latency - 1, "tile") for x in (self.i_tile_valid, self.i_first_tile))
+            with m.If(valid & (first | (largest > running[r]))):
+                m.d.sync += running[r].eq(largest)
         last = self.i_tile_valid & self.i_last_tile
         complete = delay(m, last & ~self.i_linear if params.encoder else last, self.max_latency, "complete")
         m.submodules.maxima = maxima = Queue(running.shape(), depth=8)

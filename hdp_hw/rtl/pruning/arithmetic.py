@@ -1,29 +1,10 @@
-"""Pipelined arithmetic that several blocks of this folder use."""
+"""Arithmetic that several blocks of this folder use."""
 
 from amaranth.hdl import Cat, Mux, Signal
 
-from hdp_hw.rtl.common.pipeline import adder_tree, delay, register
+from hdp_hw.rtl.common.pipeline import delay
 
-LIMB_WIDTH = 18  #: operand width of an FPGA's multiplier
-PRODUCT_LATENCY = 2  #: clock cycles of :func:`product`
-
-
-def product(m, wide, narrow, name):
-    """``wide * narrow``, exact; ``narrow`` is unsigned. Latency: ``PRODUCT_LATENCY``; one product per clock cycle.
-
-    Partial products of ``LIMB_WIDTH`` bits of ``wide`` are registered, then their sum.
-    """
-    partials = []
-    for low in range(0, len(wide), LIMB_WIDTH):
-        limb = wide[low : low + LIMB_WIDTH]
-        if low + LIMB_WIDTH >= len(wide) and wide.shape().signed:
-            limb = limb.as_signed()
-        partials.append(register(m, limb * narrow, f"{name}_{low}") << low)
-    assert len(partials) <= 4, "the sum of more partial products takes longer"
-    total = adder_tree(m, partials, name=name) if len(partials) > 1 else register(m, partials[0], name)
-    result = Signal((wide * narrow).shape(), name=name)
-    m.d.comb += result.eq(total)
-    return result
+PRODUCT_LATENCY = 2  #: clock cycles of a multiplication in the predictor, of operands of any configuration
 
 
 def serial_product(m, start, factor, bits, name):
@@ -42,21 +23,6 @@ def serial_product(m, start, factor, bits, name):
     result = Signal((factor * bits).shape(), name=name)
     m.d.comb += result.eq(Cat(rest, high))
     return result
-
-
-def extreme_tree(m, terms, largest, name):
-    """Largest (or smallest) of ``terms``, a power of two of them; one comparison per clock cycle, log2 of their number
-    cycles in all."""
-    terms, level = list(terms), 0
-    while len(terms) > 1:
-        level += 1
-        winners = []
-        for index in range(0, len(terms), 2):
-            a, b = terms[index], terms[index + 1]
-            winner = Mux((a > b) if largest else (a < b), a, b)
-            winners.append(register(m, winner, f"{name}_{level}_{index // 2}"))
-        terms = winners
-    return terms[0]
 
 
 def running_sum(m, addend, valid, last, total):

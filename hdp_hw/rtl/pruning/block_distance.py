@@ -5,8 +5,8 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hdp_hw.rtl.common.layouts import settings_layout, turn_layout, turn_row_layout
-from hdp_hw.rtl.common.pipeline import adder_tree, delay, register
-from hdp_hw.rtl.pruning.arithmetic import extreme_tree, log2
+from hdp_hw.rtl.common.pipeline import adder_tree, delay, extreme_tree, register
+from hdp_hw.rtl.pruning.arithmetic import log2
 from hdp_hw.rtl.pruning.coarse_exp import CoarseExp
 from hdp_hw.rtl.pruning.coarse_logit import DISTANCE_WIDTH, FINE_SHIFT, CoarseLogit
 from hdp_hw.spec.params import LEGAL_TILES, bits_for

@@ -5,8 +5,9 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hdp_hw.rtl.common.layouts import turn_layout
+from hdp_hw.rtl.common.multiply import multiply
 from hdp_hw.rtl.common.pipeline import delay, register
-from hdp_hw.rtl.pruning.arithmetic import PRODUCT_LATENCY, product
+from hdp_hw.rtl.pruning.arithmetic import PRODUCT_LATENCY
 
 DISTANCE_WIDTH = 17  #: one bit more than the largest margin, so that a distance saturates beyond every margin
 DISTANCE_MAX = 2**DISTANCE_WIDTH - 2  #: largest distance
@@ -72,7 +73,7 @@ class CoarseLogit(wiring.Component):
         elements = delay(m, self.i_elements, PRODUCT_LATENCY + 1, "elements")
         for r in range(self.params.predictor_rows):
             for c in range(self.params.tile):
-                scaled = product(m, self.i_difference[r][c], self.i_factor, f"scaled_{r}_{c}")
+                scaled = multiply(m, self.i_difference[r][c], self.i_factor, f"scaled_{r}_{c}", PRODUCT_LATENCY)
                 logit = register(m, scaled[2**FINE_SHIFT - 1 :] >> shift, f"shifted_{r}_{c}")
                 # Only the lowest bit tells DISTANCE_MAX from what is one above.
                 above, low = logit[DISTANCE_WIDTH:].any(), logit[:DISTANCE_WIDTH]

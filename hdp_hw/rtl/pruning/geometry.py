@@ -16,20 +16,16 @@ class Geometry(wiring.Component):
 
     Ports
     -----
-    i_valid : In(unsigned(1))
-        A tile enters.
     i_row : In(unsigned(params.block_width))
-        Its block row.
+        Block row of the result router's tile.
     i_column : In(unsigned(params.block_width))
         Its block column.
     i_n_q : In(unsigned(params.seq_width))
-        With ``i_valid``: query rows of the tile's head.
+        Query rows of the tile's head.
     i_n_k : In(unsigned(params.seq_width))
-        With ``i_valid``: keys of the tile's head.
+        Keys of the tile's head.
     i_causal : In(unsigned(1))
-        With ``i_valid``: that head is causal.
-    o_valid : Out(unsigned(1))
-        The valid elements of a tile leave.
+        The tile's head is causal.
     o_elements : Out(tile_layout(unsigned(1), params))
         1 where the tile has a query and a key that it sees.
 
@@ -48,13 +44,11 @@ class Geometry(wiring.Component):
         self.params = params
         super().__init__(
             {
-                "i_valid": In(unsigned(1)),
                 "i_row": In(unsigned(params.block_width)),
                 "i_column": In(unsigned(params.block_width)),
                 "i_n_q": In(unsigned(params.seq_width)),
                 "i_n_k": In(unsigned(params.seq_width)),
                 "i_causal": In(unsigned(1)),
-                "o_valid": Out(unsigned(1)),
                 "o_elements": Out(tile_layout(unsigned(1), params)),
             }
         )
@@ -63,19 +57,17 @@ class Geometry(wiring.Component):
         m = Module()
         tile, wide = self.params.tile, signed(self.params.seq_width + 2)
         # Rows and columns left from the tile's corner, and how far it lies below the causal diagonal.
-        valid, causal = Signal(2), Signal(2)
+        causal = Signal(2)
         rows, columns, below, offset = Signal(wide), Signal(wide), Signal(wide), Signal(wide)
         diagonal = Signal(wide)
         row_valid, column_valid = Signal(tile), Signal(tile)
         m.d.sync += [
-            valid.eq(valid.shift_left(1) | self.i_valid),
             causal.eq(causal.shift_left(1) | self.i_causal),
             rows.eq(self.i_n_q - (self.i_row << (tile - 1).bit_length())),
             columns.eq(self.i_n_k - (self.i_column << (tile - 1).bit_length())),
             below.eq((self.i_row - self.i_column) << (tile - 1).bit_length()),
             offset.eq(self.i_n_k - self.i_n_q),
             diagonal.eq(below + offset),
-            self.o_valid.eq(valid[1]),
         ]
         for index in range(tile):
             m.d.sync += [row_valid[index].eq(rows > index), column_valid[index].eq(columns > index)]

@@ -7,8 +7,8 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hdp_hw.rtl.common.layouts import turn_layout, turn_row_layout
-from hdp_hw.rtl.common.pipeline import delay, register
-from hdp_hw.rtl.pruning.arithmetic import extreme_tree, log2, running_sum
+from hdp_hw.rtl.common.pipeline import delay, extreme_tree, register
+from hdp_hw.rtl.pruning.arithmetic import log2, running_sum
 from hdp_hw.rtl.pruning.block_importance import BlockImportance, importance_latency
 from hdp_hw.spec.params import bits_for
 

@@ -28,17 +28,15 @@ def beat(rng, mode):
 
 
 @cocotb.test()
-@cocotb.parametrize(gaps=[False, True])
-async def modes(dut, gaps):
-    """All modes in any order."""
-    rng, unit, cycle = bench_rng(), DotUnit(PARAMS), 0
-    beats, elements, sums = {}, {}, {}
-    for mode in rng.permutation(list(ArrayMode) * 150):
-        cycle += int(rng.integers(1, 3)) if gaps else 1
-        beats[cycle], of_elements, total = beat(rng, mode)
-        elements[cycle + unit.elements_latency] = {"o_elements": of_elements}
-        sums[cycle + unit.latency] = {"o_sum": total}
-    await play(dut, {"i_valid": beats}, {}, {"o_elements_valid": elements, "o_valid": sums})
+async def modes(dut):
+    """All modes in any order, a micro-operation a clock cycle."""
+    rng, unit = bench_rng(), DotUnit(PARAMS)
+    held, values = {}, {}
+    for cycle, mode in enumerate(rng.permutation(list(ArrayMode) * 150)):
+        held[cycle], elements, total = beat(rng, mode)
+        values.setdefault(cycle + unit.elements_latency, {})["o_elements"] = elements
+        values.setdefault(cycle + unit.latency, {})["o_sum"] = total
+    await play(dut, {}, held, {}, values)
 
 
 @on_cores("narrow")

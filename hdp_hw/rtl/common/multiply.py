@@ -2,22 +2,26 @@
 
 from amaranth.hdl import Array, Shape, Value
 
-from hdp_hw.rtl.common.pipeline import adder_tree, register
+from hdp_hw.rtl.common.pipeline import adder_tree, delay, register
 from hdp_hw.spec.timing import PIECE_WIDTH, product_latency
 
 
 def multiply_latency(a_shape, b_shape):
-    """Clock cycles of :func:`multiply` for operands of these shapes."""
+    """Fewest clock cycles of :func:`multiply` for operands of these shapes."""
     return product_latency(*(shape.width - shape.signed for shape in map(Shape.cast, (a_shape, b_shape))))
 
 
-def multiply(m, a, b, name="product"):
+def multiply(m, a, b, name="product", latency=None):
     """``a * b``, exact; the operands should come straight from registers, as the product does.
 
-    Partial products are registered, then added up in a tree with a register after every level. Latency:
-    :func:`multiply_latency`; one product per clock cycle.
+    Partial products are registered, then added up in a tree with a register after every level; one product per clock
+    cycle. latency : clock cycles, for a block whose timing is the same for all widths; by default as few as these
+    operands take, :func:`multiply_latency`.
     """
     a, b = Value.cast(a), Value.cast(b)
+    fewest = multiply_latency(a.shape(), b.shape())
+    latency = fewest if latency is None else latency
+    assert latency >= fewest, f"{name} takes {fewest} clock cycles, not {latency}"
     partials = []
     for a_low, a_high in _cuts(a.shape()):
         for b_low, b_high in _cuts(b.shape()):
@@ -25,7 +29,8 @@ def multiply(m, a, b, name="product"):
             partials.append(register(m, product, f"{name}_{a_low}_{b_low}") << (a_low + b_low))
     total = adder_tree(m, partials, levels_per_stage=1, name=name)
     total = total[: len(a) + len(b)]
-    return total.as_signed() if a.shape().signed or b.shape().signed else total
+    total = total.as_signed() if a.shape().signed or b.shape().signed else total
+    return delay(m, total, latency - fewest, name, reset_less=True)
 
 
 def multiply_constant(m, a, constant, name="product"):
