@@ -1,14 +1,18 @@
-"""Drain against golden.bits.core.drain."""
+"""Drain against its golden twins: golden.cycles has what it takes and gives when, golden.bits the elements."""
 
 from collections import deque
+from types import SimpleNamespace
 
 import cocotb
 import numpy as np
 
 from hdp_hw.golden.bits.array.tile_array import context, value_total
 from hdp_hw.golden.bits.core.drain import drain
+from hdp_hw.golden.cycles.clock import Clock
+from hdp_hw.golden.cycles.core import drain as cycles
 from hdp_hw.rtl.core.drain import Drain
 from hdp_hw.rtl.core.softmax_unit import SoftmaxUnit
+from hdp_hw.spec.settings import Verdict
 from hdp_hw.spec.tables import exp2_coefficients
 from tb.lib.play import play
 from tb.unit.block_bench import CORES, PARAMS, bench_rng, bits, on_cores, run, signed_integers
@@ -25,9 +29,11 @@ class Head:
     """A head of one to a few block rows, or the first and the last rows of a long one, or a refused one."""
 
     def __init__(self, rng, index):
-        self.place, self.half, self.error = index % 3, index % 2, rng.random() < 0.15
+        self.index, self.place, self.half, self.error = index, index % 3, index % 2, rng.random() < 0.15
         self.n_q = PARAMS.max_seq_len - index if index < 2 else int(rng.integers(1, 4 * TILE + 1))
         self.slices = PARAMS.max_slices if index == 0 else int(rng.integers(1, PARAMS.max_slices + 1))
+        settings = SimpleNamespace(n_q=self.n_q, head_dim=self.slices * SLICE, linear=False)
+        self.plan = SimpleNamespace(settings=settings, verdict=Verdict.ERROR if self.error else Verdict.SPARSE)
         n_k = PARAMS.max_seq_len if index == 0 else int(rng.integers(1, PARAMS.max_seq_len + 1))
         self.v = signed_integers(rng, (n_k, self.slices * SLICE), PARAMS.operand_width)
         total = np.zeros(-(-self.slices // 2) * 2 * SLICE, np.int64)
@@ -44,7 +50,7 @@ class Row:
         n_k = len(head.v)
         kept = head.v[rng.random(n_k) < rng.choice([0, 0.5, 1])]
         kept = kept[:0] if head.error else kept
-        self.head, self.n_tiles = head, -(-len(kept) // TILE)
+        self.head, self.row, self.n_tiles, self.last = head, row, -(-len(kept) // TILE), last
         self.job = {"head": head.place, "half": head.half, "row": row, "n_tiles": self.n_tiles}
         self.job["empty"] = int(not self.n_tiles)
         self.job |= {"last": int(last), "error": int(head.error)}
@@ -79,60 +85,56 @@ class Row:
 
 
 class Schedule:
-    """Ports by clock cycle: inputs come at random, ``busy`` is the probability that an output is not taken."""
+    """The neighbours of golden.cycles' drain, and all ports, cycle by cycle.
+
+    This is what the drain takes rows from, sends beats to and reports heads to. Rows, their sums and their slices come
+    at times (``idle``); beats are refused, and reports wait, at times (``busy``).
+    """
+
+    stalls = True  #: the output may be refused
 
     def __init__(self, rng, heads, idle, busy):
         self.rng, self.idle, self.busy, self.block = rng, idle, busy, block(PARAMS)
-        self.waiting = deque(row for head in heads for row in head.rows)  # rows for the drain
-        self.unwritten = deque(row for row in self.waiting if row.n_tiles)  # rows whose slices come
-        self.stores, self.complete = 2, 0  # free, and full
-        self.slices = deque()
+        self.to_come = deque(row for head in heads for row in head.rows)
+        self.unwritten = deque(row for row in self.to_come if row.n_tiles)  # rows whose slices come
+        self.beats = deque(beat for row in self.to_come for beat in row.beats if beat)
+        self.slices, self.steps = deque(), deque()
         self.valid = {"i_valid": False, "i_sums_valid": False}
-        self.beats, self.row = deque(), None  # what the row that leaves still has
-        self.pipeline = deque([None] * self.block.latency)  # (beat, does a head end)
-        self.queue, self.places, self.leaves = deque(), self.block.queue.depth, False
         self.shapes = [{"slices": 0, "n_q": 0}] * 3
         self.held, self.values, self.slice_beats = {}, {}, {}
         names = "i_ready i_sums_ready o_free o_valid o_report"
         self.expected = {name: {} for name in names.split()}
-        self.cycle = 0
-        while self.waiting or self.beats or any(self.pipeline) or self.queue:
-            self._cycle()
-            self.cycle += 1
+        self.clock = Clock()
+        self.clock.blocks = [self]
+        self.drain = cycles.Drain(self.clock, PARAMS, rows=self, streams=self, table=self)
+        self.stores = self.drain.stores
+        self.clock.run()
 
     def happens(self):
         return self.rng.random() >= self.idle
 
-    def _cycle(self):
-        cycle, inputs = self.cycle, self.held.setdefault(self.cycle, {})
+    def look(self):
+        """One clock cycle."""
+        cycle, drain, inputs = self.clock.now, self.drain, self.held.setdefault(self.clock.now, {})
+        if drain.stores > self.stores:
+            self.expected["o_free"][cycle - 1] = {}
         self._offer(inputs)
-        completes = self._write()
-        ready, report_free = (int(self.rng.random() >= self.busy) for _ in range(2))
-        inputs |= {"o_ready": ready, "i_report_free": report_free}
-
-        # A beat is begun if there is a place for it; a place is free again two cycles after a beat left.
-        comes, step = self.pipeline.pop(), self._step() if self.places else None
-        self.pipeline.appendleft(step)
-        self.places += self.leaves - bool(step)
-        if comes:
-            self.queue.append(comes)
-        beat, ends = self.queue[0] if self.queue else (None, False)
-        blocked = ends and not report_free
-        if beat and not blocked:
-            self.expected["o_valid"][cycle] = beat
-        self.leaves = bool(self.queue) and not blocked and (not beat or ready)
-        if self.leaves:
-            self.queue.popleft()
-            if ends:
-                self.expected["o_report"][cycle] = {}
-        if not self.beats:
-            self._next_row()
-        self.complete += completes
+        self._write()
+        self.stores = drain.stores
+        self.ready, report_free = (int(self.rng.random() >= self.busy) for _ in range(2))
+        self.status = not report_free
+        inputs |= {"o_ready": self.ready, "i_report_free": report_free}
+        places = drain.places
+        drain.look()
+        if drain.places < places:
+            self._step()
+        if self.to_come or drain.row or drain.leaving:
+            self.clock.wake(1)
 
     def _offer(self, inputs):
         """The next row, and its sums, each when it likes."""
-        if self.waiting:
-            row = self.waiting[0]
+        if self.to_come:
+            row = self.to_come[0]
             self.shapes[row.head.place] = {"slices": row.head.slices, "n_q": row.head.n_q}
             inputs["i_shapes"] = bits(self.block.i_shapes.shape(), self.shapes)
             for name, ports in (("i_valid", row.job), ("i_sums_valid", row.sums)):
@@ -140,40 +142,42 @@ class Schedule:
                     self.valid[name] = True
                     inputs |= {name.replace("valid", port): value for port, value in ports.items()}
         inputs |= {name: int(valid) for name, valid in self.valid.items()}
+        self.head, self.drain.sums = self.to_come[0] if self.valid["i_valid"] else None, self.valid["i_sums_valid"]
 
     def _write(self):
-        """A slice of the next row with tiles, if there is a store for it; returns whether it completes the row."""
-        if not self.slices and self.unwritten and self.stores and self.happens():
-            self.stores -= 1
+        """A slice of the next row with tiles, if there is a store for it."""
+        if not self.slices and self.unwritten and self.drain.stores and self.happens():
+            self.drain.take_store()
             self.slices = deque(self.unwritten.popleft().slices)
-        if not self.slices or not self.happens():
-            return False
-        self.slice_beats[self.cycle] = self.slices.popleft()
-        return not self.slices
+        if self.slices and self.happens():
+            self.slice_beats[self.clock.now] = self.slices.popleft()
+            if not self.slices:
+                self.clock.at(1, self.drain.fill_store)
 
     def _step(self):
-        """The row's next step, as it enters the pipeline; the totals follow it by a cycle."""
-        if not self.beats:
-            return None
-        n, beat = self.beats.popleft()
-        if beat:
-            self.values[self.cycle], total = self.row.totals(n)
-            self.held[self.cycle + 1] = {"i_total": total}
-        return beat, bool(self.row.job["last"] and not self.beats)
+        """The row's next step begins a beat; the totals follow it by a cycle."""
+        row, n = self.steps.popleft()
+        if row.beats[n]:
+            self.values[self.clock.now], total = row.totals(n)
+            self.held[self.clock.now + 1] = {"i_total": total}
 
-    def _next_row(self):
-        """The row, if there was one, has left; the next begins when all that it needs is there."""
-        if self.row and self.row.n_tiles:
-            self.expected["o_free"][self.cycle] = {}
-            self.stores += 1
-        self.row = None
-        if all(self.valid.values()) and (self.complete or not self.waiting[0].n_tiles):
-            self.row = self.waiting.popleft()
-            self.beats = deque(enumerate(self.row.beats))
-            self.complete -= self.row.n_tiles != 0
-            self.valid = dict.fromkeys(self.valid, False)
-            for name in ("i_ready", "i_sums_ready"):
-                self.expected[name][self.cycle] = {}
+    def pop(self):
+        """The row is taken, with its sums."""
+        for name in ("i_ready", "i_sums_ready"):
+            self.expected[name][self.clock.now] = {}
+        self.valid = dict.fromkeys(self.valid, False)
+        row = self.to_come.popleft()
+        self.steps.extend((row, n) for n in range(len(row.beats)))
+        return row
+
+    def beat_taken(self):
+        self.expected["o_valid"][self.clock.now] = self.beats[0]
+        if self.ready:
+            self.beats.popleft()
+        return self.ready
+
+    def report(self, head):
+        self.expected["o_report"][self.clock.now - 1] = {}
 
 
 @cocotb.test()
@@ -182,7 +186,7 @@ async def heads(dut, idle, busy):
     """Heads one after another, of kept and pruned rows, and refused ones."""
     rng = bench_rng()
     schedule = Schedule(rng, [Head(rng, index) for index in range(16)], idle, busy)
-    assert len(schedule.expected["o_report"]) == 16
+    assert len(schedule.expected["o_report"]) == 16 and not schedule.beats
     inputs = {"i_slice_valid": schedule.slice_beats}
     await play(dut, inputs, schedule.held, schedule.expected, schedule.values, idle=0)
 
