@@ -24,12 +24,9 @@ from hdp_hw.study.accuracy.linear import ESTIMATE
 from hdp_hw.study.accuracy.model_cost import ModelCost
 from hdp_hw.study.accuracy.page import page
 from hdp_hw.study.accuracy.parts import split
-from hdp_hw.study.models import EXTRA, load_model, softmax_attention
-from hdp_hw.study.models.checkpoint import WEIGHTS
-from hdp_hw.study.tasks import compare, load_task
+from hdp_hw.study.models import softmax_attention
 from hdp_hw.study.tasks.fidelity import Fidelity
 from tb.lib.tiny_model import write_model, write_pairs
-from tb.model.test_driver_guide import ROOT, blocks
 from tb.model.test_report import PROBE, chromium  # noqa: F401 - a fixture
 
 PARAMS = CONFIGS["tiny"]
@@ -395,31 +392,3 @@ def test_core_is_the_first_that_takes_the_heads(tmp_path):
     assert calibrate.open_workplace(str(model), pairs, say=lambda line: None).label == "tiny"
     label = calibrate.open_workplace(str(model), pairs, "edge", [("tile", "2")], say=lambda line: None).label
     assert label == "edge-tile2"
-
-
-# -- docs/models.md ---------------------------------------------------------------------------------------------------
-def test_guide(tmp_path, monkeypatch, capsys):
-    """Its example, on settings that the command makes."""
-    pytest.importorskip("safetensors", reason=EXTRA)
-    monkeypatch.chdir(tmp_path)
-    assert run("calibrate", "vit-digits", "--examples", 24, "--sample", 2, "--steps", 2, "-o", "settings.json") == 0
-    (block,) = blocks(ROOT / "docs" / "models.md")
-    capsys.readouterr()
-    exec(block, space := {})
-    assert capsys.readouterr().out.strip() == str(compare(space["task"], space["outputs"]))
-    assert space["outputs"].shape == (40, 10) and len(space["layers"]) == 2
-
-
-@pytest.mark.parametrize(("name", "n_labels"), [("bert-tiny-sst2", 2), ("vit-digits", 10), ("vit-vowels", 9)])
-def test_the_project_s_own_models(name, n_labels):
-    """Weights are there, small, and better than guessing."""
-    pytest.importorskip("safetensors", reason=EXTRA)
-    model = load_model(name)
-    assert model.encoder.n_labels == len(model.labels) == n_labels
-    assert sum(path.stat().st_size for path in (WEIGHTS / name).iterdir()) < 2.1e6
-    if model.encoder.layout.images:
-        task = load_task(None, model, limit=100)
-        assert task.metric(task.predict(model.run(task.inputs)), task.labels) > 0.8
-    else:
-        texts = ["a wonderful and moving film .", "a dull , lifeless mess ."]
-        assert model.run(model.read(texts)).argmax(-1).tolist() == [1, 0]

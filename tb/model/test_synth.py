@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from amaranth.lib import data
 from amaranth.lib.wiring import Component, In, Out
 
 from hdp_hw.deliver.synth import area_by_block, count_cells, flow, netlist, place_route, synthesise, tools
-from hdp_hw.deliver.synth.devices import DEVICES, DIGIT_PRODUCT, GW2A, ICE40, NEXUS, XCUP
+from hdp_hw.deliver.synth.devices import DEVICES, GW2A, ICE40, NEXUS, XCUP
 from hdp_hw.deliver.synth.flow import harness, harnessed, summary, synthesise_netlist, write_sources
 from hdp_hw.deliver.synth.netlist import block_of
 from hdp_hw.deliver.synth.place_route import critical_path, fmax, place_and_route, progress, slowest
@@ -393,30 +392,3 @@ def test_local_registers_stay_apart(tmp_path, device):
     family = DEVICES[device].family
     merged, apart = (netlist_of(Copies(local), device, tmp_path) for local in (False, True))
     assert count_cells(apart, family)["ffs"] - count_cells(merged, family)["ffs"] == 4
-
-
-DIGIT_BENCH = """
-module bench #(parameter A = 4, B = 4);
-  reg signed [A-1:0] a;
-  reg signed [B-1:0] b;
-  wire signed [A+B-1:0] y;
-  integer i;
-  digit_product #(.A_SIGNED(1), .B_SIGNED(1), .A_WIDTH(A), .B_WIDTH(B), .Y_WIDTH(A + B)) product(.A(a), .B(b), .Y(y));
-  initial for (i = 0; i < 1 << (A + B); i = i + 1) begin
-    {a, b} = i;
-    #1 $display("%0d %0d %0d", a, b, y);
-  end
-endmodule
-"""
-
-
-@pytest.mark.parametrize("widths", [(4, 4), (4, 3), (2, 4)])
-def test_digit_product(tmp_path, widths):
-    """Products of digits as yosys makes them of logic: all of them."""
-    (tmp_path / "bench.v").write_text(DIGIT_BENCH)
-    options = [f"-Pbench.{name}={width}" for name, width in zip("AB", widths)]
-    subprocess.run(["iverilog", *options, "-o", tmp_path / "bench", tmp_path / "bench.v", DIGIT_PRODUCT], check=True)
-    printed = subprocess.run(["vvp", tmp_path / "bench"], capture_output=True, text=True, check=True).stdout
-    products = [tuple(map(int, line.split())) for line in printed.splitlines()]
-    assert len({(a, b) for a, b, _ in products}) == 1 << sum(widths)
-    assert all(a * b == y for a, b, y in products)

@@ -5,6 +5,7 @@ from amaranth.lib import data
 
 from hdp_hw.rtl.common.layouts import row_layout, settings_layout
 from hdp_hw.spec.encoder import SCALES_FIELDS, SEGMENT_BITS, WORD_WIDTH
+from hdp_hw.spec.formats import STREAMS
 from hdp_hw.spec.params import bits_for
 
 
@@ -25,7 +26,7 @@ def head_entry_layout(params):
             **long_rows_layout(params),
             "value_words": unsigned(bits_for(params.max_value_words)),
             "settings_error": unsigned(1),
-            "errors": data.ArrayLayout(unsigned(3), 3),
+            "errors": data.ArrayLayout(unsigned(3), len(STREAMS)),
             "verdict": unsigned(3),
             "theta_head": unsigned(params.theta_head_width),
             "n_visited": unsigned(params.count_width),

@@ -11,7 +11,7 @@ from hdp_hw.rtl.core.head_cursor import HeadCursor
 from hdp_hw.rtl.core.jobs import head_entry_layout, operand_read_layout, operand_words_layout, scales_layout
 from hdp_hw.rtl.core.plane_loader import PlaneLoader
 from hdp_hw.rtl.core.value_totals import ValueTotals
-from hdp_hw.spec.formats import HEADS_INSIDE
+from hdp_hw.spec.formats import HEADS_INSIDE, STREAMS
 from hdp_hw.spec.params import bits_for
 
 N_HALVES = 2  #: heads in the F and V buffers
@@ -49,11 +49,11 @@ class PlaneStore(wiring.Component):
         The half of the head whose totals the drain reads.
     i_total_word : In(unsigned(bits_for(params.max_value_words - 1)))
         The word of the totals that the drain reads.
-    o_ended : Out(data.ArrayLayout(unsigned(HEADS_INSIDE), 3))
+    o_ended : Out(data.ArrayLayout(unsigned(HEADS_INSIDE), len(STREAMS)))
         Of each plane I, F, V: the bit of the entry whose plane has ended in this clock cycle; else 0.
-    o_errors : Out(data.ArrayLayout(unsigned(3), 3))
+    o_errors : Out(data.ArrayLayout(unsigned(3), len(STREAMS)))
         Of each plane, with ``o_ended``: a HeadError.
-    o_loaded : Out(data.ArrayLayout(unsigned(HEADS_INSIDE), 3))
+    o_loaded : Out(data.ArrayLayout(unsigned(HEADS_INSIDE), len(STREAMS)))
         Of each plane: bits of the entries whose plane has ended and that are still in use.
     o_words : Out(operand_words_layout(params))
         The words of ``i_read``; those of planes that were not read may hold anything.
@@ -86,7 +86,7 @@ class PlaneStore(wiring.Component):
         }
         self.cursors = {plane: HeadCursor(params) for plane in self.loaders}
         self.scales_layout = scales_layout(params)
-        of_planes = data.ArrayLayout(unsigned(HEADS_INSIDE), 3)
+        of_planes = data.ArrayLayout(unsigned(HEADS_INSIDE), len(STREAMS))
         super().__init__(
             {
                 **{f"i_{plane}": In(stream.Signature(x.beat_layout)) for plane, x in self.loaders.items()},
@@ -97,7 +97,7 @@ class PlaneStore(wiring.Component):
                 "i_total_half": In(unsigned(1)),
                 "i_total_word": In(unsigned(bits_for(params.max_value_words - 1))),
                 "o_ended": Out(of_planes),
-                "o_errors": Out(data.ArrayLayout(unsigned(3), 3)),
+                "o_errors": Out(data.ArrayLayout(unsigned(3), len(STREAMS))),
                 "o_loaded": Out(of_planes),
                 "o_words": Out(operand_words_layout(params)),
                 "o_total": Out(data.ArrayLayout(signed(params.value_sum_width), params.lanes // 2)),

@@ -78,7 +78,7 @@ class RowMoments(wiring.Component):
             m.d.sync += step.eq(step - 1)
         m.d.sync += self.o_done.eq(step == 1)
         self._variance(m, step, total)
-        self._mean(m, step, total)
+        self._mean(m, total)
         return m
 
     def _variance(self, m, step, total):
@@ -100,7 +100,7 @@ class RowMoments(wiring.Component):
                 self.o_variance.eq(self.i_epsilon),
             ]
 
-    def _mean(self, m, step, total):
+    def _mean(self, m, total):
         """Division by subtraction. 2^16 is added to the quotient, which is not negative then."""
         bias = 1 << (MEAN_WIDTH - 2)
         rest = Signal(N_WIDTH + MEAN_WIDTH + 1)

@@ -51,9 +51,9 @@ class HeadLoader(wiring.Component):
         From the core's trace: a head is decided, behind the last word of its mask. Heads are decided in their order.
     i_verdict : In(unsigned(3))
         The head's Verdict.
-    memory : Out(read_signature(params)).array(3)
+    memory : Out(read_signature(params)).array(len(STREAMS))
         To ReadArbiter: three readers, of the I planes, of the F planes, and of V.
-    o_bytes_read : Out(data.ArrayLayout(unsigned(5), 3))
+    o_bytes_read : Out(data.ArrayLayout(unsigned(5), len(STREAMS)))
         Bytes that each of the three readers received in the clock cycle before.
     o_bytes_skipped : Out(unsigned(32))
         Bytes that need not be read for what is delivered as zeros, two clock cycles after its segment was made.

@@ -241,15 +241,15 @@ class _BurstBuilder(wiring.Component):
         self.params = params
         super().__init__(
             {
-                "i_start": In(1),  # the next word goes to the first target's address
+                "i_start": In(unsigned(1)),  # the next word goes to the first target's address
                 "i_targets": In(data.ArrayLayout(plane_layout(params), n_targets)),  # to which rows go in turn
-                "i_last": In(bits_for(n_targets - 1)),  # target
-                "i_valid": In(1),
-                "i_data": In(params.bus_width),
-                "i_strobes": In(params.bus_bytes),
-                "i_row_ends": In(1),
-                "i_run_ends": In(1),  # the next word does not follow at once
-                "o_ends": Out(1),  # a burst is complete with this word
+                "i_last": In(unsigned(bits_for(n_targets - 1))),  # target
+                "i_valid": In(unsigned(1)),
+                "i_data": In(unsigned(params.bus_width)),
+                "i_strobes": In(unsigned(params.bus_bytes)),
+                "i_row_ends": In(unsigned(1)),
+                "i_run_ends": In(unsigned(1)),  # the next word does not follow at once
+                "o_ends": Out(unsigned(1)),  # a burst is complete with this word
                 "o_words": Out(range(HELD_WORDS + 1)),
                 "o_bursts": Out(range(HELD_BURSTS + 1)),
                 "aw": Out(stream.Signature(write_request_layout(params))),
