@@ -49,12 +49,7 @@ def add_common(parser: argparse.ArgumentParser, default: str, readme: bool = Tru
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from hdp_hw.study.bench import (  # numpy and the golden models, which generation does without
-        area,
-        core,
-        layer,
-        model,
-    )
+    from hdp_hw.study.bench import area, core, layer, model  # numpy and the golden models: slow to import
 
     what = {"core": core, "layer": layer, "model": model, "area": area}[arguments.what]
     options = {"kept": arguments.kept} if what == area else {"quick": arguments.quick, "jobs": arguments.threads}

@@ -16,6 +16,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     label, params = config_of(arguments)
-    from hdp_hw.simulation import fault_table  # numpy and the golden models, which generation does without
+    from hdp_hw.simulation import fault_table  # numpy and the golden models: slow to import
 
     return int(not fault_table.run(label, params, arguments.tries, arguments.seed))

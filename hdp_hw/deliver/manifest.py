@@ -55,7 +55,7 @@ def memory_bits(verilog):
 
 def standard_head(params):
     """Lengths, latency and predicted cycles of a head of 128 queries and keys, or the longest that the core takes."""
-    # It takes numpy, which generation itself does without.
+    # It takes numpy, which hdp-hw configs does without.
     from hdp_hw.golden.cycles.core.attention_core import standard_head_cycles
 
     n, head_dim = min(STANDARD_HEAD["n"], params.max_seq_len), min(STANDARD_HEAD["head_dim"], params.max_head_dim)
