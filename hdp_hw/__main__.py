@@ -21,6 +21,7 @@ from hdp_hw.commands import (
     profile,
     registers,
     run,
+    soc,
     synth,
     tiles,
 )
@@ -29,7 +30,7 @@ from hdp_hw.spec.failure import Failure
 from hdp_hw.spec.params import ParameterError
 
 COMMANDS = (
-    generate, configs, bench, compare, faults, calibrate, profile, accuracy, run, explore, energy, synth, tiles, board,
+    generate, configs, bench, compare, faults, calibrate, profile, accuracy, run, explore, energy, synth, tiles, board, soc,
     registers,
 )  # fmt: skip
 
