@@ -30,8 +30,8 @@ from hdp_hw.spec.failure import Failure
 from hdp_hw.spec.params import ParameterError
 
 COMMANDS = (
-    generate, configs, bench, compare, faults, calibrate, profile, accuracy, run, explore, energy, synth, tiles, board, soc,
-    registers,
+    generate, configs, bench, compare, faults, calibrate, profile, accuracy, run, explore, energy, synth, tiles, board,
+    soc, registers,
 )  # fmt: skip
 
 

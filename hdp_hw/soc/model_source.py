@@ -32,7 +32,7 @@ def encoder_tables() -> str:
     return f"{defines}{roots}static const int16_t reciprocal_table[][2] = {{{segments}}};\n"
 
 
-class _Source:
+class Source:
     """Parts of the C so far."""
 
     def __init__(self) -> None:
@@ -71,7 +71,7 @@ def model_source(model: IntegerModel, n: int, params: HdpParams) -> str:
 
     Raises ParameterError.
     """
-    source, hidden = _Source(), model.layers[0].query.weight.shape[1]
+    source, hidden = Source(), model.layers[0].query.weight.shape[1]
     inner = max(len(layer.inner.weight) for layer in model.layers)
     layers = []
     for number, layer in enumerate(model.layers):
