@@ -14,7 +14,7 @@ from migen import ClockDomain
 from hdp_hw.deliver.litex import Hdp
 from hdp_hw.soc.main_ram import MainRam
 
-logging.getLogger().setLevel(logging.WARNING)  # LiteX, once imported, tells all that it does
+logging.basicConfig(level=logging.WARNING)  # before LiteX does, which then tells all that it does
 NAME = "soc"  #: of the module
 REGISTERS = 0x9000_0000  #: of the co-processor, where the processor caches nothing
 MAIN_RAM, MAIN_RAM_BYTES = 0x4000_0000, 1 << 22

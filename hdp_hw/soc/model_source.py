@@ -9,12 +9,15 @@ from hdp_hw.spec.settings import Rule
 
 KINDS = {"weight": "int8_t", "bias": "int32_t", "mult": "uint16_t", "shift": "uint8_t", "factor": "uint16_t"}
 DIGIT_WIDTH = 4  #: of cores that have linear layers
+MAX_KEYS = MAX_CHANNELS = 512  #: of a row of scores, and of a linear layer's output
 
 
 def encoder_tables() -> str:
     """C of encoder_tables.h: the constants and tables of hdp_hw.spec that the firmware computes with."""
     one, b, a = tables.exp2_coefficients(DIGIT_WIDTH)
     constants = {name: value for name, value in vars(encoder).items() if isinstance(value, int)} | {
+        "MAX_KEYS": MAX_KEYS,
+        "MAX_CHANNELS": MAX_CHANNELS,
         "TIME_CONSTANT_BITS": tables.TIME_CONSTANT_BITS,
         "LOGIT_FRACTION": tables.logit_fraction(DIGIT_WIDTH),
         "GUARD": tables.guard(DIGIT_WIDTH),
@@ -73,6 +76,12 @@ def model_source(model: IntegerModel, n: int, params: HdpParams) -> str:
     """
     source, hidden = Source(), model.layers[0].query.weight.shape[1]
     inner = max(len(layer.inner.weight) for layer in model.layers)
+    for name, size, most in (
+        ("positions", n, MAX_KEYS),
+        ("outputs of a linear layer", max(inner, hidden), MAX_CHANNELS),
+    ):
+        if size > most:
+            raise ParameterError(name, size, f"1 to {most}, on a processor alone")
     layers = []
     for number, layer in enumerate(model.layers):
         if layer.attention.rule != Rule.DENSE:

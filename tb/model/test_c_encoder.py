@@ -2,6 +2,7 @@
 
 import ctypes
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,8 @@ from hdp_hw.soc.model_case import ModelCase
 from hdp_hw.soc.model_source import Source, encoder_tables, model_source
 from hdp_hw.spec.configs import CONFIGS
 from hdp_hw.spec.encoder import EPSILON_WIDTH, OPERAND_MAX, Activation
-from hdp_hw.spec.settings import HeadSettings
+from hdp_hw.spec.params import ParameterError
+from hdp_hw.spec.settings import HeadSettings, Rule
 from hdp_hw.study.accuracy.calibrate import open_workplace
 from tb.lib.c_driver import FLAGS, pointer
 from tb.lib.linear_layers import random_scales, random_table
@@ -108,3 +110,17 @@ def test_models(tmp_path, name, tokens):
     words = library.encoder_run(subject_of(library), pointer(case.embeddings.astype(np.int16)))
     np.testing.assert_array_equal(np.ctypeslib.as_array(words, case.hidden.shape), case.hidden)
     assert case.hidden.any()
+
+
+@pytest.mark.parametrize(
+    ("n", "change", "said"),
+    [
+        (513, {}, r"positions = 513 is not legal; legal: 1 to 512, on a processor alone"),
+        (9, {"rule": Rule.MASS, "threshold": 0.1}, r"rule = .* is not legal; legal: dense, on a processor alone"),
+    ],
+)
+def test_refuses(n, change, said):
+    case = ModelCase.of(open_workplace("vit-digits", None, "edge", [], None, 50, 1, progress))
+    layers = [replace(layer, attention=replace(layer.attention, **change)) for layer in case.model.layers]
+    with pytest.raises(ParameterError, match=said):
+        model_source(replace(case.model, layers=layers), n, case.params)

@@ -38,7 +38,7 @@ RULES = {
         *("hdp_hw/spec", "golden", "hdp_hw/rtl", "hdp_hw/driver", "hdp_hw/encoder", "hdp_hw/simulation"),
         "hdp_hw/deliver",
     ),
-    "hdp_hw/soc": ("hdp_hw",),
+    "hdp_hw/soc": ("hdp_hw", "golden"),
     "hdp_hw/commands": ("hdp_hw",),
     "hdp_hw": ("hdp_hw",),  # the command line
 }

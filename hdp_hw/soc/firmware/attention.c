@@ -24,6 +24,7 @@ static bool same_record(const hdp_record *a, const hdp_record *b) {
 
 static bool on_coprocessor(hdp_device *device, const attention_case *each) {
     const hdp_buffer buffer = {bytes, (uintptr_t)bytes, sizeof bytes};
+    const uint64_t begin = board_cycles();
     hdp_error error = hdp_pack(device, &each->job, &buffer, each->q, each->k, each->v);
     const uint64_t start = board_cycles();
     if (!error) error = hdp_start(device, &each->job, &buffer);
@@ -37,9 +38,11 @@ static bool on_coprocessor(hdp_device *device, const attention_case *each) {
     const hdp_record record = hdp_record_of(device, &each->job, &buffer, 0);
     const unsigned wrong = different(each);
     const bool same = same_record(&record, &each->record);
-    printf("%s head, %s, %lu of %lu blocks: %lu cycles from start to interrupt, %lu of them a job: ", each->name,
-           verdicts[record.verdict & 3], (unsigned long)record.n_kept, (unsigned long)record.n_visited,
-           (unsigned long)(end - start), (unsigned long)hdp_counter(device, HDP_CYCLES_LOW_OFFSET));
+    printf("%s head, %s, %lu of %lu blocks: %lu cycles to split operands, %lu from start to interrupt, %lu of them a "
+           "job: ",
+           each->name, verdicts[record.verdict & 3], (unsigned long)record.n_kept, (unsigned long)record.n_visited,
+           (unsigned long)(start - begin), (unsigned long)(end - start),
+           (unsigned long)hdp_counter(device, HDP_CYCLES_LOW_OFFSET));
     if (!wrong && same) printf("PASS\n");
     else printf("FAIL, %u elements wrong, record %s\n", wrong, same ? "right" : "wrong");
     return !wrong && same;

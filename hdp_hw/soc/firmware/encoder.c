@@ -58,7 +58,7 @@ static int32_t activated(const encoder_linear *layer, int32_t y) {
 }
 
 void encoder_linear_rows(const encoder_linear *layer, const int8_t *x, unsigned n_rows, void *results) {
-    static int32_t sums[ENCODER_MAX_CHANNELS];
+    static int32_t sums[MAX_CHANNELS];
     int8_t *operands = results;
     int16_t *words = results;
     for (; n_rows; --n_rows, x += layer->k) {
@@ -146,7 +146,7 @@ static int8_t divided(int32_t context, uint32_t weight_sum) {
 
 void encoder_attend(const int8_t *q, const int8_t *k, const int8_t *v, unsigned n_q, unsigned n_k, unsigned d,
                     unsigned stride, unsigned mult, unsigned shift, int8_t *output) {
-    static int32_t scores[ENCODER_MAX_KEYS], context[ENCODER_MAX_CHANNELS];
+    static int32_t scores[MAX_KEYS], context[MAX_CHANNELS];
     for (; n_q; --n_q, q += stride, output += stride) {
         dot(q, k, stride, d, n_k, scores);
         int32_t largest = scores[0];

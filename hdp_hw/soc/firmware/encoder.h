@@ -1,14 +1,12 @@
 /* A whole encoder in integers on a processor alone, bit for bit that of docs/numerics.md. C99, no heap.
  *
- * Matrices lie row by row without gaps. Operands are int8_t within +- 119, words int16_t. */
+ * Matrices lie row by row without gaps. Operands are int8_t within +- 119, words int16_t. encoder_tables.h, which is
+ * generated, has MAX_KEYS of a row of scores and MAX_CHANNELS of a linear layer's output. */
 #ifndef ENCODER_H
 #define ENCODER_H
 
 #include <stdbool.h>
 #include <stdint.h>
-
-#define ENCODER_MAX_KEYS 512     /* of a row of scores */
-#define ENCODER_MAX_CHANNELS 512 /* of a linear layer's output */
 
 /* weight: operands [n_out][k]; bias, mult and shift: [n_out]. table: of the activation, word and slope of each segment;
  * NULL without. factor: [n_out], from words to operands; NULL where the results are words. */

@@ -4,8 +4,7 @@
 #include <stdio.h>
 
 #include "board.h"
-
-#define MAX_WIDTH 512
+#include "encoder_tables.h"
 
 static void dense(const model_dense *layer, const float *x, float *y) {
     for (unsigned c = 0; c < layer->n_out; ++c) {
@@ -16,7 +15,7 @@ static void dense(const model_dense *layer, const float *x, float *y) {
 
 /* The class of hidden states. */
 static unsigned answer(const int16_t *hidden) {
-    static float first[MAX_WIDTH], pooled[MAX_WIDTH], logits[MAX_WIDTH];
+    static float first[MAX_CHANNELS], pooled[MAX_CHANNELS], logits[MAX_CHANNELS];
     const bool pools = model->pooler.n_out;
     for (unsigned i = 0; i < model->model->hidden; ++i) first[i] = (float)hidden[i] * model->unit;
     if (pools) dense(&model->pooler, first, pooled);
