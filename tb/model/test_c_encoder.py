@@ -120,6 +120,7 @@ def test_models(tmp_path, name, tokens):
     ],
 )
 def test_refuses(n, change, said):
+    pytest.importorskip("safetensors")
     case = ModelCase.of(open_workplace("vit-digits", None, "edge", [], None, 50, 1, progress))
     layers = [replace(layer, attention=replace(layer.attention, **change)) for layer in case.model.layers]
     with pytest.raises(ParameterError, match=said):

@@ -1,11 +1,13 @@
 """Firmware on the simulated SoC of LiteX: from reset to what it says on its serial line."""
 
+import shutil
 from dataclasses import replace
 
 import pytest
 
 from hdp_hw.commands.arguments import progress
 from hdp_hw.driver.errors import Mismatch, SimulationError
+from hdp_hw.soc.firmware import COMPILER
 from hdp_hw.soc.model_case import NO_MODEL, ModelCase
 from hdp_hw.soc.vectors import attention_cases, captured_cases
 from hdp_hw.spec.configs import CONFIGS
@@ -18,7 +20,10 @@ pytestmark = pytest.mark.slow
 
 def board_of(params, folder):
     """A SimulatedBoard, or a skipped test."""
-    pytest.importorskip("litex", reason="LiteX is not installed: python3 tools/setup.py packaging")
+    for package in ("litex", "pythondata_cpu_vexriscv", "safetensors"):
+        pytest.importorskip(package, reason=f"{package} is not installed: python3 tools/setup.py packaging models")
+    if not shutil.which(COMPILER):
+        pytest.skip("there is no compiler for RISC-V: python3 tools/setup.py --firmware")
     from hdp_hw.soc.simulation import SimulatedBoard
 
     return SimulatedBoard(params, folder, MODELS)
