@@ -14,6 +14,7 @@ FAULTS_ARGS =
 PROFILE_ARGS =
 SYNTH_ARGS =
 EXPLORE_ARGS =
+SOC_ARGS =
 # Tests of a processor that has no more go to another, and the slowest are listed at the end.
 SCHEDULE := --dist worksteal --durations 15 --durations-min 5
 
@@ -39,11 +40,12 @@ takes-synth := CONFIG DEVICE SYNTH_ARGS $(PARAMETERS)
 takes-tiles := DEVICE SYNTH_ARGS
 takes-explore := TARGET WORKLOAD EXPLORE_ARGS
 takes-board := BOARD CONFIG $(PARAMETERS)
+takes-soc-sim := MODEL CONFIG SOC_ARGS $(PARAMETERS)
 TAKES = PYTHON $(foreach goal,$(MAKECMDGOALS),$(takes-$(goal)))
 SETUP = $(PYTHON) tools/setup.py --given $(call quote,$(GIVEN)) --takes $(call quote,$(TAKES))
 RUN = .venv/bin/python -m
 
-.PHONY: help verilog configs test test-slow formal registers lint bench bench-layer profile faults synth tiles explore board docs release clean
+.PHONY: help verilog configs test test-slow formal registers lint bench bench-layer profile faults synth tiles explore board soc-sim docs release clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -110,6 +112,10 @@ explore: ## which co-processors are worth building on TARGET=ecp5-85 for WORKLOA
 board: ## the demonstration's bitstream for BOARD=ulx3s, or what Vivado takes for BOARD=arty_a7, with a core of CONFIG
 	@$(SETUP) synth
 	@$(RUN) hdp_hw board $(call quote,$(BOARD)) $(CORE) $(if $(filter ulx3s,$(BOARD)),--build)
+
+soc-sim: ## a RISC-V SoC with the co-processor of CONFIG under Verilator: its firmware runs MODEL=vit-digits with it, and alone
+	@$(SETUP) packaging models --simulators --firmware
+	@$(RUN) hdp_hw soc $(if $(filter MODEL,$(GIVEN)),$(call quote,$(MODEL)),vit-digits) $(CORE) $(SOC_ARGS)
 
 docs: ## build/site/: the documentation as a site, with a reference and a gallery
 	@$(SETUP) docs models

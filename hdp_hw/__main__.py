@@ -21,6 +21,7 @@ from hdp_hw.commands import (
     profile,
     registers,
     run,
+    soc,
     synth,
     tiles,
 )
@@ -30,7 +31,7 @@ from hdp_hw.spec.params import ParameterError
 
 COMMANDS = (
     generate, configs, bench, compare, faults, calibrate, profile, accuracy, run, explore, energy, synth, tiles, board,
-    registers,
+    soc, registers,
 )  # fmt: skip
 
 

@@ -1,10 +1,11 @@
-"""Sets a checkout up: ``python3 tools/setup.py [LOCK ...] [--simulators]``. Needs only Python's standard library.
+"""Sets a checkout up: ``python3 tools/setup.py [LOCK ...] [--simulators] [--firmware]``. Takes only what Python has.
 
 Creates ``.venv`` and installs into it the packages of ``locks/dev.lock`` and of every further LOCK named (``synth``,
 ``formal``, ``models``, ``packaging``, ``docs``), then this project itself, editable. With ``--simulators`` it also sees
-to what a simulation takes from the system: Icarus, a C++ compiler and Python's shared library. What Debian's package
-manager must install for that, it installs when it may (as root or with sudo that asks for no password); otherwise it
-prints the line to run. Does nothing, quickly, when all is there already.
+to what a simulation takes from the system: Icarus, a C++ compiler and Python's shared library; with ``--firmware`` to a
+compiler for RISC-V and its C library. What Debian's package manager must install for that, it installs when it may (as
+root or with sudo that asks for no password); otherwise it prints the line to run. Does nothing, quickly, when all is
+there already.
 """
 
 import argparse
@@ -20,6 +21,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
 PYTHON, PIP = VENV / "bin" / "python", VENV / "bin" / "pip"  # pip arrives last: with it the environment is whole
+SIMULATORS = {"iverilog": "iverilog", "c++": "g++"}  #: ``{program or file: Debian's package}``
+FIRMWARE = {
+    "riscv64-unknown-elf-gcc": "gcc-riscv64-unknown-elf",
+    "/usr/lib/picolibc/riscv64-unknown-elf/picolibc.specs": "picolibc-riscv64-unknown-elf",
+}
 PYTHON_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
@@ -29,6 +35,7 @@ def main():
         "locks", nargs="*", metavar="LOCK", help="further lock files: synth, formal, models, packaging, docs"
     )
     parser.add_argument("--simulators", action="store_true", help="see to what a simulation needs too")
+    parser.add_argument("--firmware", action="store_true", help="see to a compiler for RISC-V too")
     parser.add_argument("--given", default="", metavar="NAMES", help="variables on make's command line")
     parser.add_argument("--takes", default="", metavar="NAMES", help="variables that the target takes")
     arguments = parser.parse_args()
@@ -37,7 +44,9 @@ def main():
         sys.exit(f"setup: Python 3.11 or newer is needed, this is {PYTHON_VERSION}; try make PYTHON=python3.11")
     packages = missing_for_venv() if not PIP.exists() else []
     if arguments.simulators:
-        packages += missing_tools()
+        packages += missing(SIMULATORS)
+    if arguments.firmware:
+        packages += missing(FIRMWARE)
     system_install(packages)
     for lock in ["dev", *arguments.locks]:
         python_install(ROOT / "locks" / f"{lock}.lock")
@@ -61,9 +70,9 @@ def missing_for_venv():
     return [] if find_spec("ensurepip") and find_spec("venv") else [f"python{PYTHON_VERSION}-venv"]
 
 
-def missing_tools():
-    """Debian's packages with the programs that a simulation runs."""
-    return [package for program, package in (("iverilog", "iverilog"), ("c++", "g++")) if not shutil.which(program)]
+def missing(tools):
+    """Debian's packages of ``tools``, ``{program or file: package}``, that are not there."""
+    return [package for tool, package in tools.items() if not shutil.which(tool) and not Path(tool).exists()]
 
 
 def has_libpython():

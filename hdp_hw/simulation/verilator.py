@@ -40,7 +40,8 @@ def environment():
 
 def compiler_arguments():
     """Arguments with which a C++ compiler takes what Verilator wrote, without its makefiles."""
-    return [f"-I{root() / 'include'}", *(f"-D{name}=0" for name in ("VM_COVERAGE", "VM_SC", "VM_TRACE"))]
+    places = (root() / "include", root() / "include" / "vltstd")
+    return [*(f"-I{place}" for place in places), *(f"-D{name}=0" for name in ("VM_COVERAGE", "VM_SC", "VM_TRACE"))]
 
 
 def runtime_sources():

@@ -38,13 +38,17 @@ RULES = {
         *("hdp_hw/spec", "golden", "hdp_hw/rtl", "hdp_hw/driver", "hdp_hw/encoder", "hdp_hw/simulation"),
         "hdp_hw/deliver",
     ),
+    "hdp_hw/soc": ("hdp_hw", "golden"),
     "hdp_hw/commands": ("hdp_hw",),
     "hdp_hw": ("hdp_hw",),  # the command line
 }
 
 #: ``{package: folders that may import it}``: what is heavy, or would make one side depend on the other's tools.
 PACKAGES = {
-    "numpy": ("golden", "hdp_hw/driver", "hdp_hw/encoder", "hdp_hw/simulation", "hdp_hw/deliver", "hdp_hw/study"),
+    "numpy": (
+        *("golden", "hdp_hw/driver", "hdp_hw/encoder", "hdp_hw/simulation", "hdp_hw/deliver", "hdp_hw/study"),
+        "hdp_hw/soc",
+    ),
     "amaranth": ("hdp_hw/rtl", "hdp_hw/simulation", "hdp_hw/deliver", "hdp_hw/study"),
     "tb": (),
     "golden": (),  # by its name inside the package, hdp_hw.golden, which no folder of a user shadows
