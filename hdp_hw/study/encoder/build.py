@@ -150,8 +150,9 @@ class Builder:
     def _weights(self, name: str) -> Weights:
         """A linear layer in integers, whose operands have their units by now."""
         units = self.operands[name]
-        powers = ((self.ranges.rows[name] / units) ** 2).mean(0)
-        weights = quantised(*self._tensors(name), units, powers)
+        layer, _, part = name.partition(".")
+        reader = f"{layer}.query" if part in PROJECTIONS else name
+        weights = quantised(*self._tensors(name), units, self.ranges.products[reader] / np.outer(units, units))
         self.sums[name] = weights.units
         return weights
 

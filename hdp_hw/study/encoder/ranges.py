@@ -8,6 +8,7 @@ import numpy as np
 from hdp_hw.study.models import Encoder, softmax_attention
 
 ROWS = 256  #: positions of all inputs together, of which a linear layer's input is kept
+PAIRED = 4096  #: likewise, of which the products of its channels are summed up
 SAMPLED = 4  #: inputs, the longest, of which Q, K and V are kept
 
 
@@ -16,7 +17,9 @@ class Ranges(Encoder):
 
     inputs, outputs : ``{linear layer: largest magnitude of each channel}``; sums : ``{norm: largest magnitude that it
     reads}``; normals : ``{norm: largest magnitude of each channel behind it}``; rows : ``{linear layer: what it reads
-    in a few positions, [n, channels]}``; heads : ``{layer: Q, K and V of a few inputs, [n_heads, n, head_dim]}``.
+    in a few positions, [n, channels]}``; products : ``{linear layer: sums of products of what it reads, [channels,
+    channels]}``, without key and value, which read what query does; heads : ``{layer: Q, K and V of a few inputs,
+    [n_heads, n, head_dim]}``.
     """
 
     def __init__(self, encoder: Encoder, inputs: Sequence[Any]) -> None:
@@ -26,11 +29,13 @@ class Ranges(Encoder):
         self.sums: dict[str, float] = {}
         self.normals: dict[str, np.ndarray] = {}
         self.rows: dict[str, np.ndarray] = {}
+        self.products: dict[str, np.ndarray] = {}
         self.heads: dict[int, list[tuple[np.ndarray, np.ndarray, np.ndarray]]] = {}
         lengths, rng = list(map(encoder.seq_len, inputs)), np.random.default_rng(0)
         sampled = np.argsort(lengths)[-SAMPLED:]
         for index, n in enumerate(lengths):
-            self._places = rng.permutation(n)[: max(1, round(n * ROWS / sum(lengths)))]
+            places = rng.permutation(n)
+            self._places, self._paired = (places[: max(1, round(n * of / sum(lengths)))] for of in (ROWS, PAIRED))
             self(inputs[index], self._keep_heads if index in sampled else None)
 
     def _keep_heads(self, layer: int, q: np.ndarray, k: np.ndarray, v: np.ndarray) -> np.ndarray:
@@ -42,6 +47,9 @@ class Ranges(Encoder):
         self.inputs[name] = np.maximum(self.inputs.get(name, 0.0), _channels(x))
         self.outputs[name] = np.maximum(self.outputs.get(name, 0.0), _channels(y))
         self.rows[name] = np.concatenate([self.rows[name], rows]) if name in self.rows else rows
+        if not name.endswith((".key", ".value")):
+            paired = x[self._paired]
+            self.products[name] = self.products.get(name, 0.0) + paired.T @ paired
         return y
 
     def _normalise(self, name: str, x: np.ndarray) -> np.ndarray:

@@ -21,6 +21,7 @@ from hdp_hw.spec.encoder import (
     Activation,
 )
 from hdp_hw.study.encoder.equalise import TINY, quantised_weights
+from hdp_hw.study.encoder.passed_on import passed_on
 from hdp_hw.study.models.functions import relu
 
 WORD_MAX = (1 << 15) - 1
@@ -35,10 +36,13 @@ class Weights(NamedTuple):
     units: np.ndarray
 
 
-def quantised(weight: np.ndarray, bias: np.ndarray, units: np.ndarray, powers: np.ndarray | None = None) -> Weights:
-    """The Weights of a linear layer whose operands have ``units`` and, in these, mean squares ``powers``, both [k]."""
+def quantised(weight: np.ndarray, bias: np.ndarray, units: np.ndarray, products: np.ndarray | None = None) -> Weights:
+    """The Weights of a linear layer whose operands have ``units`` [k] and, in these, sums of products [k, k]."""
     least = np.abs(bias) / 2.0 ** (BIAS_WIDTH - 2)
+    powers = None if products is None else products.diagonal()
     integers, of_sums = quantised_weights(weight, units, powers, least)
+    if products is not None:
+        integers = passed_on(weight * units / of_sums[:, None], products)
     return Weights(integers, np.rint(bias / of_sums).astype(np.int64), of_sums)
 
 
