@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,11 @@ from numpy.typing import NDArray
 from hdp_hw.driver.backend import COUNTERS, Bus, LayerJob, LayerRun
 from hdp_hw.driver.checks import number
 from hdp_hw.driver.errors import CURES, HdpError, JobError, NoAnswer, UnsupportedCore
-from hdp_hw.driver.memory_layout import OUTPUTS, JobLayout, pack_job, table_entry, unpack_output, unpack_records
-from hdp_hw.spec.formats import ENCODER_ADDRESSES, ENTRY_REGISTERS, STRIDES
+from hdp_hw.driver.memory_layout import JobLayout, Region, pack_job, table_entry, unpack_run
+from hdp_hw.spec.formats import ADDRESSES, ENCODER_ADDRESSES, ENTRY_REGISTERS, STRIDES
 from hdp_hw.spec.params import HdpParams, ParameterError
 from hdp_hw.spec.register_map import BY_NAME, REGISTERS
+from hdp_hw.spec.settings import HeadSettings
 
 STOP_SECONDS = 5.0  #: how long an abort may take
 
@@ -51,7 +53,7 @@ class BusBackend:
                 "Cure: find out why it does not answer; then try again, or reset memory and co-processor by aresetn."
             )
         self._acknowledge()
-        for name, content in pack_job(job, self.params).items():
+        for name, content in pack_job(job, self.params, self.bus.memory.address).items():
             self.bus.memory.write(layout.regions[name].offset, content)
         self._job_id = (self._job_id + 1) & 0xFFFF
         for name, word in job_registers(job, layout, self.bus.memory.address, self._job_id, self.params).items():
@@ -64,9 +66,7 @@ class BusBackend:
         if failures:
             raise JobError(*failures, **where)
         counters = {name: self._counter(name) for name in COUNTERS}
-        outputs = [self._region(layout, name) for name in OUTPUTS if name in layout.regions]
-        records = unpack_records(self._region(layout, "record"))
-        return LayerRun(unpack_output(job, self.params, *outputs), records, counters)
+        return unpack_run(job, self.params, partial(self._region, layout), counters)
 
     def reset(self) -> None:
         """Soft reset: all jobs are forgotten. Raises NoAnswer."""
@@ -167,7 +167,7 @@ def identify(bus: Bus) -> HdpParams:
 
 def job_registers(job: LayerJob, layout: JobLayout, base: int, job_id: int, params: HdpParams) -> dict[str, int]:
     """``{register: word}`` of the job group for a LayerJob whose buffer lies at the address ``base``."""
-    settings = job.settings[0]
+    settings = (*job.settings, HeadSettings(0, 0, 0))[0]  # nobody looks at those of a norm alone
     names = ("rule", "causal", "compensate", "mean_output", "linear", "words", "activation")
     mode = {name: int(getattr(settings, name)) for name in names}
     words: dict[str, int] = {
@@ -181,14 +181,14 @@ def job_registers(job: LayerJob, layout: JobLayout, base: int, job_id: int, para
         "TIMEOUT": job.timeout_cycles,
         **dict(zip(ENTRY_REGISTERS, table_entry(settings))),
     }
-    addresses = dict.fromkeys(ENCODER_ADDRESSES if params.encoder else (), 0)
-    addresses |= {name: base + region.offset for name, region in layout.regions.items()}
+    addresses = dict.fromkeys(ADDRESSES + ENCODER_ADDRESSES if params.encoder else ADDRESSES, 0)
+    addresses |= {name: base + layout.regions[name].offset for name in addresses if name in layout.regions}
     if job.chain:
         addresses["chain"] = job.chain
     for name, address in addresses.items():
         words |= {f"{name.upper()}_LOW": address & 0xFFFFFFFF, f"{name.upper()}_HIGH": address >> 32}
     for name, register in STRIDES.items():
-        region = layout.regions[name]
+        region = layout.regions.get(name, Region(0, 0, 0, 0))
         words[f"{register.upper()}_ROW_STRIDE"] = region.row_stride
         words[f"{register.upper()}_HEAD_STRIDE"] = region.head_stride
     return words

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from hdp_hw.driver.backend import Backend, LayerJob, LayerRun
-from hdp_hw.encoder.jobs import Linear
+from hdp_hw.driver.norm_job import NormJob
+from hdp_hw.encoder.jobs import Affine, Linear, Norm
 from hdp_hw.spec.encoder import SCALES_BYTES, SCALES_FIELDS
 from hdp_hw.spec.params import HdpParams, ParameterError, ceil_div
 from hdp_hw.spec.settings import HeadSettings
@@ -84,6 +85,25 @@ def parts(layer: Linear, x: np.ndarray, params: HdpParams) -> Iterator[Part]:
             heads = (settings.validate(params),) * len(weights)
             job = LayerJob(rows[None], weights, of_channels, heads, table=layer.table)
             yield Part(row, channel, min(end, len(layer.weight)) - channel, job)
+
+
+def norm_job(norm: Norm, x: np.ndarray, y: np.ndarray | None = None) -> NormJob:
+    """The NormJob of a norm of words x, and y likewise or None, [rows, n]; what it gives is what ``norm(x, y)`` is."""
+    zero = np.zeros(x.shape[1], np.int64)
+    words, operands = (part or Affine(zero, zero, 0) for part in (norm.words, norm.operands))
+    return NormJob(
+        x,
+        y,
+        np.stack([words.gamma, words.beta, operands.gamma, operands.beta], -1),
+        norm.a,
+        0 if y is None else norm.b,
+        norm.epsilon,
+        norm.rms,
+        norm.words is None,
+        words.shift,
+        operands.shift,
+        operands=norm.operands is not None,
+    )
 
 
 def max_inputs(params: HdpParams, words: bool) -> int:
