@@ -1,7 +1,7 @@
 """A back end that programs the registers of hdp_top, on whatever bus."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -44,7 +44,17 @@ class BusBackend:
     def run(self, job: LayerJob) -> LayerRun:
         """LayerRun of a LayerJob. Raises HdpError, and ParameterError if the buffer does not suit the job."""
         layout = JobLayout.of(job, self.params)
-        self._check_buffer(layout)
+        self.check_buffer(layout.size, "this layer")
+        self.prepare()
+        for name, content in pack_job(job, self.params, self.bus.memory.address).items():
+            self.bus.memory.write(layout.regions[name].offset, content)
+        self._job_id = (self._job_id + 1) & 0xFFFF
+        words = job_registers(job, layout, self.bus.memory.address, self._job_id, self.params)
+        counters = self.execute(words, f"a job of {len(job.settings)} heads")
+        return unpack_run(job, self.params, partial(self._region, layout), counters)
+
+    def prepare(self) -> None:
+        """See to it that the buffer can be filled: no job runs, and no event is pending. Raises HdpError."""
         if self._read("STATUS")["busy"]:
             raise HdpError("the co-processor has another job: wait for its end, or reset() this back end")
         if not self._until(lambda: not self._read("STATUS")["writing"], STOP_SECONDS):
@@ -53,20 +63,22 @@ class BusBackend:
                 "Cure: find out why it does not answer; then try again, or reset memory and co-processor by aresetn."
             )
         self._acknowledge()
-        for name, content in pack_job(job, self.params, self.bus.memory.address).items():
-            self.bus.memory.write(layout.regions[name].offset, content)
-        self._job_id = (self._job_id + 1) & 0xFFFF
-        for name, word in job_registers(job, layout, self.bus.memory.address, self._job_id, self.params).items():
+
+    def execute(self, words: Mapping[str, int], what: str) -> dict[str, int]:
+        """``{counter: count}`` of a job, of ``{register: word}``, and of all that CHAIN joins to it.
+
+        The buffer is filled. what : it is, for messages. Raises HdpError.
+        """
+        for name, word in words.items():
             self.bus.write32(BY_NAME[name].address, word)
         self._write("IRQ_ENABLE", value=BY_NAME["IRQ_STATUS"].pack(job_done=1, queue_full=1))
         self._write("CONTROL", start=1, clear_counters=1)
-        self._wait(job)
+        self._wait(what)
         failures, where = self._failures(), self._read("ERROR_INFO")
         self._acknowledge()
         if failures:
             raise JobError(*failures, **where)
-        counters = {name: self._counter(name) for name in COUNTERS}
-        return unpack_run(job, self.params, partial(self._region, layout), counters)
+        return {name: self._counter(name) for name in COUNTERS}
 
     def reset(self) -> None:
         """Soft reset: all jobs are forgotten. Raises NoAnswer."""
@@ -75,13 +87,14 @@ class BusBackend:
             raise NoAnswer(f"the co-processor is still busy {STOP_SECONDS:g} s after a soft reset: reset it by aresetn")
 
     # -- steps of a job -----------------------------------------------------------------------------------------------
-    def _check_buffer(self, layout: JobLayout) -> None:
+    def check_buffer(self, n_bytes: int, what: str) -> None:
+        """Raise ParameterError unless the buffer holds so many bytes, at an address that is legal."""
         memory, params = self.bus.memory, self.params
-        if layout.size > memory.size:
-            raise ParameterError("memory.size", memory.size, f"at least {layout.size}, which this layer takes")
+        if n_bytes > memory.size:
+            raise ParameterError("memory.size", memory.size, f"at least {n_bytes}, which {what} takes")
         end = 1 << params.address_width
-        if memory.address % params.bus_bytes or memory.address + layout.size > end:
-            legal = f"multiples of {params.bus_bytes} up to {end - layout.size:#x}"
+        if memory.address % params.bus_bytes or memory.address + n_bytes > end:
+            legal = f"multiples of {params.bus_bytes} up to {end - n_bytes:#x}"
             raise ParameterError("memory.address", hex(memory.address), legal)
 
     def _acknowledge(self) -> None:
@@ -95,7 +108,7 @@ class BusBackend:
         register = BY_NAME["IRQ_STATUS"]
         return self.bus.read32(register.address) & sum(field.mask for field in register.fields)
 
-    def _wait(self, job: LayerJob) -> None:
+    def _wait(self, what: str) -> None:
         """Until the job has ended, or could not begin. Raises NoAnswer, with the job stopped."""
         deadline = time.monotonic() + self.seconds
         while (left := deadline - time.monotonic()) > 0:
@@ -110,7 +123,7 @@ class BusBackend:
             self.reset()
             done = "an abort did not stop it, a soft reset did"
         raise NoAnswer(
-            f"no interrupt within {self.seconds:g} s of a job of {len(job.settings)} heads; {done}. "
+            f"no interrupt within {self.seconds:g} s of {what}; {done}. "
             "Cure: check clock, reset and interrupt of the co-processor, or give the back end more seconds."
         )
 

@@ -113,10 +113,10 @@ def packed(fields: Mapping[str, int], values: Mapping[str, int]) -> bytes:
     return total.to_bytes(low // 8, "little")
 
 
-def record_offsets() -> dict[str, int]:
-    """``{field of a record: byte at which it begins}``."""
+def offsets(fields: Mapping[str, int]) -> dict[str, int]:
+    """``{field: byte at which it begins}`` of ``{field: bits}``."""
     offsets, bits = dict[str, int](), 0
-    for name, width in RECORD_FIELDS.items():
+    for name, width in fields.items():
         offsets[name] = bits // 8
         bits += width
     return offsets
