@@ -13,6 +13,7 @@ from hdp_hw.commands import (
     board,
     calibrate,
     compare,
+    compile,
     configs,
     energy,
     explore,
@@ -30,8 +31,8 @@ from hdp_hw.spec.failure import Failure
 from hdp_hw.spec.params import ParameterError
 
 COMMANDS = (
-    generate, configs, bench, compare, faults, calibrate, profile, accuracy, run, explore, energy, synth, tiles, board,
-    soc, registers,
+    generate, configs, bench, compare, faults, calibrate, profile, accuracy, compile, run, explore, energy, synth,
+    tiles, board, soc, registers,
 )  # fmt: skip
 
 

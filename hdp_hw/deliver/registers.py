@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from hdp_hw.spec import formats
+from hdp_hw.spec import formats, image
 from hdp_hw.spec.registers import WORD_BYTES, Field, Register
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -149,11 +149,17 @@ def format_lines():
         ("HDP_ENTRY_REGISTERS", len(formats.ENTRY_REGISTERS), "Registers from SCALE on that are its first words."),
         ("HDP_RECORD_BYTES", formats.RECORD_BYTES, "Of a head's record; where its fields begin, and their bytes:"),
     ]
-    for name, at in formats.record_offsets().items():
+    for name, at in formats.offsets(formats.RECORD_FIELDS).items():
         rows.append((f"HDP_RECORD_{name.upper()}_AT", at, ""))
         rows.append((f"HDP_RECORD_{name.upper()}_BYTES", formats.RECORD_FIELDS[name] // 8, ""))
     rows.append(("HDP_UNWRITTEN", formats.UNWRITTEN, "Bytes of a record before the co-processor writes it."))
     rows.append(("HDP_REGION_ALIGNMENT", formats.REGION_ALIGNMENT, "Bytes: the longest burst on the widest bus."))
+    rows.append(("HDP_IMAGE_MAGIC", f"0x{image.IMAGE_MAGIC:016X}", "Of a compiled model, see hdp_hw/spec/image.py:"))
+    rows.append(("HDP_IMAGE_FORMAT", image.IMAGE_FORMAT, ""))
+    for table in ("HEADER", "CHAIN", "ATTENTION"):
+        fields = getattr(image, f"{table}_FIELDS")
+        rows.append((f"HDP_{table}_BYTES", getattr(image, f"{table}_BYTES"), ""))
+        rows += [(f"HDP_{table}_{name.upper()}_AT", at, "") for name, at in formats.offsets(fields).items()]
     yield from (_macro(name, f"{value}u", remark) for name, value, remark in rows)
 
 
@@ -171,7 +177,7 @@ def _aligned(register):
 
 
 def _macro(name, value, remark):
-    return f"#define {name:34} {value:12}{f'/* {remark} */' if remark else ''}".rstrip()
+    return f"#define {name:34} {value:11} {f'/* {remark} */' if remark else ''}".rstrip()
 
 
 # -- the page ---------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from hdp_hw.driver.bus_backend import BusBackend
 from hdp_hw.driver.driver import HdpDriver, Statistics
+from hdp_hw.driver.emulated_bus import EmulatedBus
 from hdp_hw.driver.emulator import Emulator
 from hdp_hw.driver.errors import DriftError, HdpError, JobError, NoAnswer, UnsupportedCore
 from hdp_hw.driver.layer import Bounds, LayerSettings, load_layers, save_layers
@@ -14,6 +15,7 @@ __all__ = [
     "BusBackend",
     "DriftError",
     "DriftWarning",
+    "EmulatedBus",
     "Emulator",
     "HdpDriver",
     "HdpError",

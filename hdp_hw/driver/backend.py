@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from hdp_hw.driver.norm_job import NormJob, NormRun
 from hdp_hw.spec.params import HdpParams
 from hdp_hw.spec.register_map import REGISTERS
 from hdp_hw.spec.settings import HeadSettings, Verdict
@@ -34,6 +35,7 @@ class LayerJob:
     table : int64 [2^SEGMENT_BITS, 2], of a linear layer's activation TABLE.
     planes : the results lie in memory as digit planes, which saturate at +- digit_max, for the job that reads them.
     chain : address of the descriptor of the job that follows, 0 for none; the run ends with the last one's end.
+    norm : what runs beside the heads, if there are any: see :meth:`of_norm`.
     """
 
     q: NDArray[np.int64]
@@ -44,11 +46,18 @@ class LayerJob:
     table: NDArray[np.int64] | None = None
     planes: bool = False
     chain: int = 0
+    norm: NormJob | None = None
+
+    @classmethod
+    def of_norm(cls, norm: NormJob, timeout_cycles: int = 0, chain: int = 0) -> "LayerJob":
+        """The job of a norm alone."""
+        none = np.zeros((0, 0, 0), np.int64)
+        return cls(none, none, none, (), timeout_cycles, chain=chain, norm=norm)
 
     @property
     def linear(self) -> bool:
         """It is part of a linear layer."""
-        return self.settings[0].linear
+        return bool(self.settings) and self.settings[0].linear
 
     @property
     def has_table(self) -> bool:
@@ -71,12 +80,13 @@ class LayerRun:
 
     output : int64 [n_heads, n_q, d], of 2w bits, or of a linear layer [n_q, n_heads * n_k], operands or words;
     heads : HeadRecord of each; counters : ``{name: count}`` of COUNTERS, of this job alone, as far as the back end
-    knows them.
+    knows them; norm : NormRun of the job's norm.
     """
 
     output: NDArray[np.int64]
     heads: tuple[HeadRecord, ...]
     counters: dict[str, int]
+    norm: NormRun | None = None
 
 
 class Backend(Protocol):

@@ -1,7 +1,8 @@
 """A back end that programs the registers of hdp_top, on whatever bus."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,11 @@ from numpy.typing import NDArray
 from hdp_hw.driver.backend import COUNTERS, Bus, LayerJob, LayerRun
 from hdp_hw.driver.checks import number
 from hdp_hw.driver.errors import CURES, HdpError, JobError, NoAnswer, UnsupportedCore
-from hdp_hw.driver.memory_layout import OUTPUTS, JobLayout, pack_job, table_entry, unpack_output, unpack_records
-from hdp_hw.spec.formats import ENCODER_ADDRESSES, ENTRY_REGISTERS, STRIDES
+from hdp_hw.driver.memory_layout import JobLayout, Region, pack_job, table_entry, unpack_run
+from hdp_hw.spec.formats import ADDRESSES, ENCODER_ADDRESSES, ENTRY_REGISTERS, STRIDES
 from hdp_hw.spec.params import HdpParams, ParameterError
 from hdp_hw.spec.register_map import BY_NAME, REGISTERS
+from hdp_hw.spec.settings import HeadSettings
 
 STOP_SECONDS = 5.0  #: how long an abort may take
 
@@ -42,7 +44,17 @@ class BusBackend:
     def run(self, job: LayerJob) -> LayerRun:
         """LayerRun of a LayerJob. Raises HdpError, and ParameterError if the buffer does not suit the job."""
         layout = JobLayout.of(job, self.params)
-        self._check_buffer(layout)
+        self.check_buffer(layout.size, "this layer")
+        self.prepare()
+        for name, content in pack_job(job, self.params, self.bus.memory.address).items():
+            self.bus.memory.write(layout.regions[name].offset, content)
+        self._job_id = (self._job_id + 1) & 0xFFFF
+        words = job_registers(job, layout, self.bus.memory.address, self._job_id, self.params)
+        counters = self.execute(words, f"a job of {len(job.settings)} heads")
+        return unpack_run(job, self.params, partial(self._region, layout), counters)
+
+    def prepare(self) -> None:
+        """See to it that the buffer can be filled: no job runs, and no event is pending. Raises HdpError."""
         if self._read("STATUS")["busy"]:
             raise HdpError("the co-processor has another job: wait for its end, or reset() this back end")
         if not self._until(lambda: not self._read("STATUS")["writing"], STOP_SECONDS):
@@ -51,22 +63,22 @@ class BusBackend:
                 "Cure: find out why it does not answer; then try again, or reset memory and co-processor by aresetn."
             )
         self._acknowledge()
-        for name, content in pack_job(job, self.params).items():
-            self.bus.memory.write(layout.regions[name].offset, content)
-        self._job_id = (self._job_id + 1) & 0xFFFF
-        for name, word in job_registers(job, layout, self.bus.memory.address, self._job_id, self.params).items():
+
+    def execute(self, words: Mapping[str, int], what: str) -> dict[str, int]:
+        """``{counter: count}`` of a job, of ``{register: word}``, and of all that CHAIN joins to it.
+
+        The buffer is filled. what : it is, for messages. Raises HdpError.
+        """
+        for name, word in words.items():
             self.bus.write32(BY_NAME[name].address, word)
         self._write("IRQ_ENABLE", value=BY_NAME["IRQ_STATUS"].pack(job_done=1, queue_full=1))
         self._write("CONTROL", start=1, clear_counters=1)
-        self._wait(job)
+        self._wait(what)
         failures, where = self._failures(), self._read("ERROR_INFO")
         self._acknowledge()
         if failures:
             raise JobError(*failures, **where)
-        counters = {name: self._counter(name) for name in COUNTERS}
-        outputs = [self._region(layout, name) for name in OUTPUTS if name in layout.regions]
-        records = unpack_records(self._region(layout, "record"))
-        return LayerRun(unpack_output(job, self.params, *outputs), records, counters)
+        return {name: self._counter(name) for name in COUNTERS}
 
     def reset(self) -> None:
         """Soft reset: all jobs are forgotten. Raises NoAnswer."""
@@ -75,13 +87,14 @@ class BusBackend:
             raise NoAnswer(f"the co-processor is still busy {STOP_SECONDS:g} s after a soft reset: reset it by aresetn")
 
     # -- steps of a job -----------------------------------------------------------------------------------------------
-    def _check_buffer(self, layout: JobLayout) -> None:
+    def check_buffer(self, n_bytes: int, what: str) -> None:
+        """Raise ParameterError unless the buffer holds so many bytes, at an address that is legal."""
         memory, params = self.bus.memory, self.params
-        if layout.size > memory.size:
-            raise ParameterError("memory.size", memory.size, f"at least {layout.size}, which this layer takes")
+        if n_bytes > memory.size:
+            raise ParameterError("memory.size", memory.size, f"at least {n_bytes}, which {what} takes")
         end = 1 << params.address_width
-        if memory.address % params.bus_bytes or memory.address + layout.size > end:
-            legal = f"multiples of {params.bus_bytes} up to {end - layout.size:#x}"
+        if memory.address % params.bus_bytes or memory.address + n_bytes > end:
+            legal = f"multiples of {params.bus_bytes} up to {end - n_bytes:#x}"
             raise ParameterError("memory.address", hex(memory.address), legal)
 
     def _acknowledge(self) -> None:
@@ -95,7 +108,7 @@ class BusBackend:
         register = BY_NAME["IRQ_STATUS"]
         return self.bus.read32(register.address) & sum(field.mask for field in register.fields)
 
-    def _wait(self, job: LayerJob) -> None:
+    def _wait(self, what: str) -> None:
         """Until the job has ended, or could not begin. Raises NoAnswer, with the job stopped."""
         deadline = time.monotonic() + self.seconds
         while (left := deadline - time.monotonic()) > 0:
@@ -110,7 +123,7 @@ class BusBackend:
             self.reset()
             done = "an abort did not stop it, a soft reset did"
         raise NoAnswer(
-            f"no interrupt within {self.seconds:g} s of a job of {len(job.settings)} heads; {done}. "
+            f"no interrupt within {self.seconds:g} s of {what}; {done}. "
             "Cure: check clock, reset and interrupt of the co-processor, or give the back end more seconds."
         )
 
@@ -167,7 +180,7 @@ def identify(bus: Bus) -> HdpParams:
 
 def job_registers(job: LayerJob, layout: JobLayout, base: int, job_id: int, params: HdpParams) -> dict[str, int]:
     """``{register: word}`` of the job group for a LayerJob whose buffer lies at the address ``base``."""
-    settings = job.settings[0]
+    settings = (*job.settings, HeadSettings(0, 0, 0))[0]  # nobody looks at those of a norm alone
     names = ("rule", "causal", "compensate", "mean_output", "linear", "words", "activation")
     mode = {name: int(getattr(settings, name)) for name in names}
     words: dict[str, int] = {
@@ -181,14 +194,14 @@ def job_registers(job: LayerJob, layout: JobLayout, base: int, job_id: int, para
         "TIMEOUT": job.timeout_cycles,
         **dict(zip(ENTRY_REGISTERS, table_entry(settings))),
     }
-    addresses = dict.fromkeys(ENCODER_ADDRESSES if params.encoder else (), 0)
-    addresses |= {name: base + region.offset for name, region in layout.regions.items()}
+    addresses = dict.fromkeys(ADDRESSES + ENCODER_ADDRESSES if params.encoder else ADDRESSES, 0)
+    addresses |= {name: base + layout.regions[name].offset for name in addresses if name in layout.regions}
     if job.chain:
         addresses["chain"] = job.chain
     for name, address in addresses.items():
         words |= {f"{name.upper()}_LOW": address & 0xFFFFFFFF, f"{name.upper()}_HIGH": address >> 32}
     for name, register in STRIDES.items():
-        region = layout.regions[name]
+        region = layout.regions.get(name, Region(0, 0, 0, 0))
         words[f"{register.upper()}_ROW_STRIDE"] = region.row_stride
         words[f"{register.upper()}_HEAD_STRIDE"] = region.head_stride
     return words

@@ -7,14 +7,16 @@ Of a linear layer all heads read the same rows, a row of V is a word that begins
 results lie side by side in the rows of the output.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hdp_hw.driver.backend import HeadRecord, LayerJob
+from hdp_hw.driver.backend import HeadRecord, LayerJob, LayerRun
 from hdp_hw.driver.errors import HdpError
-from hdp_hw.driver.operands import Integers, digits_of
+from hdp_hw.driver.norm_layout import norm_extents, pack_norm, unpack_norm
+from hdp_hw.driver.operands import Integers, digits_of, unpack_digits
 from hdp_hw.spec.encoder import SCALES_BYTES, TABLE_BYTES
 from hdp_hw.spec.formats import (
     ADDRESSES,
@@ -63,15 +65,21 @@ class JobLayout:
     @classmethod
     def of(cls, job: LayerJob, params: HdpParams) -> "JobLayout":
         """The layout of a LayerJob."""
-        regions, offset = {}, 0
-        for name in (*ADDRESSES, "output_fraction") if job.planes else ADDRESSES:
+        extents = {}  # bytes between rows, between heads, and in all
+        of_heads = (*ADDRESSES, "output_fraction") if job.planes else ADDRESSES
+        for name in of_heads if job.settings else ():
             heads, rows, n_bytes = (_linear_extent if job.linear else _extent)(name, job, params)
             head_stride = rows * n_bytes
             if job.linear and heads == 1:  # all heads read it, or have their part of each row of it
                 head_stride = _result_bytes(job) if name in OUTPUTS else 0
-            size = heads * rows * n_bytes
-            regions[name] = Region(offset, n_bytes, head_stride, size)
-            offset += ceil_div(size, REGION_ALIGNMENT) * REGION_ALIGNMENT
+            extents[name] = n_bytes, head_stride, heads * rows * n_bytes
+        if job.norm:
+            of_norm = norm_extents(job.norm, params)
+            extents |= {name: (n_bytes, 0, rows * n_bytes) for name, (rows, n_bytes) in of_norm.items()}
+        regions, offset = {}, 0
+        for name, extent in extents.items():
+            regions[name] = Region(offset, *extent)
+            offset += ceil_div(extent[-1], REGION_ALIGNMENT) * REGION_ALIGNMENT
         return cls(regions, offset)
 
 
@@ -116,8 +124,17 @@ def row_bytes(name: str, head_dim: int, params: HdpParams) -> int:
 
 
 # -- into the buffer --------------------------------------------------------------------------------------------------
-def pack_job(job: LayerJob, params: HdpParams) -> dict[str, Bytes]:
-    """``{region: uint8 [bytes]}`` of what the co-processor reads, and of records that are not yet written."""
+def pack_job(job: LayerJob, params: HdpParams, base: int = 0) -> dict[str, Bytes]:
+    """``{region: uint8 [bytes]}`` of what the co-processor reads, and of records that are not yet written.
+
+    base : address of the buffer, which a norm's descriptor refers to.
+    """
+    of_norm = pack_norm(job.norm, JobLayout.of(job, params).regions, base) if job.norm else {}
+    return (_pack_heads(job, params) if job.settings else {}) | of_norm
+
+
+def _pack_heads(job: LayerJob, params: HdpParams) -> dict[str, Bytes]:
+    """The same without the norm."""
     d = job.q.shape[-1]
     packed: dict[str, Bytes] = {}
     for name, matrix in (("q", job.q), ("k", job.k)):
@@ -173,9 +190,15 @@ def unpack_output(job: LayerJob, params: HdpParams, content: Bytes, fraction: By
     return rows.reshape(n_heads, n_q, -1)[..., :d].astype(np.int64)
 
 
-def unpack_digits(content: Bytes) -> Integers:
-    """int64 [2 n] of the digits of 4 bits in uint8 [n], the lower one first."""
-    return np.stack([content << 4, content], -1).reshape(-1).view(np.int8).astype(np.int64) >> 4
+def unpack_run(
+    job: LayerJob, params: HdpParams, read: Callable[[str], Bytes], counters: dict[str, int] | None = None
+) -> LayerRun:
+    """LayerRun of a LayerJob, of the bytes of its regions, which ``read(region)`` gives. Raises HdpError."""
+    norm = unpack_norm(job.norm, read) if job.norm else None
+    if not job.settings:
+        return LayerRun(job.q, (), counters or {}, norm)
+    output = unpack_output(job, params, *(read(name) for name in (OUTPUTS if job.planes else OUTPUTS[:1])))
+    return LayerRun(output, unpack_records(read("record")), counters or {}, norm)
 
 
 def unpack_records(content: Bytes) -> tuple[HeadRecord, ...]:

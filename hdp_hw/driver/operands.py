@@ -32,6 +32,11 @@ def digits_of(x: Integers, params: HdpParams) -> tuple[Integers, Integers]:
     return (x - fraction) // base, fraction
 
 
+def unpack_digits(content: NDArray[np.uint8]) -> Integers:
+    """int64 [2 n] of the digits of 4 bits in uint8 [n], the lower one first."""
+    return np.stack([content << 4, content], -1).reshape(-1).view(np.int8).astype(np.int64) >> 4
+
+
 def kv_heads(n_heads: int, n_kv_heads: int) -> list[int]:
     """Of each query head, the number of the keys and values that it reads: shared in order, as evenly as may be."""
     heads, phase, number = [], 0, 0

@@ -1,7 +1,20 @@
-"""Encoders in integers: jobs that compute beside attention, and the model that they make up."""
+"""Encoders in integers: jobs that compute beside attention, the model that they make up, and its image in memory."""
 
+from hdp_hw.encoder.compile import compile_model
+from hdp_hw.encoder.compiled_model import CompiledModel
 from hdp_hw.encoder.coprocessor import Coprocessor
+from hdp_hw.encoder.image import Image, ImageError
 from hdp_hw.encoder.jobs import Linear, Norm
 from hdp_hw.encoder.model import IntegerModel, Layer
 
-__all__ = ["Coprocessor", "IntegerModel", "Layer", "Linear", "Norm"]
+__all__ = [
+    "CompiledModel",
+    "Coprocessor",
+    "Image",
+    "ImageError",
+    "IntegerModel",
+    "Layer",
+    "Linear",
+    "Norm",
+    "compile_model",
+]

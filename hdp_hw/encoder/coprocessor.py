@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from hdp_hw.driver.backend import Backend, LayerJob, LayerRun
-from hdp_hw.encoder.jobs import Linear
+from hdp_hw.driver.norm_job import NormJob
+from hdp_hw.encoder.jobs import Affine, Linear, Norm
+from hdp_hw.encoder.tiling import channel_unit, tiles
 from hdp_hw.spec.encoder import SCALES_BYTES, SCALES_FIELDS
-from hdp_hw.spec.params import HdpParams, ParameterError, ceil_div
+from hdp_hw.spec.params import HdpParams, ceil_div
 from hdp_hw.spec.settings import HeadSettings
 
 KINDS = ("linear", "attention")  #: of jobs
@@ -62,39 +64,45 @@ def parts(layer: Linear, x: np.ndarray, params: HdpParams) -> Iterator[Part]:
 
     Raises ParameterError if the core has no linear layers, or none so wide.
     """
-    k, words = ceil_div(x.shape[1], params.slice_width) * params.slice_width, layer.factor is None
-    unit = _unit(params, words)
-    if not params.encoder:
-        raise ParameterError("encoder", 0, "1, for linear layers")
-    if k > (widest := max_inputs(params, words)):
-        raise ParameterError("inputs of a linear layer", x.shape[1], f"1 to {widest} on this core")
-    most = params.max_rows(k)
-    block = most // unit * unit
-    x, weight = _padded(x, len(x), k), _padded(layer.weight, ceil_div(len(layer.weight), unit) * unit, k)
-    scales = _padded(packed_scales(layer), len(weight), SCALES_BYTES)
-    whole = len(weight) // block * block
-    for row in range(0, len(x), most):
-        rows = x[row : row + most]
-        for channel, end in ((0, whole), (whole, len(weight))):
-            if channel == end:
-                continue
-            n = min(block, end - channel)
-            settings = HeadSettings(len(rows), n, k, linear=True, words=words, activation=layer.activation)
-            weights, of_channels = (each[channel:end].reshape(-1, n, each.shape[1]) for each in (weight, scales))
-            heads = (settings.validate(params),) * len(weights)
-            job = LayerJob(rows[None], weights, of_channels, heads, table=layer.table)
-            yield Part(row, channel, min(end, len(layer.weight)) - channel, job)
+    n_inputs, bits = x.shape[1], 16 if layer.factor is None else 8
+    k = ceil_div(n_inputs, params.slice_width) * params.slice_width
+    n_channels = ceil_div(len(layer.weight), unit := channel_unit(params, bits)) * unit
+    x, weight = padded(x, len(x), k), padded(layer.weight, n_channels, k)
+    scales = padded(packed_scales(layer), n_channels, SCALES_BYTES)
+    for tile in tiles(len(x), n_channels, n_inputs, bits, params):
+        n, end = tile.n_channels, tile.channel + tile.n_heads * tile.n_channels
+        settings = HeadSettings(tile.n_rows, n, k, linear=True, words=bits == 16, activation=layer.activation)
+        weights, of_channels = (each[tile.channel : end].reshape(-1, n, each.shape[1]) for each in (weight, scales))
+        heads = (settings.validate(params),) * tile.n_heads
+        rows = x[tile.row : tile.row + tile.n_rows]
+        job = LayerJob(rows[None], weights, of_channels, heads, table=layer.table)
+        yield Part(tile.row, tile.channel, min(end, len(layer.weight)) - tile.channel, job)
 
 
-def max_inputs(params: HdpParams, words: bool) -> int:
-    """Of the widest linear layer that a core takes; words : that its results are words, not operands."""
-    rows = (ceil_div(_unit(params, words), params.tile) - 1).bit_length()  # log2 of those that a bank holds at once
-    return min(params.max_inputs, params.lanes << params.bank_bits - rows)
+def norm_job(norm: Norm, x: np.ndarray, y: np.ndarray | None = None) -> NormJob:
+    """The NormJob of a norm of words x, and y likewise or None, [rows, n]; what it gives is what ``norm(x, y)`` is."""
+    shift, operand_shift = (part.shift if part else 0 for part in (norm.words, norm.operands))
+    return NormJob(
+        x,
+        y,
+        norm_scales(norm),
+        a=norm.a,
+        b=0 if y is None else norm.b,
+        epsilon=norm.epsilon,
+        rms=norm.rms,
+        pre_norm=norm.words is None,
+        shift=shift,
+        operand_shift=operand_shift,
+        operands=norm.operands is not None,
+    )
 
 
-def _unit(params: HdpParams, words: bool) -> int:
-    """Channels whose results are whole bus words, and whole tiles."""
-    return max(params.channel_step, params.bus_bytes // (1 + words))
+def norm_scales(norm: Norm) -> np.ndarray:
+    """int64 [n, 4] of a norm's features, NORM_SCALES; 0 where they are of nothing."""
+    (n,) = {len(part.gamma) for part in (norm.words, norm.operands) if part}
+    nothing = Affine(np.zeros(n, np.int64), np.zeros(n, np.int64), 0)
+    words, operands = (part or nothing for part in (norm.words, norm.operands))
+    return np.stack([words.gamma, words.beta, operands.gamma, operands.beta], -1)
 
 
 def packed_scales(layer: Linear) -> np.ndarray:
@@ -108,7 +116,7 @@ def packed_scales(layer: Linear) -> np.ndarray:
     return total.astype("<u8").view(np.uint8).reshape(-1, SCALES_BYTES)
 
 
-def _padded(matrix: np.ndarray, n_rows: int, n_columns: int) -> np.ndarray:
+def padded(matrix: np.ndarray, n_rows: int, n_columns: int) -> np.ndarray:
     """int64 [n_rows, n_columns] with zeros below and to the right."""
     padded = np.zeros((n_rows, n_columns), np.int64)
     padded[: matrix.shape[0], : matrix.shape[1]] = matrix

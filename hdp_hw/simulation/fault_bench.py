@@ -10,22 +10,25 @@ from hdp_hw.driver.backend import LayerJob
 from hdp_hw.driver.bus_backend import job_registers
 from hdp_hw.driver.emulator import Emulator
 from hdp_hw.driver.errors import CURES, HdpError
-from hdp_hw.driver.memory_layout import JobLayout, pack_job, unpack_output, unpack_records
-from hdp_hw.golden.bits.encoder.linear_head import packed
+from hdp_hw.driver.memory_layout import OUTPUTS, JobLayout, pack_job, unpack_run
+from hdp_hw.driver.norm_layout import norm_fields
+from hdp_hw.golden.bits.encoder.linear_head import packed as packed_scales
 from hdp_hw.golden.stimulus import random_head
 from hdp_hw.rtl.shell.axi import Response
 from hdp_hw.rtl.shell.job_engine import JOB_QUEUE
-from hdp_hw.simulation.illegal_words import illegal_layer_words, illegal_words
+from hdp_hw.simulation.illegal_words import illegal_layer_words, illegal_norm_fields, illegal_words
+from hdp_hw.simulation.random_norms import random_norm
 from hdp_hw.simulation.simulated_bus import SILENT, MemoryTiming
 from hdp_hw.simulation.simulation import Simulation
 from hdp_hw.spec.encoder import SCALES_FIELDS, SEGMENT_BITS, Activation
-from hdp_hw.spec.formats import ENTRY_REGISTERS, ENTRY_WORDS
+from hdp_hw.spec.formats import ENTRY_REGISTERS, ENTRY_WORDS, NORM_FIELDS, packed
 from hdp_hw.spec.register_map import BY_NAME, REGISTERS
 from hdp_hw.spec.settings import HeadSettings, Rule, field_limits
 
 LIMIT = 200_000  #: clock cycles after which a job counts as hung; it should take a tenth of them
 FAST, SLOW = MemoryTiming(), MemoryTiming(30, 30, ar=0.3, r=0.3, aw=0.3, w=0.3, b=0.3)
 UNTOUCHED = 0xA5  #: bytes of an output before the job
+RESULTS = (*OUTPUTS, "norm_words", "norm_integer", "norm_fraction")  #: regions that results go to
 APART = 1 << 20  #: bytes between the buffers of jobs that wait together
 
 
@@ -84,7 +87,7 @@ class FaultBench:
         except HdpError as error:
             self.bus.reset()
             return str(error)
-        return None if self._right(job, run.output, run.heads) else "the output is wrong"
+        return None if self._right(job, run) else "the output is wrong"
 
     # -- jobs ---------------------------------------------------------------------------------------------------------
     @cached_property
@@ -94,7 +97,7 @@ class FaultBench:
         rules = [(rule, {}) for rule in Rule]
         rules += [(Rule.MASS, {"compensate": True}), (Rule.MARGIN, {"causal": True}), (Rule.MASS, {"min_keep": 1.0})]
         jobs = [self._with_table(self._job()), *(self._job(n, 3, rule=rule, **more) for rule, more in rules)]
-        return [*jobs, *self._layers]
+        return [*jobs, *self._layers, *self._norms]
 
     def _job(self, n_k=None, n_heads=2, n_q=None, d=None, rule=Rule.DENSE, **more):
         """LayerJob of random heads."""
@@ -123,8 +126,14 @@ class FaultBench:
         x, weight = (self.numbers.integers(-limit, limit + 1, (n, m, k)) for n, m in ((1, n_q), (n_heads, n_k)))
         scales = {name: self.numbers.integers(0, 1 << width, n_heads * n_k) for name, width in SCALES_FIELDS.items()}
         table = self.numbers.integers(-(1 << 15), 1 << 15, (1 << SEGMENT_BITS, 2))
-        v = packed(scales | {"bias": scales["bias"] >> 12}).reshape(n_heads, n_k, -1)
+        v = packed_scales(scales | {"bias": scales["bias"] >> 12}).reshape(n_heads, n_k, -1)
         return LayerJob(x, weight, v, (settings,) * n_heads, table=table if activation == Activation.TABLE else None)
+
+    @cached_property
+    def _norms(self):
+        """Jobs of norms beside linear layers and alone, if there are any."""
+        beside = [replace(layer, norm=random_norm(self.numbers, self.params)) for layer in self._layers[:3]]
+        return [*beside, *(LayerJob.of_norm(job.norm) for job in beside)]
 
     def _golden(self, job):
         """LayerRun of the golden models."""
@@ -132,13 +141,15 @@ class FaultBench:
             self._known[id(job)] = job, self.emulator.run(job)  # the job too, so that no other gets its id
         return self._known[id(job)][1]
 
-    def _right(self, job, output, heads):
+    def _right(self, job, run):
         golden = self._golden(job)
-        return np.array_equal(output, golden.output) and heads == golden.heads
+        pairs = [(run.output, golden.output), *zip(run.norm or (), golden.norm or ())]
+        return all(np.array_equal(*pair) for pair in pairs) and run.heads == golden.heads
 
     def _clear(self, job, at=0):
-        output = JobLayout.of(job, self.params).regions["output"]
-        self.bus.memory.write(at + output.offset, np.full(output.n_bytes, UNTOUCHED, np.uint8))
+        for name, region in JobLayout.of(job, self.params).regions.items():
+            if name in RESULTS:
+                self.bus.memory.write(at + region.offset, np.full(region.n_bytes, UNTOUCHED, np.uint8))
 
     def _begin(self, job, at=0, registers=None, patches=None):
         """Put a job into the buffer at an offset, write its registers, start it, and enable every interrupt.
@@ -147,7 +158,8 @@ class FaultBench:
         """
         layout, memory = JobLayout.of(job, self.params), self.bus.memory
         self._clear(job, at)
-        contents = {layout.regions[name].offset: content for name, content in pack_job(job, self.params).items()}
+        packed_job = pack_job(job, self.params, memory.address + at)
+        contents = {layout.regions[name].offset: content for name, content in packed_job.items()}
         for offset, content in (*contents.items(), *(patches or {}).items()):
             memory.write(at + offset, content)
         words = job_registers(job, layout, memory.address + at, 1, self.params) | (registers or {})
@@ -172,24 +184,27 @@ class FaultBench:
     def _accepts(self, job, at):
         """Whether the buffer holds a result that is complete, as it seems, and wrong."""
         regions = JobLayout.of(job, self.params).regions
-        output, record = (
-            self.bus.memory.read(at + regions[n].offset, regions[n].n_bytes) for n in ("output", "record")
-        )
         try:
-            return not self._right(job, unpack_output(job, self.params, output), unpack_records(record))
+            run = unpack_run(
+                job, self.params, lambda name: self.bus.memory.read(at + regions[name].offset, regions[name].n_bytes)
+            )
         except HdpError:
             return True
+        return not self._right(job, run)
 
     # -- faults at every beat and every register ----------------------------------------------------------------------
     def _bus_errors(self, tries):
-        jobs = {"": self._with_table(self._job())} | ({"linear layer: ": self._layers[-1]} if self._layers else {})
+        jobs = {"": self._with_table(self._job())}
+        if self._layers:
+            norm = random_norm(self.numbers, self.params, b=1, words=True, operands=True)
+            jobs |= {"linear layer: ": self._layers[-1], "norm: ": LayerJob.of_norm(norm)}
         for what, job in jobs.items():
             yield from self._bus_errors_of(what, job, tries)
 
     def _bus_errors_of(self, what, job, tries):
         for name, region in JobLayout.of(job, self.params).regions.items():
             offsets = range(region.offset, region.offset + region.n_bytes, self.params.bus_bytes)
-            bits = ("write_error" if name in ("output", "record") else "read_error",)
+            bits = ("write_error" if name in (*RESULTS, "record") else "read_error",)
             for response in (Response.SLVERR, Response.DECERR):
                 chosen = self.random.sample(offsets, min(tries, len(offsets)))
                 yield (
@@ -230,6 +245,21 @@ class FaultBench:
             for name, word in illegal_layer_words(self.params, job.settings[0])
         ]
         yield "linear layer's register out of range", ("bad_settings",), illegal
+        yield from self._descriptors_of_norms()
+
+    def _descriptors_of_norms(self):
+        most, params = self.params.max_features, self.params
+        shapes = [(2, 1), (most, 1), (2, params.max_seq_len), (most - 1, 3)]
+        at_bounds = [(str(shape), LayerJob.of_norm(random_norm(self.numbers, params, *shape))) for shape in shapes]
+        yield "norm at its bounds", ("none",), [(what, partial(self._run, job)) for what, job in at_bounds]
+        job = self._norms[0]
+        regions = JobLayout.of(job, params).regions
+        fields, cases = norm_fields(job.norm, regions, self.bus.memory.address), {"bad_settings": [], "misaligned": []}
+        for changes, bit in illegal_norm_fields(params):
+            patch = {regions["norm"].offset: np.frombuffer(packed(NORM_FIELDS, fields | changes), np.uint8)}
+            cases[bit].append((str(changes), partial(self._run, job, patches=patch)))
+        for bit, attempts in cases.items():
+            yield f"norm's descriptor: {bit}", (bit,), attempts
 
     def _run(self, job, **changed):
         self._begin(job, **changed)

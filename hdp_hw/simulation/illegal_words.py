@@ -1,7 +1,15 @@
 """Job registers beyond their bounds, for tests of what the co-processor refuses."""
 
-from hdp_hw.rtl.shell.commands import STRIDE_WIDTH
-from hdp_hw.spec.formats import ADDRESSES, STRIDE_NAMES
+from hdp_hw.spec.encoder import GAMMA_SHIFT_MAX
+from hdp_hw.spec.formats import (
+    ADDRESSES,
+    ENCODER_ADDRESSES,
+    NORM_ADDRESSES,
+    NORM_FIELDS,
+    NORM_STRIDES,
+    STRIDE_NAMES,
+    STRIDE_WIDTH,
+)
 from hdp_hw.spec.register_map import BY_NAME, REGISTERS
 from hdp_hw.spec.settings import Rule, field_limits
 
@@ -50,9 +58,22 @@ def illegal_layer_words(params, settings):
     return words
 
 
+def illegal_norm_fields(params):
+    """``[({field: value}, bit of IRQ_STATUS)]``: each field of a norm's descriptor beyond each of its bounds."""
+    bounds = {"rows": (0, params.max_seq_len + 1, 0xFFFF), "features": (0, 1, params.max_features + 1, 0xFFFF)}
+    bounds |= dict.fromkeys(("shift", "operand_shift"), (GAMMA_SHIFT_MAX + 1, 0xFF))
+    cases = [({name: value}, "bad_settings") for name, values in bounds.items() for value in values]
+    cases.append(({"words": 0, "operands": 0}, "bad_settings"))
+    for name in (*NORM_ADDRESSES, *NORM_STRIDES):
+        beyond = STRIDE_WIDTH if name in NORM_STRIDES else params.address_width
+        values = (1, params.bus_bytes // 2, *((1 << beyond,) if beyond < NORM_FIELDS[name] else ()))
+        cases += [({name: value}, "misaligned") for value in values]
+    return cases
+
+
 def _misaligned(params):
     odd = 1, params.bus_bytes // 2
-    for name in map(str.upper, ADDRESSES):
+    for name in map(str.upper, ADDRESSES + ENCODER_ADDRESSES if params.encoder else ADDRESSES):
         yield from ((f"{name}_LOW", word) for word in odd)
         if params.address_width < 64:
             yield f"{name}_HIGH", 1 << (params.address_width - 32)

@@ -3,6 +3,7 @@
 Planes have one order everywhere: that of their address registers.
 """
 
+from collections.abc import Mapping
 from functools import cache
 from typing import NamedTuple
 
@@ -30,6 +31,7 @@ STRIDES = {
     "value": "value",
     "output": "output",
 }
+STRIDE_WIDTH = 24  #: bits of a stride between rows, in bytes
 STRIDE_NAMES = tuple(dict.fromkeys(STRIDES.values()))
 
 #: ``{stream: slices in a core word}``: a word is ``lanes`` digits, or ``lanes / 2`` operands; a slice is ``lanes / 4``.
@@ -80,14 +82,41 @@ RECORD_FIELDS = {"head": 16, "verdict": 8, "error": 8, "n_visited": 32, "n_kept"
 RECORD_BYTES = sum(RECORD_FIELDS.values()) // 8
 UNWRITTEN = 0xFF  #: bytes of a record before the co-processor writes it
 
+# -- a norm's descriptor ----------------------------------------------------------------------------------------------
+#: ``{field: bits}``, little-endian from the first byte on: shape, factors of the two streams, what is computed and
+#: written, shifts behind gamma; then bytes between rows, and addresses. `reserved` is ignored.
+NORM_FIELDS = {
+    "rows": 16, "features": 16, "a": 16, "b": 16,
+    "epsilon": 54, "rms": 1, "pre_norm": 1, "words": 1, "operands": 1, "reserved_0": 6,
+    "shift": 8, "operand_shift": 8, "reserved_1": 16, "x_row_stride": 32,
+    "y_row_stride": 32, "words_row_stride": 32, "planes_row_stride": 32, "reserved_2": 32,
+    "x_address": 64, "y_address": 64, "scales_address": 64, "words_address": 64, "integer_address": 64,
+    "fraction_address": 64, "reserved_3": 64,
+}  # fmt: skip
+NORM_BYTES = sum(NORM_FIELDS.values()) // 8
+NORM_ADDRESSES = tuple(name for name in NORM_FIELDS if name.endswith("_address"))
+NORM_STRIDES = tuple(name for name in NORM_FIELDS if name.endswith("_row_stride"))
+NORM_SCALES = ("gamma", "beta", "operand_gamma", "operand_beta")  #: of a feature, words in this order
+NORM_SCALES_BYTES = 8
+
+
 # -- the buffer that the drivers lay out ------------------------------------------------------------------------------
 REGION_ALIGNMENT = MAX_BURST_BEATS * max(LEGAL_BUS_WIDTHS) // 8  #: bytes: the longest burst on the widest bus
 
 
-def record_offsets() -> dict[str, int]:
-    """``{field of a record: byte at which it begins}``."""
+def packed(fields: Mapping[str, int], values: Mapping[str, int]) -> bytes:
+    """Bytes, little-endian, of ``{field: bits}`` with these values, 0 for those not named; negative ones wrap."""
+    total, low = 0, 0
+    for name, width in fields.items():
+        total |= (values.get(name, 0) & ((1 << width) - 1)) << low
+        low += width
+    return total.to_bytes(low // 8, "little")
+
+
+def offsets(fields: Mapping[str, int]) -> dict[str, int]:
+    """``{field: byte at which it begins}`` of ``{field: bits}``."""
     offsets, bits = dict[str, int](), 0
-    for name, width in RECORD_FIELDS.items():
+    for name, width in fields.items():
         offsets[name] = bits // 8
         bits += width
     return offsets

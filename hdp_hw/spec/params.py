@@ -254,6 +254,14 @@ class HdpParams:
         return min(MAX_INPUTS, self.lanes << self.bank_bits) if self.encoder else 0
 
     @property
+    def max_features(self) -> int:
+        """Elements of the longest row of a norm; 0 without ``encoder``.
+
+        The widest linear layers have four times as many inputs, as the inner layer of a transformer has.
+        """
+        return self.max_inputs // 4
+
+    @property
     def max_row_slices(self) -> int:
         """FULL cycles of a tile of the widest rows."""
         return max(self.max_slices, self.max_inputs // self.slice_width)
@@ -294,8 +302,8 @@ class HdpParams:
 
     @cached_property
     def axi_id_width(self) -> int:
-        """Bits of an AXI ID: two of the epoch, then the requester: four per core."""
-        return 2 + bits_for(4 * self.n_cores - 1)
+        """Bits of an AXI ID: two of the epoch, then the requester: four per core, and what a norm needs."""
+        return 2 + bits_for(max(4 * self.n_cores, 3 * (self.n_cores + self.encoder)) - 1)
 
     # -- widths ---------------------------------------------------------------------------------------------------
     @cached_property

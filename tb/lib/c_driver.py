@@ -13,10 +13,11 @@ SOURCES = ROOT / "hdp_hw" / "driver" / "c"
 FLAGS = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic"]
 ERRORS = (
     "OK", "NO_CORE", "OTHER_VERSION", "UNSUPPORTED", "ILLEGAL_JOB", "BUFFER_TOO_SMALL", "BUFFER_MISPLACED", "BUSY",
-    "WRITING", "NO_ANSWER", "FAILED",
+    "WRITING", "NO_ANSWER", "FAILED", "NO_IMAGE", "OTHER_FORMAT", "CUT_IMAGE", "DAMAGED_IMAGE", "OTHER_CORE",
+    "ILLEGAL_TOKENS",
 )  # fmt: skip
 ACCESS = """
-#include "hdp.h"
+#include "hdp_model.h"
 uint32_t (*read_hook)(uintptr_t base, uint32_t offset);
 void (*write_hook)(uintptr_t base, uint32_t offset, uint32_t value);
 uint32_t hdp_read32(uintptr_t base, uint32_t offset) { return read_hook(base, offset); }
@@ -44,6 +45,9 @@ Job = structure(
 Buffer = structure("Buffer", bytes=ctypes.c_void_p, address=u64, size=u64)
 Region = structure("Region", offset=u64, row_stride=u32, head_stride=u32, size=u64)
 Layout = structure("Layout", regions=Region * len(ADDRESSES), size=u64)
+Model = structure(
+    "Model", device=ctypes.POINTER(Device), buffer=Buffer, features=u32, results=u32, max_tokens=u32, first_job=u32
+)
 Record = structure("Record", head=u16, verdict=u8, error=u8, n_visited=u32, n_kept=u32, theta_head=u64)
 
 
@@ -51,10 +55,12 @@ def build(folder, more=""):
     """The driver, and further text of C, compiled into a ctypes.CDLL whose registers :func:`connect` finds."""
     (folder / "access.c").write_text(ACCESS + more)
     command = ["cc", *FLAGS, "-O1", "-fPIC", "-shared", "-DHDP_EXTERNAL_ACCESS", f"-I{SOURCES}"]
-    subprocess.run([*command, SOURCES / "hdp.c", "access.c", "-o", "hdp.so"], cwd=folder, check=True)
+    sources = [SOURCES / "hdp.c", SOURCES / "hdp_model.c", "access.c"]
+    subprocess.run([*command, *sources, "-o", "hdp.so"], cwd=folder, check=True)
     library = ctypes.CDLL(str(folder / "hdp.so"))
     for name, result in (("illegal", ctypes.c_char_p), ("failure", ctypes.c_char_p), ("error_text", ctypes.c_char_p),
-                         ("layout_of", Layout), ("record_of", Record), ("counter", u64)):  # fmt: skip
+                         ("layout_of", Layout), ("record_of", Record), ("counter", u64),
+                         ("model_memory", u64)):  # fmt: skip
         getattr(library, f"hdp_{name}").restype = result
     return library
 

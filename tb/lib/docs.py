@@ -23,7 +23,7 @@ from hdp_hw.rtl.common.layouts import settings_layout
 from hdp_hw.rtl.core.attention_core import AttentionCore
 from hdp_hw.rtl.shell.hdp_top import HdpTop
 from hdp_hw.rtl.verilog import ports_of
-from hdp_hw.spec import encoder, settings, tables, timing
+from hdp_hw.spec import encoder, formats, settings, tables, timing
 from hdp_hw.spec.configs import CONFIGS
 from hdp_hw.spec.params import HdpParams
 from hdp_hw.spec.register_map import BY_NAME
@@ -294,6 +294,47 @@ def array_sizes():
     return markdown(published.SIZE_TITLES, published.size_rows(published.read(DOCS / "synthesis.json")))
 
 
+# -- encoder ----------------------------------------------------------------------------------------------------------
+NORM_MEANINGS = {
+    "rows": "Rows, up to MAX_SEQ_LEN.",
+    "features": "Elements of a row, at least 2.",
+    "a": "Factor of x.",
+    "b": "Factor of y; with 0 y is not read.",
+    "epsilon": "Added to n^2 variance.",
+    "rms": "The mean is taken for 0.",
+    "pre_norm": "The words are the sum r, not the normalised z.",
+    "words": "Rows of words are written.",
+    "operands": "Rows of digit planes are written.",
+    "shift": "Behind gamma of the word, 0 to 31.",
+    "operand_shift": "Behind gamma of the operand, 0 to 31.",
+} | {
+    f"{name}_row_stride": f"Bytes between rows of {of}."
+    for name, of in {"x": "x", "y": "y", "words": "words", "planes": "either digit plane"}.items()
+} | {
+    f"{name}_address": f"Address of {of}."
+    for name, of in {
+        "x": "x",
+        "y": "y",
+        "scales": "the scales",
+        "words": "the words",
+        "integer": "the plane of integer digits",
+        "fraction": "the plane of fraction digits",
+    }.items()
+}  # fmt: skip
+
+
+def norm_fields():
+    """Fields of a norm's descriptor: where they lie in its words of 64 bits, and what they mean."""
+    rows, low = [], 0
+    for name, width in formats.NORM_FIELDS.items():
+        word, first = divmod(low, 64)
+        if not name.startswith("reserved"):
+            bits = f"{first + width - 1}:{first}" if width > 1 else first
+            rows.append([word, bits, code(name), NORM_MEANINGS[name]])
+        low += width
+    return markdown(["word", "bits", "field", "meaning"], rows)
+
+
 # -- all of them ------------------------------------------------------------------------------------------------------
 PARTS = {  #: {file: {name: function that returns lines}}
     "integration.md": {
@@ -312,6 +353,7 @@ PARTS = {  #: {file: {name: function that returns lines}}
         "row_errors": row_errors,
         "head_errors": head_errors,
     },
+    "encoder.md": {"norm_fields": norm_fields},
     "architecture.md": {"latencies": latencies, "bubbles": lambda: ["```", *printed("hdp_hw.study.timeline"), "```"]},
     "troubleshooting.md": {"cures": cures},
     "verification.md": {"benches": benches, "system": system_tests, "model": model_tests},

@@ -33,6 +33,7 @@ MAKES = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M)
 COMMANDS = [command.NAME for command in __main__.COMMANDS]
 GENERATED = {"hdp_core.v", "hdp_top.v", "hdp_top_tb.v", "manifest.json", "core.json"}  #: files that commands write
 GENERATED |= {"tokenizer_config.json", "modules.json", "sentence_bert_config.json"}  # of models that others make
+GENERATED |= {"model.json", "model.h"}  # of compiled models
 STALE = "is not what `python -m tb.lib.docs` writes"
 
 each_file = pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)

@@ -50,12 +50,12 @@ def test_entry_words_are_consecutive_registers():
 
 def test_record():
     assert formats.RECORD_BYTES == 32
-    assert formats.record_offsets() == {
+    assert formats.offsets(formats.RECORD_FIELDS) == {
         "head": 0, "verdict": 2, "error": 3, "n_visited": 4, "n_kept": 8, "theta_head": 12, "reserved": 20,
     }  # fmt: skip
     layout = head_record_layout()
     assert layout.size == 8 * formats.RECORD_BYTES == 8 * RECORD.itemsize
-    for name, offset in formats.record_offsets().items():
+    for name, offset in formats.offsets(formats.RECORD_FIELDS).items():
         assert layout[name].offset == 8 * offset and RECORD.fields[name][1] == offset
         assert layout[name].width == formats.RECORD_FIELDS[name] == 8 * RECORD.fields[name][0].itemsize
 

@@ -27,7 +27,7 @@ RULES = {
     "hdp_hw/rtl/encoder": ("hdp_hw/spec", "hdp_hw/rtl/common"),
     "hdp_hw/rtl/shell": (
         "hdp_hw/spec",
-        *(f"hdp_hw/rtl/{each}" for each in ("common", "approximation", "array", "pruning", "core")),
+        *(f"hdp_hw/rtl/{each}" for each in ("common", "approximation", "array", "pruning", "core", "encoder")),
     ),
     "hdp_hw/rtl/boards": ("hdp_hw/spec", "hdp_hw/rtl/common", "hdp_hw/rtl/shell", "hdp_hw/rtl/verilog"),
     "hdp_hw/driver": ("hdp_hw/spec", "golden"),

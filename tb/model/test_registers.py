@@ -11,7 +11,7 @@ from hdp_hw.deliver.registers import PACKAGE, generated
 from hdp_hw.golden.bits.shell.register_bank import FULL_STROBE, RegisterBank
 from hdp_hw.rtl.shell.axi_lite import ADDRESS_WIDTH
 from hdp_hw.rtl.shell.register_bank import counter_layout, event_layout, job_fields, job_fields_layout
-from hdp_hw.spec import formats
+from hdp_hw.spec import formats, image
 from hdp_hw.spec.configs import CONFIGS, vars_of
 from hdp_hw.spec.params import HdpParams
 from hdp_hw.spec.register_map import BY_NAME, REGISTERS
@@ -110,9 +110,16 @@ def test_header(tmp_path):
             facts += [(f"HDP_{member.upper()}_{name.upper()}", value) for name, value in field.values]
     facts += [("HDP_ENTRY_BYTES", 32), ("HDP_ENTRY_REGISTERS", 5), ("HDP_RECORD_BYTES", 32)]
     facts += [("HDP_UNWRITTEN", 0xFF), ("HDP_REGION_ALIGNMENT", 256)]
-    for name, offset in formats.record_offsets().items():
+    for name, offset in formats.offsets(formats.RECORD_FIELDS).items():
         facts.append((f"HDP_RECORD_{name.upper()}_AT", offset))
         facts.append((f"HDP_RECORD_{name.upper()}_BYTES", formats.RECORD_FIELDS[name] // 8))
+    facts += [("HDP_IMAGE_MAGIC", image.IMAGE_MAGIC), ("HDP_IMAGE_FORMAT", 1)]
+    for table, n_bytes in (("HEADER", 120), ("CHAIN", 16), ("ATTENTION", 16)):
+        fields = formats.offsets(getattr(image, f"{table}_FIELDS"))
+        facts += [
+            (f"HDP_{table}_BYTES", n_bytes),
+            *((f"HDP_{table}_{name.upper()}_AT", at) for name, at in fields.items()),
+        ]
     enumerators = [f"HDP_{name.upper()}" for name in (*formats.ADDRESSES, "regions")]
     facts += [(name, index) for index, name in enumerate(enumerators)]
     mode = BY_NAME["MODE"].pack(rule=Rule.MASS, causal=1)

@@ -1,15 +1,18 @@
 """Jobs that follow from memory, on the simulated co-processor: bits, records, counters, and how a chain ends."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 
 from hdp_hw.driver import Emulator, HdpDriver, JobError
+from hdp_hw.driver.backend import LayerJob
 from hdp_hw.driver.bus_backend import job_registers
 from hdp_hw.driver.driver import prepare
-from hdp_hw.driver.memory_layout import OUTPUTS, JobLayout, descriptor, pack_job, unpack_output, unpack_records
+from hdp_hw.driver.memory_layout import JobLayout, descriptor, pack_job, unpack_run
 from hdp_hw.simulation import MemoryTiming, Simulation
+from hdp_hw.simulation.random_norms import random_norm
 from hdp_hw.spec.configs import CONFIGS
 from hdp_hw.spec.formats import DESCRIPTOR_BYTES, REGION_ALIGNMENT
 from hdp_hw.spec.register_map import BY_NAME
@@ -21,9 +24,12 @@ PARAMS = replace(CONFIGS["tiny"], encoder=1)
 
 
 def jobs_of(rng, params, n):
-    """Linear layers and attention, with operands or digit planes as results, each in a random place of the chain."""
+    """Linear layers and attention, with operands or digit planes as results, one of each with a norm, and a norm alone,
+    in random places of the chain."""
     attention = prepare(Q, K, V, LAYER, params)[0]
-    jobs = [random_job(rng, params) for _ in range(n - 2)] + [attention, replace(attention, planes=True)]
+    jobs = [random_job(rng, params) for _ in range(n - 3)] + [attention, replace(attention, planes=True)]
+    jobs[0], jobs[-1] = (replace(job, norm=random_norm(rng, params)) for job in (jobs[0], jobs[-1]))
+    jobs.append(LayerJob.of_norm(random_norm(rng, params)))
     return [jobs[index] for index in rng.permutation(n)]
 
 
@@ -39,7 +45,7 @@ def chained(simulation, jobs, registers=None):
     following = [memory.address + offset for offset in descriptors[1:]] + [0]
     jobs = [replace(job, chain=chain) for job, chain in zip(jobs, following)]
     for number, (job, layout, place, at) in enumerate(zip(jobs, layouts, places, descriptors)):
-        for name, content in pack_job(job, params).items():
+        for name, content in pack_job(job, params, memory.address + place).items():
             memory.write(place + layout.regions[name].offset, content)
         words = job_registers(job, layout, memory.address + place, 100 + number, params)
         memory.write(at, descriptor(words | (registers or {}).get(number, {})))
@@ -60,9 +66,11 @@ def of_chain(params, latency, seed, n=6):
     for job, layout, place, run in zip(jobs, layouts, places, expected):
         regions = {name: replace(region, offset=region.offset + place) for name, region in layout.regions.items()}
         moved = JobLayout(regions, 0)
-        outputs = [simulation._region(moved, name) for name in OUTPUTS if name in regions]
-        np.testing.assert_array_equal(unpack_output(job, params, *outputs), run.output)
-        assert unpack_records(simulation._region(moved, "record")) == run.heads
+        got = unpack_run(job, params, partial(simulation._region, moved))
+        np.testing.assert_array_equal(got.output, run.output)
+        assert got.heads == run.heads
+        for of_norm, golden in zip(got.norm or (), run.norm or (), strict=True):
+            np.testing.assert_array_equal(of_norm, golden)
     for name in counters:
         assert counters[name] == sum(run.counters.get(name, counters[name]) for run in expected) or name.startswith(
             "stall"
@@ -86,7 +94,8 @@ def test_cores_and_buses(n_cores, bus_width):
 )
 def test_a_failure_ends_a_chain(register, word, event):
     rng, simulation = np.random.default_rng(3), Simulation(PARAMS, cache=MODELS)
-    jobs, *_ = chained(simulation, jobs_of(rng, PARAMS, 4), {2: {register: word}})
+    with_heads = sorted(jobs_of(rng, PARAMS, 4), key=lambda job: not job.settings)  # ahead of that without
+    jobs, *_ = chained(simulation, with_heads, {2: {register: word}})
     with pytest.raises(JobError, match=event):
         simulation.run(jobs[0])
     assert simulation._read("LAST_JOB") == {"job": 102, "failed": 1}

@@ -324,6 +324,18 @@ MUTATIONS = [
         "Mux(odd, low, plane), plane",
         "tb.unit.shell.test_plane_splitter",
     ),
+    (
+        "hdp_hw/rtl/shell/norm_lane.py",
+        "taken & (last | place.all())",
+        "taken & place.all()",
+        "tb.unit.shell.test_norm_lane",
+    ),
+    (
+        "hdp_hw/rtl/shell/norm_packer.py",
+        "(words_ended | (word_ends & last)) & ~ends",
+        "0",
+        "tb.unit.shell.test_norm_packer",
+    ),
     ("hdp_hw/rtl/shell/mask_union.py", "transparent_for=(write,)", "", "tb.unit.shell.test_mask_union"),
     ("hdp_hw/rtl/shell/plane_reader.py", "Mux(take, 0, part + 1)", "part + 1", "tb.unit.shell.test_plane_reader"),
     (

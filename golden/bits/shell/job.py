@@ -1,11 +1,12 @@
 """One attention layer through the co-processor: its heads, and what they cost on the bus."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from hdp_hw.golden.bits.core.attention_core import HeadResult, attend_many
+from hdp_hw.golden.bits.shell import norm_lane
 from hdp_hw.golden.bits.shell.fetch import head_segments
 from hdp_hw.golden.bits.shell.read_traffic import bytes_read, bytes_skipped
 from hdp_hw.spec.encoder import TABLE_BYTES, Activation
@@ -37,12 +38,13 @@ def traffic(
     served: int = 0,
     planes: bool = False,
     chain: bool = False,
+    norm: Mapping[str, int] | None = None,
 ) -> dict[str, int]:
     """``{counter: bytes}`` of the heads with these HeadResults.
 
     table : scales and thresholds are read from a table; records : a record of each head is written; served : cores
     that a linear layer's heads went to, each of which reads its rows once; planes : the output is digit planes; chain :
-    the descriptor of a job that follows is read.
+    the descriptor of a job that follows is read; norm : fields of the descriptor of the job's norm.
     """
     segments = []
     for head, (result, of_head) in enumerate(zip(results, settings)):
@@ -50,10 +52,11 @@ def traffic(
         of_planes = head_segments(result, of_head, dict.fromkeys(PLANES, (0, 0)), params)
         segments += [segment for of_plane in of_planes.values() for segment in of_plane]
     read = bytes_read(segments, params) + ENTRY_BYTES * table * len(settings)
-    read += TABLE_BYTES * (settings[0].activation == Activation.TABLE) + DESCRIPTOR_BYTES * chain
+    read += TABLE_BYTES * (settings[0].activation == Activation.TABLE if settings else 0) + DESCRIPTOR_BYTES * chain
+    read += norm_lane.bytes_read(norm, params) if norm else 0
     unit = 2 * params.out_lanes if planes else 1  # elements that a row is filled up to
     elements = sum(len(result.output) * ceil_div(result.output.shape[1], unit) * unit for result in results)
-    written = elements * params.operand_width // 8
+    written = elements * params.operand_width // 8 + (norm_lane.bytes_written(norm, params) if norm else 0)
     return {
         "bytes_read": read,
         "bytes_unmasked": read + bytes_skipped(segments, params),

@@ -30,9 +30,9 @@ class Output:
     n_rows: int
 
 
-def row_words(beats: int, params: HdpParams) -> int:
-    """Bus words that a row of ``beats`` core beats occupies; the last one may be partial."""
-    return ceil_div(beats * params.out_lanes * params.operand_width, params.bus_width)
+def row_words(beats: int, params: HdpParams, out_lanes: int | None = None) -> int:
+    """Bus words of a row of so many beats, the last may be partial; out_lanes : of a beat, the core's unless given."""
+    return ceil_div(beats * (out_lanes or params.out_lanes) * params.operand_width, params.bus_width)
 
 
 def regions(output: Output, params: HdpParams) -> list[tuple[int, int]]:

@@ -14,6 +14,7 @@ from hdp_hw.golden.cycles.core.plan import HeadPlan
 from hdp_hw.golden.cycles.shell.core_lane import CoreLane, LaneHead
 from hdp_hw.golden.cycles.shell.job_engine import JobEngine
 from hdp_hw.golden.cycles.shell.memory import Memory
+from hdp_hw.golden.cycles.shell.norm_lane import NormLane, NormPlan
 from hdp_hw.golden.cycles.shell.read_arbiter import ReadArbiter
 from hdp_hw.golden.cycles.shell.write_arbiter import WriteArbiter
 from hdp_hw.spec.encoder import Activation
@@ -50,6 +51,7 @@ def cycles(
     records: bool = True,
     planes: bool = False,
     chain: int = 0,
+    norm: NormPlan | None = None,
 ) -> JobCycles:
     """JobCycles of a job, exact for an idle co-processor and a memory that never stalls: golden.cycles.shell.memory.
 
@@ -58,6 +60,7 @@ def cycles(
     ``planes``, of digits, the output goes to output and output_fraction. chain : address of a descriptor, or 0.
     latencies : of the memory, read and write.
     n_kv_heads : as many as query heads, unless given; table, records : as for :func:`golden.bits.shell.job.traffic`.
+    norm : NormPlan of the job's norm; with it there may be no heads.
     """
     plans = [HeadPlan.of(of_head, result, params) for of_head, result in zip(settings, results, strict=True)]
     heads = []
@@ -76,14 +79,17 @@ def cycles(
 
     clock = Clock()
     memory, lanes = Memory(clock, *latencies), [CoreLane(clock, params) for _ in range(params.n_cores)]
-    same_rows = settings[0].linear and not places["q_integer"][2]
-    activation = places["table"][0] if settings[0].activation == Activation.TABLE else None
+    norms = [NormLane(clock, params, norm)] if norm else []
+    same_rows = bool(settings) and settings[0].linear and not places["q_integer"][2]
+    activation = places["table"][0] if settings and settings[0].activation == Activation.TABLE else None
     entries = places["table"][0] if table else None
-    engine = JobEngine(clock, params, lanes, heads, entries, activation, chain or None, same_rows)
+    engine = JobEngine(clock, params, lanes, heads, entries, activation, chain or None, same_rows, *norms)
     readers = [each.reader for lane in lanes for each in lane.loader.readers]
-    reads = ReadArbiter(clock, [*readers, engine.reader], memory)
-    writes = WriteArbiter(clock, [lane.writer for lane in lanes], memory)
-    clock.blocks = [engine, *lanes, reads, writes]
+    reads = ReadArbiter(
+        clock, [*readers, engine.reader, *(reader for lane in norms for reader in lane.readers)], memory
+    )
+    writes = WriteArbiter(clock, [*(lane.writer for lane in lanes), *(lane.writer for lane in norms)], memory)
+    clock.blocks = [engine, *lanes, *norms, reads, writes]
     clock.run()
     assert engine.end is not None, "the job never ended"
     array = [plan.mode_cycles(params) for plan in plans]

@@ -15,6 +15,7 @@ from hdp_hw.spec.registers import WORD_BYTES
 
 if TYPE_CHECKING:
     from hdp_hw.golden.cycles.shell.core_lane import CoreLane, LaneHead
+    from hdp_hw.golden.cycles.shell.norm_lane import NormLane
 
 
 class JobEngine:
@@ -22,7 +23,7 @@ class JobEngine:
 
     table : address of the table of scales and thresholds, or None; activation : of that of a linear layer's activation,
     or None; chain : of the descriptor of the job that follows, or None; same_rows : heads are of a linear layer and
-    read the same rows, which a lane needs only once.
+    read the same rows, which a lane needs only once; norm : of the job's norm, or None; without heads there is one.
     ``end`` : the cycle in which all have ended; ``served`` : lanes that had a head.
     """
 
@@ -36,6 +37,7 @@ class JobEngine:
         activation: int | None = None,
         chain: int | None = None,
         same_rows: bool = False,
+        norm: NormLane | None = None,
     ) -> None:
         self.clock, self.params, self.lanes, self.heads, self.entry = clock, params, lanes, heads, table
         self.reader = BurstReader(clock, params)
@@ -45,7 +47,11 @@ class JobEngine:
         self.inside, self.n_issued, self.n_ended = [0] * len(lanes), 0, 0
         self.offered: int | None = None  # the lane that a head stays on offer to
         self.end: int | None = None
-        clock.at(3, lambda: self._go("activation" if params.encoder else "head"))  # taken, begun, found well aligned
+        self.norm = norm
+        begin = ("activation" if params.encoder else "head") if heads else "chain"
+        clock.at(3, lambda: self._go(begin))  # taken, begun, found well aligned
+        if norm:
+            clock.at(2, norm.start)
 
     def look(self) -> None:
         """See :class:`golden.cycles.clock.Clock`."""
@@ -129,7 +135,7 @@ class JobEngine:
         self.clock.set(self, entry=entry, state=behind if self.n_issued == len(self.heads) else "head")
 
     def _wait(self) -> None:
-        if self.n_ended == len(self.heads):
+        if self.n_ended == len(self.heads) and (self.norm is None or self.norm.ended):
             self.end = self.clock.now + 1
             self.clock.set(self, state="idle")
 

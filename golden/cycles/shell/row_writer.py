@@ -12,17 +12,22 @@ from hdp_hw.spec.params import HdpParams
 
 if TYPE_CHECKING:
     from hdp_hw.golden.cycles.shell.core_lane import CoreLane
+    from hdp_hw.golden.cycles.shell.norm_lane import NormLane
 
 
 class RowWriter:
     """Clock cycles of output beats to bursts, and of their responses.
 
     lane : has ``record_offered``; ``record``, its address or None if it is not written; and ``head_written()``.
+    out_lanes : operands of a beat, those of the core's unless given.
     """
 
-    def __init__(self, clock: Clock, params: HdpParams, lane: CoreLane) -> None:
+    def __init__(
+        self, clock: Clock, params: HdpParams, lane: CoreLane | NormLane, out_lanes: int | None = None
+    ) -> None:
         self.clock, self.params, self.lane = clock, params, lane
-        beat_width = params.out_lanes * params.operand_width
+        self.out_lanes = out_lanes or params.out_lanes
+        beat_width = self.out_lanes * params.operand_width
         self.parts = max(1, beat_width // params.bus_width)  # bus words of a beat
         self.places = max(1, params.bus_width // beat_width)  # beats of a bus word
         self.outputs: Queue[Output] = Queue(clock, HEADS_AHEAD)  # Output of each head
@@ -111,7 +116,8 @@ class RowWriter:
         elif self.state == "start":
             first, *others = self.output.targets
             self._start(*self.output.targets)
-            contiguous = row_words(first.beats, self.params) * self.params.bus_bytes == first.row_stride and not others
+            n_bytes = row_words(first.beats, self.params, self.out_lanes) * self.params.bus_bytes
+            contiguous = n_bytes == first.row_stride and not others
             rows = {"beats_left": first.beats, "rows_left": self.output.n_rows, "place": 0, "target": 0}
             self.clock.set(self, **rows, contiguous=contiguous, state="rows")
         elif self.state == "record" and self.lane.record_offered and not self.words_left:

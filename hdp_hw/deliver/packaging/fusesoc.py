@@ -25,7 +25,9 @@ filesets:
     files:
       - hdp_registers.h: {{is_include_file: true}}
       - hdp.h: {{is_include_file: true}}
+      - hdp_model.h: {{is_include_file: true}}
       - hdp.c
+      - hdp_model.c
     file_type: cSource
   constraints:
     files:

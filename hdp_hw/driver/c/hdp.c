@@ -59,6 +59,12 @@ const char *hdp_error_text(const hdp_device *device, hdp_error error) {
     case HDP_WRITING: return "the memory has not acknowledged all writes of a job that was stopped. Cure: try again.";
     case HDP_NO_ANSWER: return "the job has not ended. Cure: more polls, or hdp_abort and then hdp_reset.";
     case HDP_FAILED: return hdp_failure(device->failures);
+    case HDP_NO_IMAGE: return "there is no image of a model. Cure: make one with hdp-hw compile.";
+    case HDP_OTHER_FORMAT: return "the image has another format than this driver knows. Cure: compile the model again.";
+    case HDP_CUT_IMAGE: return "the image has more bytes than it says, or fewer. Cure: copy it again.";
+    case HDP_DAMAGED_IMAGE: return "the image is damaged, its checksum is wrong. Cure: copy it again.";
+    case HDP_OTHER_CORE: return "the image is for a core with other parameters. Cure: compile the model for this one.";
+    case HDP_ILLEGAL_TOKENS: return "an input has 1 to max_tokens tokens, and hdp_model_fill comes before hdp_model_start.";
     }
     return "no such error";
 }

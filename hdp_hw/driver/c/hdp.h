@@ -112,7 +112,13 @@ typedef enum {
     HDP_BUSY,               /* another job runs */
     HDP_WRITING,            /* a job was stopped, and may still write to the buffer */
     HDP_NO_ANSWER,          /* within the polls; hdp_abort stops the job */
-    HDP_FAILED              /* hdp_failure says why */
+    HDP_FAILED,             /* hdp_failure says why */
+    HDP_NO_IMAGE,           /* what is given is no image of a model, see hdp_model.h */
+    HDP_OTHER_FORMAT,       /* of the image than this driver knows */
+    HDP_CUT_IMAGE,          /* it has more bytes than it says, or fewer */
+    HDP_DAMAGED_IMAGE,      /* its checksum is wrong */
+    HDP_OTHER_CORE,         /* it was compiled for other parameters */
+    HDP_ILLEGAL_TOKENS      /* none, or more than the image is for, or no input is there yet */
 } hdp_error;
 
 /* -- The co-processor -- */

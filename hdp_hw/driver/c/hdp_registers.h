@@ -635,5 +635,47 @@ enum { HDP_Q_INTEGER, HDP_Q_FRACTION, HDP_K_INTEGER, HDP_K_FRACTION,
 #define HDP_RECORD_RESERVED_BYTES          12u
 #define HDP_UNWRITTEN                      255u        /* Bytes of a record before the co-processor writes it. */
 #define HDP_REGION_ALIGNMENT               256u        /* Bytes: the longest burst on the widest bus. */
+#define HDP_IMAGE_MAGIC                    0x4C45444F4D504448u /* Of a compiled model, see hdp_hw/spec/image.py: */
+#define HDP_IMAGE_FORMAT                   1u
+#define HDP_HEADER_BYTES                   120u
+#define HDP_HEADER_MAGIC_AT                0u
+#define HDP_HEADER_FORMAT_AT               8u
+#define HDP_HEADER_CRC32_AT                12u
+#define HDP_HEADER_IMAGE_BYTES_AT          16u
+#define HDP_HEADER_MEMORY_BYTES_AT         20u
+#define HDP_HEADER_TILE_AT                 24u
+#define HDP_HEADER_LANES_AT                28u
+#define HDP_HEADER_DIGIT_WIDTH_AT          32u
+#define HDP_HEADER_MAX_HEAD_DIM_AT         36u
+#define HDP_HEADER_MAX_SEQ_LEN_AT          40u
+#define HDP_HEADER_MULTIPLIER_AT           44u
+#define HDP_HEADER_PRUNING_AT              48u
+#define HDP_HEADER_ENCODER_AT              52u
+#define HDP_HEADER_N_CORES_AT              56u
+#define HDP_HEADER_BUS_WIDTH_AT            60u
+#define HDP_HEADER_ADDRESS_WIDTH_AT        64u
+#define HDP_HEADER_FEATURES_AT             68u
+#define HDP_HEADER_RESULTS_AT              72u
+#define HDP_HEADER_MAX_TOKENS_AT           76u
+#define HDP_HEADER_ROWS_AT                 80u
+#define HDP_HEADER_ROWS_STRIDE_AT          84u
+#define HDP_HEADER_CONTEXT_INTEGER_AT      88u
+#define HDP_HEADER_CONTEXT_FRACTION_AT     92u
+#define HDP_HEADER_CONTEXT_STRIDE_AT       96u
+#define HDP_HEADER_N_LAYERS_AT             100u
+#define HDP_HEADER_N_CHAINS_AT             104u
+#define HDP_HEADER_CHAINS_AT               108u
+#define HDP_HEADER_N_RELOCATIONS_AT        112u
+#define HDP_HEADER_RELOCATIONS_AT          116u
+#define HDP_CHAIN_BYTES                    16u
+#define HDP_CHAIN_TOKENS_AT                0u
+#define HDP_CHAIN_FIRST_AT                 4u
+#define HDP_CHAIN_JOBS_AT                  8u
+#define HDP_CHAIN_ATTENTION_AT             12u
+#define HDP_ATTENTION_BYTES                16u
+#define HDP_ATTENTION_DESCRIPTOR_AT        0u
+#define HDP_ATTENTION_QUERIES_AT           4u
+#define HDP_ATTENTION_TABLE_AT             8u
+#define HDP_ATTENTION_TABLE_STRIDE_AT      12u
 
 #endif

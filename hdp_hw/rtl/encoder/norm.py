@@ -39,6 +39,11 @@ class _State(enum.Enum, shape=2):
     SCALE = 3
 
 
+def result_layout():
+    """Residual word and operand of a feature; last : of a row."""
+    return data.StructLayout({"word": signed(WORD_WIDTH), "operand": signed(8), "last": unsigned(1)})
+
+
 class Norm(wiring.Component):
     """``r = x * a + y * b``, then LayerNorm or RMSNorm of r, a row at a time.
 
@@ -95,7 +100,7 @@ class Norm(wiring.Component):
         names = ("gamma", "beta", "operand_gamma", "operand_beta")
         self.scales_layout = data.StructLayout(dict.fromkeys(names, signed(GAMMA_WIDTH)))
         self.beat_layout = data.StructLayout({"x": signed(WORD_WIDTH), "y": signed(WORD_WIDTH)})
-        self.result_layout = data.StructLayout({"word": signed(WORD_WIDTH), "operand": signed(8), "last": unsigned(1)})
+        self.result_layout = result_layout()
         super().__init__(
             {
                 "i_settings": In(self.settings_layout),

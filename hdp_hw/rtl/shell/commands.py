@@ -10,15 +10,15 @@ from hdp_hw.spec.formats import (
     ENCODER_ADDRESSES,
     ENTRY_BYTES,
     MATRICES,
+    NORM_FIELDS,
     RECORD_BYTES,
     RECORD_FIELDS,
     STRIDE_NAMES,
+    STRIDE_WIDTH,
     entry_fields,
 )
 from hdp_hw.spec.params import bits_for
 from hdp_hw.spec.registers import WORD_BYTES
-
-STRIDE_WIDTH = 24  #: bits of a stride between rows, in bytes
 
 
 def segment_layout(params):
@@ -121,6 +121,16 @@ def entry_layout():
     return data.FlexibleLayout(
         8 * ENTRY_BYTES, {name: data.Field(shape, places[name]) for name, shape in thresholds_layout().members.items()}
     )
+
+
+def norm_layout():
+    """A norm's descriptor, which :data:`hdp_hw.spec.formats.NORM_FIELDS` defines."""
+    return data.StructLayout({name: unsigned(width) for name, width in NORM_FIELDS.items()})
+
+
+def norm_end_layout():
+    """What NormLane tells of a norm, each for one clock cycle: it is written; its descriptor was refused."""
+    return data.StructLayout({name: unsigned(1) for name in ("done", "bad_settings", "misaligned")})
 
 
 def load_layout():

@@ -10,6 +10,8 @@ from hdp_hw.rtl.shell.commands import job_addresses
 from hdp_hw.rtl.shell.core_lane import CoreLane
 from hdp_hw.rtl.shell.counters import Counters
 from hdp_hw.rtl.shell.job_engine import EVENTS, JobEngine
+from hdp_hw.rtl.shell.norm_lane import STREAMS as NORM_STREAMS
+from hdp_hw.rtl.shell.norm_lane import NormLane
 from hdp_hw.rtl.shell.read_arbiter import ReadArbiter
 from hdp_hw.rtl.shell.register_bank import RegisterBank
 from hdp_hw.rtl.shell.write_arbiter import WriteArbiter
@@ -83,6 +85,7 @@ class HdpTop(wiring.Component):
     def __init__(self, params):
         self.params = params
         self.lanes = [CoreLane(params) for _ in range(params.n_cores)]
+        self.norms = [NormLane(params)] if params.encoder else []  # one at most
         super().__init__({"s_axil": Out(register_port()), "m_axi": Out(memory_port(params)), "irq": Out(unsigned(1))})
 
     def elaborate(self, platform):
@@ -92,8 +95,9 @@ class HdpTop(wiring.Component):
         m.submodules.bank = bank = RegisterBank(params)
         m.submodules.engine = engine = JobEngine(params)
         m.submodules.counters = counters = Counters()
-        m.submodules.reads = reads = ReadArbiter(params, len(STREAMS) * params.n_cores + 1)
-        m.submodules.writes = writes = WriteArbiter(params, params.n_cores)
+        n_readers = len(STREAMS) * params.n_cores  # of heads; behind them the engine's, then the norm's
+        m.submodules.reads = reads = ReadArbiter(params, n_readers + 1 + len(self.norms) * len(NORM_STREAMS))
+        m.submodules.writes = writes = WriteArbiter(params, params.n_cores + len(self.norms))
         for name in ("aw", "w", "b", "ar", "r"):
             self._channel(m, self.s_axil, name, getattr(axi_lite, name), {})
         wiring.connect(m, axi_lite.registers, bank.registers)
@@ -108,17 +112,27 @@ class HdpTop(wiring.Component):
             wiring.connect(m, lane.write, writes.i[index])
             if params.encoder:
                 m.d.comb += lane.i_segment.eq(engine.o_segment)
-        wiring.connect(m, engine.memory, reads.i[-1])
+        wiring.connect(m, engine.memory, reads.i[n_readers])
         if params.encoder:
             wiring.connect(m, engine.o_load, bank.i_load)
+        for lane in self.norms:
+            m.submodules.norm_lane = ResetInserter(engine.o_reset_lanes)(lane)
+            for index in range(len(NORM_STREAMS)):
+                wiring.connect(m, lane.read[index], reads.i[n_readers + 1 + index])
+            wiring.connect(m, lane.write, writes.i[-1])
+            m.d.comb += [
+                lane.i_start.eq(engine.o_norm),
+                lane.i_address.eq(engine.o_running.norm),
+                engine.i_norm.eq(lane.o_end),
+            ]
         m.d.comb += [
             reads.i_epoch.eq(engine.o_epoch),
             reads.i_stop.eq(engine.o_stop),
             writes.i_epoch.eq(engine.o_epoch),
             writes.i_stop.eq(engine.o_stop),
             engine.i_quiet.eq(reads.o_idle & writes.o_idle),
-            engine.i_read_error.eq(Cat(lane.o_read_error for lane in self.lanes).any()),
-            engine.i_write_error.eq(Cat(lane.o_write_error for lane in self.lanes).any()),
+            engine.i_read_error.eq(Cat(lane.o_read_error for lane in (*self.lanes, *self.norms)).any()),
+            engine.i_write_error.eq(Cat(lane.o_write_error for lane in (*self.lanes, *self.norms)).any()),
             engine.i_malformed.eq(Cat(lane.o_malformed for lane in self.lanes).any()),
             self.irq.eq(bank.irq),
         ]
@@ -189,7 +203,8 @@ class HdpTop(wiring.Component):
         of_lanes = {f"busy_{mode}": mode for mode in ("integer", "cross", "full", "context")}
         of_lanes |= {f"stall_{cause}": cause for cause in ("load", "write", "other")}
         increments = {name: sum(lane.o_activity[key] for lane in self.lanes) for name, key in of_lanes.items()}
-        read = sum(each.read for each in traffic) + engine.o_bytes_read
+        of_all = [*traffic, *(lane.o_traffic for lane in self.norms)]
+        read = sum(each.read for each in of_all) + engine.o_bytes_read
         increments |= {
             "cycles": engine.o_busy,
             "tiles_visited": Mux(ended, result.n_visited, 0),
@@ -199,7 +214,7 @@ class HdpTop(wiring.Component):
             "heads_fallback": ended & (result.verdict == Verdict.FALLBACK),
             "bytes_read": read,
             "bytes_unmasked": read + sum(each.skipped for each in traffic),
-            "bytes_written": sum(each.written for each in traffic),
+            "bytes_written": sum(each.written for each in of_all),
         }
         for name, value in increments.items():
             m.d.comb += counters.i[name].eq(value)

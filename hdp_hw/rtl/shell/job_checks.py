@@ -3,8 +3,8 @@
 from amaranth.hdl import Cat, Signal
 
 from hdp_hw.rtl.core.settings_check import SettingsCheck
-from hdp_hw.rtl.shell.commands import STRIDE_WIDTH, job_addresses
-from hdp_hw.spec.formats import STRIDE_NAMES
+from hdp_hw.rtl.shell.commands import job_addresses
+from hdp_hw.spec.formats import STRIDE_NAMES, STRIDE_WIDTH
 
 
 def head_settings(m, params, job, thresholds, settings):

@@ -16,6 +16,7 @@ from hdp_hw.rtl.shell.commands import (
     job_addresses,
     job_layout,
     load_layout,
+    norm_end_layout,
     result_layout,
 )
 from hdp_hw.rtl.shell.job_checks import head_settings, misaligned_job
@@ -32,9 +33,9 @@ EVENTS = ("job_done", "bad_settings", "misaligned", "read_error", "write_error",
 class JobEngine(wiring.Component):
     """Takes jobs from a queue, hands their heads to whichever lane has the fewest, and collects the results.
 
-    A job ends when all its heads have, or when something is wrong with it: then no further request goes to memory, the
-    outstanding ones are awaited (``FLUSH_CYCLES`` at most; later answers belong to a past epoch and are dropped), the
-    lanes are reset, and the next job runs.
+    A job ends when all its heads and its norm have, or when something is wrong with it: then no further request goes to
+    memory, the outstanding ones are awaited (``FLUSH_CYCLES`` at most; later answers belong to a past epoch and are
+    dropped), the lanes are reset, and the next job runs.
 
     While the last heads of a job with a ``chain`` run, the descriptor of the job that follows goes to the job
     registers; when the job has ended well, these are queued.
@@ -92,14 +93,18 @@ class JobEngine(wiring.Component):
     o_last_job : Out(self.last_job_layout)
         The job that ended last, and whether it failed.
     o_last_error : Out(self.error_layout)
-        The job that an error stopped last, and the head in question: the one that was refused, else the number of heads
-        that had ended.
+        The job that an error stopped last, and the head in question: the one that was refused, the number of heads if
+        the norm was, else the number of heads that had ended.
     o_result : Out(self.ended_layout)
         To the counters: a head ended in the clock cycle before, and how.
     o_segment : Out(segment_layout())
         With ``encoder``, to each CoreLane: a line of the activation's table, before the heads that use it.
     o_load : Out(stream.Signature(load_layout()))
         With ``encoder``, to RegisterBank: words of a descriptor, for the job registers.
+    o_norm : Out(unsigned(1))
+        With ``encoder``, to NormLane: the running job has a norm, whose descriptor is at its ``norm``. Once a job.
+    i_norm : In(norm_end_layout())
+        With ``encoder``, from NormLane: the job's norm is written, or its descriptor was refused, which stops the job.
     o_bytes_read : Out(unsigned(5))
         Bytes of a table or a descriptor that come in this clock cycle.
 
@@ -119,6 +124,7 @@ class JobEngine(wiring.Component):
         self.error_layout = data.StructLayout({"job": unsigned(16), "head": unsigned(16)})
         self.ended_layout = data.StructLayout({"valid": unsigned(1), "result": result_layout(params)})
         of_encoder = {"o_segment": Out(segment_layout()), "o_load": Out(stream.Signature(load_layout()))}
+        of_encoder |= {"o_norm": Out(unsigned(1)), "i_norm": In(norm_end_layout())}
         n = params.n_cores
         super().__init__(
             {
@@ -204,6 +210,13 @@ class JobEngine(wiring.Component):
             "timeout": (job.timeout != 0) & (cycles == job.timeout),
             "aborted": self.i_abort & ~self.i_reset,
         }
+        ended, in_question = n_ended == job.n_heads, Mux(refused, self.o_result.result.head, n_ended)
+        if params.encoder:
+            causes |= {name: self.i_norm[name] for name in ("bad_settings", "misaligned")}
+            in_question = Mux(self.i_norm.bad_settings | self.i_norm.misaligned, job.n_heads, in_question)
+            norm_ended = Signal()  # from ALIGNMENT on; also if there is none
+            m.d.sync += norm_ended.eq(Mux(begins, ~job.norm.any(), norm_ended | self.i_norm.done))
+            ended &= norm_ended
         m.d.comb += stops.eq(Cat(causes.values(), self.i_abort).any())
 
         entry_words = ENTRY_BYTES // params.bus_bytes
@@ -238,7 +251,7 @@ class JobEngine(wiring.Component):
                     yield
                     with m.If(stops):
                         m.d.comb += [events[event].eq(cause) for event, cause in causes.items()]
-                        stop(Mux(refused, self.o_result.result.head, n_ended))
+                        stop(in_question)
 
             with running("BEGIN"):
                 m.d.comb += begins.eq(1)
@@ -247,6 +260,10 @@ class JobEngine(wiring.Component):
                 m.next = "ALIGNMENT"
             with running("ALIGNMENT"):
                 m.next = "ACTIVATION" if params.encoder else "HEAD"
+                if params.encoder:
+                    m.d.comb += self.o_norm.eq(~norm_ended & ~misaligned)
+                    with m.If(~norm_ended & (job.n_heads == 0)):
+                        m.next = "CHAIN"
                 with m.If(misaligned):
                     m.d.comb += events.misaligned.eq(1)
                     stop(0)
@@ -292,7 +309,7 @@ class JobEngine(wiring.Component):
                     m.next = "CHAIN" if params.encoder else "WAIT"
             if params.encoder:
                 read_descriptor(m, running, job, table, self.o_load)
-            with running("WAIT"), m.If(n_ended == job.n_heads):
+            with running("WAIT"), m.If(ended):
                 m.next = "END"
             with m.State("STOP"):
                 m.d.sync += [failed.eq(1), cycles.eq(0)]

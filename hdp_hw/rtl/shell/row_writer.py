@@ -24,6 +24,8 @@ class RowWriter(wiring.Component):
     params : HdpParams
     n_targets : int
         Targets that a head has at most.
+    out_lanes : int
+        Operands of a beat, a power of two; those of the core's unless given.
 
     Ports
     -----
@@ -61,15 +63,16 @@ class RowWriter(wiring.Component):
     Golden twin ``golden.bits.shell.write_traffic``; clock cycles: ``golden.cycles.shell.row_writer``.
     """
 
-    def __init__(self, params, n_targets=1):
+    def __init__(self, params, n_targets=1, out_lanes=None):
+        out_lanes = out_lanes or params.out_lanes
         self.params, self.n_targets = params, n_targets
-        self.beat_width = params.out_lanes * params.operand_width
+        self.beat_width = out_lanes * params.operand_width
         self.parts = max(1, self.beat_width // params.bus_width)  # bus words of a beat
         self.places = max(1, params.bus_width // self.beat_width)  # beats of a bus word
         self.latency, self.record_latency = self.parts + 2, self.parts + 1
         self.record_words = RECORD_BYTES // params.bus_bytes
         self.beat_layout = data.StructLayout(
-            {"data": data.ArrayLayout(signed(params.operand_width), params.out_lanes), "last": unsigned(1)}
+            {"data": data.ArrayLayout(signed(params.operand_width), out_lanes), "last": unsigned(1)}
         )
         super().__init__(
             {

@@ -10,7 +10,8 @@ from hdp_hw.driver.driver import MODES
 from hdp_hw.driver.emulator import Emulator
 from hdp_hw.driver.errors import Mismatch
 from hdp_hw.encoder import Coprocessor, IntegerModel
-from hdp_hw.encoder.coprocessor import KINDS, max_inputs
+from hdp_hw.encoder.coprocessor import KINDS
+from hdp_hw.encoder.tiling import max_inputs
 from hdp_hw.simulation import MemoryTiming, Simulation
 from hdp_hw.spec.params import ParameterError
 from hdp_hw.study.bench.layer import CORES, LATENCY
@@ -67,7 +68,7 @@ def cases_of(name, params):
     """Cases of a model: its longest example, cut to MODELS' positions, dense and pruned; none if it does not fit."""
     task = load_task(None, load_model(name), min(MODELS[name], params.max_seq_len), N_CALIBRATED)
     encoder, *inputs = task.model.encoder, *sorted(task.inputs, key=task.model.encoder.seq_len)
-    if encoder.head_dim > params.max_head_dim or encoder.inner_size > max_inputs(params, words=True):
+    if encoder.head_dim > params.max_head_dim or encoder.inner_size > max_inputs(params, bits=16):
         say(f"{name} does not fit: d = {encoder.head_dim}, {encoder.inner_size} inputs")
         return
     integer = calibrate(encoder, inputs[:-1]).model

@@ -11,6 +11,11 @@ from hdp_hw.study.encoder.units import WORD_MAX
 from hdp_hw.study.models import Encoder
 
 
+def words_of(embeddings: np.ndarray, unit: float) -> np.ndarray:
+    """The nearest words of embeddings; what is beyond saturates."""
+    return np.clip(np.rint(embeddings / unit), -WORD_MAX, WORD_MAX).astype(np.int64)
+
+
 class IntegerEncoder(Encoder):
     """An Encoder whose layers are an IntegerModel; embeddings, and the classifier behind it, stay in float.
 
@@ -41,8 +46,7 @@ class IntegerEncoder(Encoder):
 
     def __call__(self, inputs: Any, attention: None = None) -> np.ndarray:
         """Hidden states as of :class:`hdp_hw.study.models.Encoder`; of a classifier, [..., 1, hidden_size]."""
-        words = np.rint(self.embed(inputs) / self.model.embedding_unit)
-        words = np.clip(words, -WORD_MAX, WORD_MAX).astype(np.int64)
+        words = words_of(self.embed(inputs), self.model.embedding_unit)
         batch = words.reshape(-1, *words.shape[-2:])
         hidden = self.model(batch, self.params, self.observe, self.coprocessor) * self.model.hidden_unit
         return hidden.astype(np.float32).reshape(*words.shape[:-2], *hidden.shape[1:])

@@ -107,7 +107,7 @@ def run_model(
         if not np.array_equal(hidden, golden(example)):
             raise Mismatch(f"inference {number}: hidden states differ from those of the golden model")
         outputs = [task.model.outputs(each) for each in (hidden, encoder(example))]
-        answers = [_answer(task.model.labels, each) for each in outputs]
+        answers = [answer_of(task.model.labels, each) for each in outputs]
         counters = {kind: dict(coprocessor.counters[kind]) for kind in KINDS}
         cosine = float(cosines(*(each.ravel() for each in outputs)))
         facts = encoder.seq_len(example), *answers, cosine, dict(coprocessor.jobs), counters, seconds
@@ -115,7 +115,7 @@ def run_model(
     return ModelRun(replace(place, task=task), backend, mhz, inferences)
 
 
-def _answer(labels: tuple[str, ...], output: np.ndarray) -> Any:
+def answer_of(labels: tuple[str, ...], output: np.ndarray) -> Any:
     """The class of an output, a regression's number, or None of an embedding."""
     if not labels:
         return None

@@ -62,6 +62,11 @@ def _load(directory: Path, name: str) -> Model:
         encoder = Encoder(config, tensors, source)
     except ModelError as error:
         raise ModelError(f"{directory}: {error}") from None
+    return model_of(name, encoder, directory)
+
+
+def model_of(name: str, encoder: Encoder, directory: Path) -> Model:
+    """The Model of an Encoder whose tokenizer, or what scales images, lies in a folder. Raises ModelError."""
     if encoder.layout.images:
         ends = image_reader(directory, encoder.image_shape, encoder.patch_size)
     else:

@@ -36,8 +36,13 @@ class Encoder:
     def __init__(
         self, config: dict[str, Any], tensors: Mapping[str, np.ndarray], source: str = "model.safetensors"
     ) -> None:
+        self._open(config, *fit(config, tensors, source))
+
+    def _open(self, config: dict[str, Any], tensors: dict[str, np.ndarray], n_labels: int) -> None:
+        """Set what :func:`hdp_hw.study.models.tensors.fit` found; raises ModelError."""
+        self.config = config
         self.layout, sizes = read_config(config)
-        self.tensors, self.n_labels = fit(config, tensors, source)
+        self.tensors, self.n_labels = tensors, n_labels
         self.labels = labels_of(config, self.n_labels) if self.n_labels else ()
         self.n_layers, self.n_heads, self.hidden_size = (sizes[x] for x in ("n_layers", "n_heads", "hidden_size"))
         self.epsilon, self.first_position = sizes["epsilon"], sizes.get("first_position", 0)

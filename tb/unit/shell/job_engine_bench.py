@@ -17,7 +17,7 @@ from tb.lib.axi_memory import IDEAL, Memory, ReadModel, ReadTiming, serve_reads
 from tb.lib.lockstep import read, start
 from tb.lib.top_bench import TopJob, table_entry
 
-SHAPES = [(1, 32), (3, 128)]  #: (cores, bus width)
+SHAPES = [(1, 32, 0), (3, 128, 0), (2, 64, 1)]  #: (cores, bus width, encoder)
 BASE, SIZE, MAX_HEADS = 0x1_0000_0000, 1 << 12, 8
 SILENT = ReadTiming(ar_stall=1.0)  # as the arbiter is after o_stop
 SLOW = ReadTiming(latency=(1, 30), ar_stall=0.3, r_stall=0.3)
@@ -26,18 +26,20 @@ OF_A_HEAD = ("mult", "shift", "rho", "margin", "kappa", "kappa_shift", "log_mass
 RESULT = ("head", "verdict", "error", "n_visited", "n_kept")
 
 
-def params_of(n_cores, bus_width):
-    return HdpParams(2, 4, 4, max_head_dim=16, max_seq_len=16, n_cores=n_cores, bus_width=bus_width)
+def params_of(n_cores, bus_width, encoder):
+    more = {"lanes": 16, "multiplier": 18, "encoder": 1} if encoder else {"lanes": 4}
+    return HdpParams(2, max_head_dim=16, max_seq_len=16, n_cores=n_cores, bus_width=bus_width, **more)
 
 
-PARAMS = params_of(*map(int, os.environ.get("HDP_SHAPE", "3,128").split(",")))
+PARAMS = params_of(*map(int, os.environ.get("HDP_SHAPE", "3,128,0").split(",")))
 BYTES = PARAMS.bus_bytes
 
 
 def random_settings(rng, n):
     """Legal settings of ``n`` heads, the same but for what a table may say."""
     limits = field_limits(PARAMS)
-    common = {name: rng.randint(*limits[name]) for name in ("n_q", "n_k", "head_dim")}
+    common = {name: rng.randint(*limits[name]) for name in ("n_q", "n_k")}
+    common["head_dim"] = PARAMS.slice_width * rng.randint(1, PARAMS.max_slices)
     causal = rng.random() < 0.4
     common |= {"rule": Rule(rng.randrange(4)), "causal": causal}
     common |= {name: not causal and rng.random() < 0.5 for name in ("compensate", "mean_output")}
@@ -82,7 +84,7 @@ class Job:
         for name, (_, _, width, _) in entry_fields().items():
             value = rng.getrandbits(width) if self.table else getattr(settings[0], name) & (1 << width) - 1
             self.fields[f"thresholds_{name}"] = value
-        self.fields |= fields or {}
+        self.fields |= ({"norm": 0} if PARAMS.encoder else {}) | (fields or {})
 
 
 @dataclass
@@ -108,6 +110,8 @@ class Bench:
         self.job = None  # to start in this clock cycle
         self.quiet_after, self.stopped = 10, 0  # clock cycles from o_stop on; so many there were
         self.n_ended = self.bytes = self.epoch = self.resets = self.cycle = 0
+        self.norms, self.norm_ends = [], None  # addresses of norms that began; the cycle in which the last one ends
+        self.norm_end, self.norm_takes = "done", (1, 100)  # how and after how many clock cycles the next one does
         self.cycles = []  # in which heads were taken
 
     async def start(self):
@@ -151,6 +155,9 @@ class Bench:
         for name in JOB_FIELDS:
             signal = getattr(dut, f"i_job_{name}")
             signal.value = self.job.fields[name] if self.job else rng.getrandbits(len(signal))
+        if PARAMS.encoder:
+            for name in ("done", "bad_settings", "misaligned"):
+                getattr(dut, f"i_norm_{name}").value = int(self.cycle == self.norm_ends and name == self.norm_end)
         self.pulses, self.job = {}, None
         self.model.timing = SILENT if self.stopped else self.timing
         dut.i_quiet.value = int(self.stopped >= max(3, self.quiet_after) and not self.model.pending_ids)
@@ -205,12 +212,17 @@ class Bench:
         self.n_ended_before, self.n_ended = self.n_ended, self.n_ended + valid
         self.bytes += read(dut.o_bytes_read, "o_bytes_read")
 
+        if PARAMS.encoder and read(dut.o_norm, "o_norm"):
+            assert self.norm_ends is None or self.norm_ends < self.cycle, "a norm before the end of the one before"
+            self.norms.append(read(dut.o_running_norm, "o_running_norm"))
+            self.norm_ends = self.cycle + self.rng.randint(*self.norm_takes)
         epoch = read(dut.o_epoch, "o_epoch")
         assert epoch == (self.epoch + resets) % 4, "the epoch changes with the reset of the lanes"
         self.stopped = self.stopped + 1 if stop else 0
         if resets:
             assert self.stopped > min(self.quiet_after, FLUSH_CYCLES), "a reset while the memory port is busy"
             self.epoch, self.resets, self.offered = epoch, self.resets + 1, None
+            self.norm_ends = None
             for lane in self.lanes:
                 lane.inside.clear()
                 lane.result = None

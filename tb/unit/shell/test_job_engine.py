@@ -13,7 +13,7 @@ from hdp_hw.spec.settings import HeadError, Verdict
 from tb.lib.axi_memory import IDEAL
 from tb.lib.lockstep import read
 from tb.lib.simulation import SIMULATORS, simulate
-from tb.unit.shell.job_engine_bench import BYTES, JOB_FIELDS, SHAPES, SLOW, Bench, Job, as_taken, params_of
+from tb.unit.shell.job_engine_bench import BYTES, JOB_FIELDS, PARAMS, SHAPES, SLOW, Bench, Job, as_taken, params_of
 
 
 @cocotb.test()
@@ -200,9 +200,71 @@ async def queue(dut):
     await next_job(bench, rng)
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: f"{shape[0]}-{shape[1]}")
+# -- norms -------------------------------------------------------------------------------------------------------------
+def norm_job(rng, memory, **fields):
+    """A Job with a norm, without heads now and then."""
+    norm = BYTES * rng.randrange(1, 1 << 32)
+    job = Job(rng, memory, fields={"norm": norm} | fields)
+    if rng.random() < 0.3:
+        job.fields["n_heads"], job.commands = 0, []
+    return job
+
+
+@cocotb.test(skip=not PARAMS.encoder)
+@cocotb.parametrize(takes=[(1, 5), (300, 600)])
+async def norms(dut, takes):
+    """A job with a norm ends when its heads have, if there are any, and the norm has."""
+    rng = random.Random(cocotb.RANDOM_SEED)
+    bench = Bench(dut, rng, SLOW, 0.5)
+    bench.norm_takes = takes
+    await bench.start()
+    for _ in range(12):
+        bench.taken.clear()
+        bench.results.clear()
+        bench.norms.clear()
+        job = norm_job(rng, bench.memory) if rng.random() < 0.8 else Job(rng, bench.memory)
+        norm = job.fields["norm"]
+        await bench.begin(job)
+        await bench.until(lambda: bench.events["job_done"])
+        assert set(bench.told()) <= {"job_done", "fallback"}
+        assert bench.taken == [as_taken(command, dut) for command in job.commands]
+        assert len(bench.results) == len(job.commands)
+        assert bench.norms == ([norm] if norm else []) and (not norm or bench.norm_ends < bench.cycle)
+        await bench.step()
+        assert read(dut.o_last_job_job, "job") == job.id and not read(dut.o_last_job_failed, "failed")
+
+
+@cocotb.test(skip=not PARAMS.encoder)
+async def refused_norms(dut):
+    """A descriptor that NormLane refuses, an address that is misaligned, an error while only the norm runs."""
+    rng = random.Random(cocotb.RANDOM_SEED)
+    bench = Bench(dut, rng, IDEAL, 0.5)
+    await bench.start()
+    for event in ("bad_settings", "misaligned", "read_error"):
+        for _ in range(4):
+            job = norm_job(rng, bench.memory)
+            bench.norm_end, bench.n_ended = event, 0
+            bench.norm_takes = (20, 60)
+            await bench.begin(job)
+            if event == "read_error":
+                bench.norm_takes = (2000, 2000)
+                await bench.step(400)
+                await bench.pulse(i_read_error=1)
+            bench.norm_takes = (1, 100)
+            await bench.until(lambda name=event: bench.events[name])
+            bench.norm_end = "done"
+            head = bench.n_ended_before if event == "read_error" else job.fields["n_heads"]
+            await stopped(bench, event, job, head)
+    bench.norms.clear()
+    job = norm_job(rng, bench.memory, norm=BYTES // 2)
+    await bench.begin(job)
+    await stopped(bench, "misaligned", job, 0)
+    assert not bench.norms, "its norm began"
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: "-".join(map(str, shape)))
 @pytest.mark.parametrize("simulator", SIMULATORS)
 def test_job_engine(simulator, shape):
-    name = f"job_engine_{shape[0]}_{shape[1]}"
-    environment = {"HDP_SHAPE": f"{shape[0]},{shape[1]}"}
+    name = f"job_engine_{'_'.join(map(str, shape))}"
+    environment = {"HDP_SHAPE": ",".join(map(str, shape))}
     simulate(JobEngine(params_of(*shape)), __name__, simulator, name=name, plusenv=environment)

@@ -1,0 +1,276 @@
+"""Norms of a job from memory to memory."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from hdp_hw.rtl.encoder.norm import Norm
+from hdp_hw.rtl.shell.axi import read_signature, write_signature
+from hdp_hw.rtl.shell.burst_reader import BurstReader
+from hdp_hw.rtl.shell.commands import norm_end_layout, norm_layout
+from hdp_hw.rtl.shell.norm_packer import NormPacker
+from hdp_hw.rtl.shell.row_writer import RowWriter
+from hdp_hw.spec.encoder import GAMMA_SHIFT_MAX, WORD_WIDTH
+from hdp_hw.spec.formats import NORM_ADDRESSES, NORM_BYTES, NORM_SCALES_BYTES, NORM_STRIDES, STRIDE_WIDTH
+from hdp_hw.spec.params import bits_for
+
+STREAMS = ("x", "y")  #: of words, each with a reader; that of x reads the descriptor and the scales, too
+N_TARGETS = 3  #: of a row: words, integer digits and fraction digits
+
+
+class NormLane(wiring.Component):
+    """Runs the norm that a descriptor in memory describes: rows of words in, rows of words and of digit planes out.
+
+    It reads the descriptor, then the scales, then row after row; while one is computed the next ones are read and the
+    one before is written.
+
+    Parameters
+    ----------
+    params : HdpParams
+        ``encoder`` = 1.
+
+    Ports
+    -----
+    i_start : In(unsigned(1))
+        From JobEngine: a job with a norm begins. Not before ``done`` of the one before, or a reset.
+    i_address : In(unsigned(params.address_width))
+        With ``i_start``: address of the descriptor, a multiple of the bus word.
+    o_end : Out(norm_end_layout())
+        To JobEngine: the responses to all writes have come, or the descriptor is not legal; the lane then stands still
+        until it is reset.
+    read : Out(read_signature(params)).array(len(STREAMS))
+        To ReadArbiter: the two readers.
+    write : Out(write_signature(params))
+        To WriteArbiter: the bursts of RowWriter.
+    o_read_error : Out(unsigned(1))
+        A read was answered with an error in the clock cycle before.
+    o_write_error : Out(unsigned(1))
+        A write was answered with an error in the clock cycle before.
+    o_traffic : Out(self.traffic_layout)
+        Bytes of the clock cycle before: ``read`` and ``written``.
+
+    Timing
+    ------
+    A row takes as long as Norm takes for it, while the memory keeps up; before the first, a bus word of the descriptor
+    and the scales of a feature a clock cycle, or half of these on a bus of 32 bits.
+
+    Numerics
+    --------
+    Golden twin ``golden.bits.shell.norm_lane``; clock cycles: ``golden.cycles.shell.norm_lane``.
+    """
+
+    def __init__(self, params):
+        self.params = params
+        self.readers = {name: BurstReader(params) for name in STREAMS}
+        self.norm, self.packer = Norm(params.max_features), NormPacker(params)
+        self.writer = RowWriter(params, N_TARGETS, params.bus_bytes)
+        self.traffic_layout = data.StructLayout(
+            {
+                "read": unsigned(bits_for(len(STREAMS) * params.bus_bytes)),
+                "written": unsigned(bits_for(params.bus_bytes)),
+            }
+        )
+        super().__init__(
+            {
+                "i_start": In(unsigned(1)),
+                "i_address": In(unsigned(params.address_width)),
+                "o_end": Out(norm_end_layout()),
+                "read": Out(read_signature(params)).array(len(STREAMS)),
+                "write": Out(write_signature(params)),
+                "o_read_error": Out(unsigned(1)),
+                "o_write_error": Out(unsigned(1)),
+                "o_traffic": Out(self.traffic_layout),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.norm, m.submodules.packer, m.submodules.writer = self.norm, self.packer, self.writer
+        for index, (name, reader) in enumerate(self.readers.items()):
+            m.submodules[f"read_{name}"] = reader
+            wiring.connect(m, reader.memory, wiring.flipped(self.read[index]))
+        wiring.connect(m, self.writer.o, wiring.flipped(self.write))
+        norm = Signal(norm_layout())  # what the descriptor says; addresses of x and y are those of the next row
+        begins, scales, rows = Signal(), Signal(), Signal()  # it is legal; scales, then rows are taken
+
+        self._ask(m, norm, begins)
+        loaded = self._load(m, norm, scales, rows)
+        self._write(m, norm, begins)
+        self._control(m, norm, begins, scales, rows, loaded)
+        m.d.sync += [
+            self.o_read_error.eq(self.readers["x"].o_error | self.readers["y"].o_error),
+            self.o_write_error.eq(self.writer.o_error),
+            self.o_traffic.read.eq(sum(Mux(port.r.valid, self.params.bus_bytes, 0) for port in self.read)),
+            self.o_traffic.written.eq(self.writer.o_bytes_written),
+        ]
+        return m
+
+    def _control(self, m, norm, begins, scales, rows, loaded):
+        """The norm's states. loaded : the last of the scales, or of the rows, is taken in this clock cycle."""
+        words, end = self.readers["x"], self.o_end
+        n_words = NORM_BYTES // self.params.bus_bytes
+        left = Signal(range(n_words))
+        illegal, misaligned = self._checks(m, norm)
+        with m.FSM(name="norm"):
+            with m.State("IDLE"):
+                m.d.sync += left.eq(n_words - 1)
+                with m.If(self.i_start):
+                    m.d.comb += [words.i.valid.eq(1), words.i.payload.n_beats.eq(n_words)]
+                    m.d.comb += words.i.payload.address.eq(self.i_address)
+                    m.next = "DESCRIPTOR"
+            with m.State("DESCRIPTOR"):
+                m.d.comb += words.o.ready.eq(1)
+                with m.If(words.o.valid):
+                    m.d.sync += norm.eq(Cat(norm, words.o.payload.data)[self.params.bus_width :])
+                    m.d.sync += left.eq(left - 1)
+                    with m.If(left == 0):
+                        m.next = "CHECK"
+            with m.State("CHECK"):
+                m.next = "JUDGE"
+            with m.State("JUDGE"):
+                m.d.comb += [end.misaligned.eq(misaligned), end.bad_settings.eq(illegal & ~misaligned)]
+                m.d.comb += begins.eq(~illegal & ~misaligned)
+                m.next = "STOPPED"
+                with m.If(begins):
+                    m.next = "SCALES"
+            with m.State("SCALES"):
+                m.d.comb += scales.eq(1)
+                with m.If(loaded):
+                    m.next = "ROWS"
+            with m.State("ROWS"):
+                m.d.comb += rows.eq(1)
+                with m.If(loaded):
+                    m.next = "WRITE"
+            with m.State("WRITE"), m.If(self.writer.o_done):
+                m.d.comb += end.done.eq(1)
+                m.next = "IDLE"
+            with m.State("STOPPED"):
+                pass
+
+    def _checks(self, m, norm):
+        """Registers that say whether a field is beyond its bounds, and whether a place is not aligned."""
+        params, byte_bits = self.params, (self.params.bus_bytes - 1).bit_length()
+        illegal, misaligned = Signal(), Signal()
+        m.d.sync += illegal.eq(
+            (norm.rows == 0)
+            | (norm.rows > params.max_seq_len)
+            | (norm.features < 2)
+            | (norm.features > params.max_features)
+            | (norm.shift > GAMMA_SHIFT_MAX)
+            | (norm.operand_shift > GAMMA_SHIFT_MAX)
+            | ~(norm.words | norm.operands)
+        )
+        places = [norm[name] for name in (*NORM_ADDRESSES, *NORM_STRIDES)]
+        wrong = [value[:byte_bits].any() for value in places]
+        wrong += [norm[name][params.address_width :].any() for name in NORM_ADDRESSES]
+        wrong += [norm[name][STRIDE_WIDTH:].any() for name in NORM_STRIDES]
+        m.d.sync += misaligned.eq(Cat(wrong).any())
+        return illegal, misaligned
+
+    def _ask(self, m, norm, begins):
+        """Regions of the scales and of the rows; x's and y's rows are asked for each on its own."""
+        params, width, asks_scales = self.params, self.params.address_width, Signal()
+        for name, reader in self.readers.items():
+            left, region = Signal(params.seq_width, name=f"{name}_left"), reader.i  # rows to ask for
+            row, taken = norm[f"{name}_address"][:width], left.any() & region.ready
+            with m.If(begins):
+                m.d.sync += left.eq(Mux(norm.b.any(), norm.rows, 0) if name == "y" else norm.rows)
+            m.d.comb += [
+                region.valid.eq(left.any()),
+                region.payload.address.eq(row),
+                region.payload.n_beats.eq(_row_beats(norm, params)),
+            ]
+            if name == "x":
+                taken &= ~asks_scales
+                with m.If(begins):
+                    m.d.sync += asks_scales.eq(1)
+                with m.If(asks_scales):
+                    m.d.comb += region.payload.address.eq(norm.scales_address)
+                    m.d.comb += region.payload.n_beats.eq(_beats(norm.features * NORM_SCALES_BYTES, params))
+                    with m.If(region.ready):
+                        m.d.sync += asks_scales.eq(0)
+            with m.If(taken):
+                m.d.sync += [left.eq(left - 1), row.eq(row + norm[f"{name}_row_stride"])]
+
+    def _load(self, m, norm, scales, rows):
+        """Scales and rows to Norm, a feature a clock cycle; returns the strobe of the last of the scales, or rows."""
+        params, block, data_of = self.params, self.norm, {name: reader.o for name, reader in self.readers.items()}
+        words = data_of["x"]
+        feature, rows_left = Signal(block.index_width), Signal(params.seq_width)
+        last, taken, loaded, word_ends = Signal(), Signal(), Signal(), Signal()
+        place = feature[: bits_for(params.bus_width // WORD_WIDTH - 1)]  # of a word in its bus word
+        m.d.comb += [
+            last.eq(feature == norm.features - 1),
+            block.i_feature.eq(feature),
+            block.i_write.eq(scales & taken),
+        ]
+        with m.If(taken):
+            m.d.sync += feature.eq(Mux(last, 0, feature + 1))
+
+        with m.If(scales):
+            m.d.sync += rows_left.eq(norm.rows)
+            m.d.comb += loaded.eq(taken & last)
+            n_parts = params.bus_bytes // NORM_SCALES_BYTES  # features of a bus word
+            if n_parts:
+                part = feature[: n_parts.bit_length() - 1]
+                m.d.comb += block.i_scales.eq(words.payload.data.word_select(part, 8 * NORM_SCALES_BYTES))
+                m.d.comb += [taken.eq(words.valid), words.ready.eq(last | part.all())]
+            else:
+                half, upper = Signal(params.bus_width), Signal()
+                m.d.comb += block.i_scales.eq(Cat(half, words.payload.data))
+                m.d.comb += [taken.eq(words.valid & upper), words.ready.eq(1)]
+                with m.If(words.valid):
+                    m.d.sync += [half.eq(words.payload.data), upper.eq(~upper)]
+
+        with m.If(rows):
+            has_y = ~norm.b.any() | data_of["y"].valid
+            m.d.comb += [
+                block.i.valid.eq(words.valid & has_y),
+                taken.eq(block.i.valid & block.i.ready),
+                word_ends.eq(taken & (last | place.all())),
+                loaded.eq(taken & last & (rows_left == 1)),
+            ]
+            m.d.comb += [each.ready.eq(word_ends) for each in data_of.values()]
+            with m.If(taken & last):
+                m.d.sync += rows_left.eq(rows_left - 1)
+        for name, of in data_of.items():
+            m.d.comb += block.i.payload[name].eq(of.payload.data.word_select(place, WORD_WIDTH))
+        for name, _ in block.i_settings.shape():
+            m.d.comb += block.i_settings[name].eq(norm["features" if name == "n" else name])
+        return loaded
+
+    def _write(self, m, norm, begins):
+        """Results to the writer, with the targets of their rows."""
+        params, packer, writer = self.params, self.packer, self.writer
+        output, commands, touched = writer.i.payload, Signal(), Signal()
+        row_beats = {"words": _row_beats(norm, params), "planes": _beats((norm.features + 1) >> 1, params)}
+        targets = [
+            (norm[f"{name}_address"], norm[f"{kind}_row_stride"], row_beats[kind])
+            for name, kind in (("words", "words"), ("integer", "planes"), ("fraction", "planes"))
+        ]
+        for target, place, without_words in zip(output.targets, targets, [*targets[1:], targets[-1]]):
+            for name, value, other in zip(("address", "row_stride", "beats"), place, without_words):
+                m.d.comb += target[name].eq(Mux(norm.words, value, other))
+        wiring.connect(m, self.norm.o, packer.i)
+        m.d.comb += [
+            output.last.eq(Cat(norm.operands & ~norm.words, norm.operands & norm.words)),
+            output.n_rows.eq(norm.rows),
+            writer.i.valid.eq(commands),
+            packer.i_words.eq(norm.words),
+            packer.i_operands.eq(norm.operands),
+            writer.i_data.valid.eq(packer.o.valid),
+            writer.i_data.payload.data.eq(packer.o.payload),
+            packer.o.ready.eq(writer.i_data.ready),
+            writer.i_record.valid.eq(touched),  # none is written, but it ends the rows
+        ]
+        m.d.sync += [commands.eq(begins), touched.eq((touched | (packer.o.valid & packer.o.ready)) & ~writer.o_done)]
+
+
+def _row_beats(norm, params):
+    """Bus words of a row of words."""
+    return _beats(norm.features * (WORD_WIDTH // 8), params)
+
+
+def _beats(n_bytes, params):
+    """Bus words of so many bytes, a Value."""
+    return (n_bytes + (params.bus_bytes - 1)) >> (params.bus_bytes - 1).bit_length()

@@ -1,0 +1,208 @@
+"""hdp-hw compile, and hdp-hw run of what it wrote."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hdp_hw.driver.bus_backend import BusBackend
+from hdp_hw.driver.driver import MODES
+from hdp_hw.driver.emulated_bus import EmulatedBus
+from hdp_hw.driver.errors import Mismatch
+from hdp_hw.encoder.compile import check, compile_model
+from hdp_hw.encoder.compiled_model import CompiledModel
+from hdp_hw.encoder.image import Image
+from hdp_hw.encoder.model import IntegerModel
+from hdp_hw.spec.configs import CONFIGS
+from hdp_hw.spec.params import HdpParams, ParameterError
+from hdp_hw.study.accuracy.calibrate import Workplace
+from hdp_hw.study.bench.records import aligned
+from hdp_hw.study.encoder.calibrate import calibrate, separate
+from hdp_hw.study.encoder.folder import CompiledFolder, write_folder
+from hdp_hw.study.encoder.integer import words_of
+from hdp_hw.study.encoder.run import answer_of
+from hdp_hw.study.models import Model, find_model
+from hdp_hw.study.models.folder import open_folder
+
+KINDS = ("linear", "attention", "norm")  #: of jobs; a norm beside another job is part of that
+SHORTEST = 16  #: tokens of the chain for the shortest inputs, unless others are asked for
+
+
+class Emulated:
+    """A CompiledModel on the emulator. kinds : ``{kind of job: [counters of each]}`` of the last inference."""
+
+    def __init__(self, image: Image, latency: int, timed: bool = True) -> None:
+        self.bus = EmulatedBus(image.params, image.header["memory_bytes"], 0, latency, latency, timed)
+        self.compiled = CompiledModel(image, BusBackend(self.bus))
+
+    @property
+    def kinds(self) -> dict[str, list[dict[str, int]]]:
+        return {kind: [counters for each, counters in self.bus.runs if each == kind] for kind in KINDS}
+
+
+def cycle_table(kinds: Mapping[str, Sequence[Mapping[str, int]]], params: HdpParams) -> str:
+    """A line for each kind of job, and one for all."""
+    rows = [["jobs of", "number", "clock cycles", "array busy", "bytes read", "bytes written"]]
+    every = [counters for of_kind in kinds.values() for counters in of_kind]
+    for title, jobs in [*kinds.items(), ("all", every)]:
+        sums = {name: sum(job[name] for job in jobs) for name in ("cycles", "bytes_read", "bytes_written")}
+        busy = sum(job[f"busy_{mode}"] for job in jobs for mode in MODES)
+        share = f"{busy / params.n_cores / sums['cycles']:.1%}" if sums["cycles"] else "-"
+        cycles, *n_bytes = map(str, sums.values())
+        rows.append([title, str(len(jobs)), cycles, share, *n_bytes])
+    return aligned(rows)
+
+
+# -- compile ----------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, eq=False)
+class Compilation:
+    """What was compiled. kinds : of jobs, ``{kind: [counters]}``, of an inference of the longest chain."""
+
+    place: Workplace
+    model: IntegerModel
+    image: Image
+    kinds: dict[str, list[dict[str, int]]]
+    mhz: float
+
+    def text(self) -> str:
+        """Tables of bytes and of clock cycles."""
+        of, model = self.image.header, self.place.task.model
+        encoder = model.encoder
+        heads = f"{encoder.n_heads} heads of {encoder.head_dim}, inner layers of {encoder.inner_size}"
+        layers = f"{encoder.n_layers} layers of {of['features']} elements"
+        lines = [f"{model.name} on {self.place.label}: {layers}, {heads}."]
+        rows = [["what memory holds", "bytes"], *([kind, str(n)] for kind, n in self.image.kinds.items())]
+        lines += ["", aligned([*rows, ["memory needed", str(of["memory_bytes"])]])]
+        chains = ", ".join(f"{chain['tokens']} tokens ({chain['jobs']} jobs)" for chain in self.image.chains)
+        lines += ["", f"Chains of jobs for up to {chains}. A predicted inference of {of['max_tokens']} tokens:"]
+        cycles = sum(counters["cycles"] for jobs in self.kinds.values() for counters in jobs)
+        lines.append(cycle_table(self.kinds, self.place.params))
+        return "\n".join([*lines, "", f"At {self.mhz:g} MHz that is {cycles / self.mhz / 1e3:.1f} ms."])
+
+    def write(self, folder: Path, name: str) -> None:
+        """The folder of the model that the command line calls ``name``. Raises OSError."""
+        model = self.place.task.model
+        cycles = {kind: sum(job["cycles"] for job in jobs) for kind, jobs in self.kinds.items()}
+        more = {"core": self.place.label, "data": self.place.task.describe(), "predicted_cycles": cycles}
+        write_folder(folder, self.image, model, open_folder(find_model(name)), self.model, more)
+
+
+def compile_place(
+    place: Workplace, tokens: Sequence[int], n_sample: int, latency: int, mhz: float, say: Callable[[str], None]
+) -> Compilation:
+    """Compilation of a Workplace's model.
+
+    tokens : as :func:`compile_model` takes them, :func:`lengths` if there are none; n_sample, latency, mhz : as on the
+    command line. Raises ParameterError, which says what would take the model.
+    """
+    encoder = place.task.model.encoder
+    inputs, _ = separate(place.task, n_sample, place.seed)
+    say(f"calibration: {len(inputs)} inputs")
+    model = calibrate(encoder, inputs, place.layers).model
+    longest = max(place.task.inputs, key=encoder.seq_len)
+    tokens = tokens or lengths(encoder.seq_len(longest), encoder.layout.images)
+    try:
+        check(model, place.params, tokens)
+    except ParameterError as error:
+        takes = [name for name, params in CONFIGS.items() if fits(model, params, tokens)]
+        hint = f"; {place.task.model.name} fits {', '.join(takes)}" if takes else "; no named configuration takes it"
+        raise ParameterError(error.name, error.value, error.legal + hint) from None
+    image = compile_model(model, place.params, tokens)
+    say(f"prediction: {image.header['max_tokens']} tokens")
+    emulated = Emulated(image, latency)
+    emulated.compiled(words_of(encoder.embed(longest), model.embedding_unit)[: image.header["max_tokens"]])
+    return Compilation(place, model, image, emulated.kinds, mhz)
+
+
+def fits(model: IntegerModel, params: HdpParams, tokens: Sequence[int]) -> bool:
+    """Whether a core with ``params``, and with linear layers, takes a model."""
+    try:
+        check(model, replace(params, encoder=1), tokens)
+    except ParameterError:
+        return False
+    return True
+
+
+def lengths(longest: int, images: bool) -> list[int]:
+    """Numbers of tokens of chains: the most, half as many, and so on; of images, which have one length, one."""
+    found = [longest]
+    while found[-1] > SHORTEST and not images:
+        found.append((found[-1] + 1) // 2)
+    return found
+
+
+# -- run --------------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, eq=False)
+class CompiledRun:
+    """Inferences of a compiled model.
+
+    backend : what ran them; answers : ``[(tokens, class, number, or None of an embedding)]``; outputs : of each.
+    """
+
+    model: str
+    backend: str
+    params: HdpParams
+    mhz: float
+    answers: list[tuple[int, Any]]
+    outputs: list[list[float]]
+    kinds: dict[str, list[dict[str, int]]]
+    seconds: float
+
+    def text(self) -> str:
+        """A line for each input, and a table of kinds of jobs."""
+        lines = [f"{n} tokens: {'embedding' if answer is None else answer}" for n, answer in self.answers]
+        cycles = sum(counters["cycles"] for jobs in self.kinds.values() for counters in jobs)
+        lines += ["", f"{len(self.answers)} inferences, {self.backend}, took {self.seconds:.1f} seconds."]
+        if cycles:
+            mean = cycles / len(self.answers)
+            lines += [cycle_table(self.kinds, self.params), ""]
+            lines.append(f"At {self.mhz:g} MHz an inference takes {mean / self.mhz / 1e3:.2f} ms.")
+        return "\n".join(lines)
+
+    def facts(self) -> dict[str, Any]:
+        """What the JSON file holds."""
+        return {**vars(self), "params": vars(self.params)}
+
+
+def run_folder(
+    folder: CompiledFolder,
+    backend_of: Callable[[HdpParams, int], BusBackend] | None,
+    backend: str,
+    inputs: Callable[[Model], list[Any]],
+    latency: int,
+    timed: bool,
+    mhz: float,
+    say: Callable[[str], None],
+) -> CompiledRun:
+    """CompiledRun of inputs on the emulator and, unless it is None, on another back end, whose bits are compared.
+
+    backend_of : ``f(params, bytes of memory)``; inputs : of a Model; timed : clock cycles are counted, and those of the
+    other back end compared. Raises HdpError, and Mismatch.
+    """
+    emulated = Emulated(folder.image, latency, timed)
+    model, other = folder.model(emulated.compiled), None
+    chosen, kinds, answers, outputs = inputs(model), {kind: [] for kind in KINDS}, [], []
+    if backend_of:
+        say(f"{backend}: loading the image")
+        compiled = CompiledModel(folder.image, backend_of(folder.image.params, folder.image.header["memory_bytes"]))
+        other = folder.model(compiled).encoder
+    start = time.monotonic()
+    for number, example in enumerate(chosen, 1):
+        n = model.encoder.seq_len(example)
+        say(f"inference {number} of {len(chosen)}: {n} tokens")
+        hidden = model.encoder(example)
+        if other and not np.array_equal(other(example), hidden):
+            raise Mismatch(f"inference {number}: hidden states differ from those of the golden model")
+        if other and timed and (cycles := compiled.counters["cycles"]) != emulated.compiled.counters["cycles"]:
+            predicted = emulated.compiled.counters["cycles"]
+            raise Mismatch(f"inference {number}: it took {cycles} clock cycles, the cycle model has {predicted}")
+        for kind, jobs in emulated.kinds.items():
+            kinds[kind] += jobs
+        output = model.outputs(hidden)
+        answers.append((n, answer_of(model.labels, output)))
+        outputs.append(output.ravel().tolist())
+    facts = folder.about["model"], backend, folder.image.params, mhz
+    return CompiledRun(*facts, answers, outputs, kinds, time.monotonic() - start)
