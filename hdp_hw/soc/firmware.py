@@ -27,7 +27,7 @@ def firmware(folder, sources):
         raise SimulatorMissing(f"there is no compiler for RISC-V ({COMPILER}): apt-get install {PACKAGES}")
     cpu, hardware = Path(cores.__path__[0], "cpu", "vexriscv"), Path(software.__path__[0], "include")
     places = [f"-I{place}" for place in (".", SOURCES, DRIVER, cpu, hardware)]
-    files = [cpu / "crt0.S", *sorted(SOURCES.glob("*.c")), DRIVER / "hdp.c", *sources]
+    files = [cpu / "crt0.S", *sorted(SOURCES.glob("*.c")), *sorted(DRIVER.glob("*.c")), *sources]
     _run([COMPILER, *FLAGS, *places, *files, "-T", SOURCES / "link.ld", "-o", "firmware.elf"], folder)
     _run(["riscv64-unknown-elf-objcopy", "-O", "binary", "firmware.elf", "firmware.bin"], folder)
     return (folder / "firmware.bin").read_bytes()

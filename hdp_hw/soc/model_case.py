@@ -4,9 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hdp_hw.encoder.compile import compile_model
+from hdp_hw.encoder.image import Image
 from hdp_hw.encoder.model import IntegerModel
 from hdp_hw.soc.c_source import array, initialiser
 from hdp_hw.soc.model_source import model_source
+from hdp_hw.spec.formats import REGION_ALIGNMENT
 from hdp_hw.spec.params import HdpParams, ParameterError
 from hdp_hw.study.accuracy.calibrate import Workplace
 from hdp_hw.study.encoder.calibrate import calibrate, separate
@@ -49,11 +52,22 @@ class ModelCase:
         logits = encoder.classify(hidden[0].astype(np.float32) * np.float32(model.hidden_unit))
         return cls(task.model.name, encoder, model, place.params, embeddings, hidden, int(logits.argmax()))
 
-    def source(self) -> str:
-        """C of model.h."""
+    def image(self) -> Image:
+        """Of the model for inputs of this length. Raises ParameterError for what the core does not take."""
+        return compile_model(self.model, self.params, [len(self.embeddings)])
+
+    def source(self, image: Image | None = None) -> str:
+        """C of model.h; image : of the model, for the co-processor."""
         parts, tensors = [model_source(self.model, len(self.embeddings), self.params)], self.encoder.tensors
         values = {"name": f'"{self.name}"', "model": "&encoder", "n_words": self.hidden.size, "answer": self.answer}
         values["unit"] = float(self.model.hidden_unit)
+        if image:
+            size = image.header["memory_bytes"]
+            content = ", ".join(map(str, image.data.tolist()))
+            parts.append(
+                f"static uint8_t memory[{size}] __attribute__((aligned({REGION_ALIGNMENT}))) = {{{content}}};\n"
+            )
+            values |= {"memory": "memory", "memory_bytes": size, "image_bytes": len(image.data)}
         for name in ("embeddings", "hidden"):
             parts.append(array(name, "int16_t", getattr(self, name)))
             values[name] = name

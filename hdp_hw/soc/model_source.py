@@ -36,7 +36,7 @@ def encoder_tables() -> str:
 
 
 class Source:
-    """Parts of the C so far."""
+    """Parts of the C so far: arrays, which the initialisers that the methods return refer to by ``name``."""
 
     def __init__(self) -> None:
         self.parts: list[str] = []
@@ -47,6 +47,7 @@ class Source:
         return name
 
     def linear(self, name, layer):
+        """C of the encoder_linear of a Linear."""
         n_out, k = layer.weight.shape
         values = {"n_out": n_out, "k": k, "relu": int(layer.activation == Activation.RELU)}
         for field, kind in KINDS.items():
@@ -58,12 +59,14 @@ class Source:
         return initialiser(values)
 
     def affine(self, name, part):
+        """C of the encoder_affine of an Affine, or of None."""
         if part is None:
             return initialiser({"gamma": "0"})
         places = {field: self.array(f"{name}_{field}", "int16_t", getattr(part, field)) for field in ("gamma", "beta")}
         return initialiser({**places, "shift": part.shift})
 
     def norm(self, name, norm, n):
+        """C of the encoder_norm of a Norm of rows of n elements."""
         numbers = {"n": n, "a": norm.a, "b": norm.b, "epsilon": f"{norm.epsilon}u", "rms": int(norm.rms)}
         parts = {field: self.affine(f"{name}_{field}", getattr(norm, field)) for field in ("words", "operands")}
         return initialiser(numbers | parts)

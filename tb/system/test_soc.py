@@ -1,5 +1,6 @@
 """Firmware on the simulated SoC of LiteX: from reset to what it says on its serial line."""
 
+import re
 import shutil
 from dataclasses import replace
 
@@ -9,42 +10,42 @@ from hdp_hw.commands.arguments import progress
 from hdp_hw.driver.errors import Mismatch, SimulationError
 from hdp_hw.soc.firmware import COMPILER
 from hdp_hw.soc.model_case import NO_MODEL, ModelCase
+from hdp_hw.soc.run import cycles_of, run_soc
+from hdp_hw.soc.simulation import SimulatedBoard
 from hdp_hw.soc.vectors import attention_cases, captured_cases
 from hdp_hw.spec.configs import CONFIGS
 from hdp_hw.study.accuracy.calibrate import open_workplace
 from tb.lib.simulation import MODELS
 
-TINY, N = CONFIGS["tiny"], 32
+TINY, N = replace(CONFIGS["tiny"], encoder=1), 32
 pytestmark = pytest.mark.slow
 
 
-def board_of(params, folder):
-    """A SimulatedBoard, or a skipped test."""
+@pytest.fixture(scope="module")
+def needed():
+    """Skips a test where something is not installed."""
     for package in ("litex", "pythondata_cpu_vexriscv", "safetensors"):
         pytest.importorskip(package, reason=f"{package} is not installed: python3 tools/setup.py packaging models")
     if not shutil.which(COMPILER):
         pytest.skip("there is no compiler for RISC-V: python3 tools/setup.py --firmware")
-    from hdp_hw.soc.simulation import SimulatedBoard
-
-    return SimulatedBoard(params, folder, MODELS)
 
 
 @pytest.fixture(scope="module")
-def board(tmp_path_factory):
+def board(needed, tmp_path_factory):
     """A SoC with a tiny co-processor."""
-    return board_of(TINY, tmp_path_factory.mktemp("with"))
+    return SimulatedBoard(TINY, tmp_path_factory.mktemp("with"), MODELS)
 
 
 @pytest.fixture(scope="module")
-def plain_board(tmp_path_factory):
+def plain_board(needed, tmp_path_factory):
     """A SoC without."""
-    return board_of(None, tmp_path_factory.mktemp("without"))
+    return SimulatedBoard(None, tmp_path_factory.mktemp("without"), MODELS)
 
 
 @pytest.fixture(scope="module")
-def case():
+def case(needed):
     """A digit for vit-digits."""
-    place = open_workplace("vit-digits", None, "tiny", [], None, 300, 1, progress, 0, None, None)
+    place = open_workplace("vit-digits", None, "tiny", [("encoder", "1")], None, 300, 1, progress)
     return ModelCase.of(place)
 
 
@@ -58,13 +59,25 @@ def run(board, cases, model=NO_MODEL, limit=100_000_000):
     return lines, None
 
 
-def test_attention_jobs(board):
-    lines, error = run(board, captured_cases(TINY, N))
-    titles = ["co-processor of 2 x 2 tiles and 16 lanes", "dense head, dense, 256 of 256 blocks", "dense head"]
-    assert [line.partition(":")[0] for line in lines[:3]] == titles
-    assert lines[3].startswith("pruned head, sparse, ") and not lines[3].startswith("pruned head, sparse, 256 ")
-    assert all(line.endswith(": PASS") for line in lines[1:4])
-    assert lines[4:] == ["PASS"] and not error
+def test_with_and_without(needed, case, tmp_path):
+    """What the command says: heads, the model by one start, the model alone, and both side by side."""
+    lines, answer = [], case.encoder.labels[case.answer]
+    run_soc(case, tmp_path, 100_000_000, lines.append, MODELS)
+    titles = [
+        *("With the co-processor", "co-processor of 2 x 2 tiles and 16 lanes"),
+        *("dense head, dense, 1024 of 1024 blocks", "dense head", "pruned head, sparse, 162 of 1024 blocks"),
+        *("image of 87296 bytes", "vit-digits, 65 positions, by one start", "PASS"),
+        *("Without", "vit-digits, 65 positions, the processor alone", "PASS", "vit-digits"),
+    ]
+    assert [line.partition(":")[0] for line in lines] == titles
+    for line in (lines[i] for i in (2, 3, 4, 6, 9)):
+        assert line.endswith(": PASS")
+    ours, alone = (cycles_of("vit-digits", [lines[i]]) for i in (6, 9))
+    assert all(f": {answer}, {cycles} cycles" in lines[i] for i, cycles in ((6, ours), (9, alone)))
+    jobs = int(re.fullmatch(r"image of \d+ bytes: loaded in \d+ cycles, its jobs take (\d+)", lines[5])[1])
+    assert 200_000 < jobs < ours < 500_000 and 10_000_000 < alone
+    said = f"{ours:,} clock cycles with the co-processor, {alone:,} without, {alone / ours:.0f} times as many"
+    assert lines[-1] == f"vit-digits: {said}"
 
 
 def test_firmware_notices_a_wrong_bit(board):
@@ -80,11 +93,16 @@ def test_firmware_notices_a_wrong_bit(board):
     assert str(error) == "the firmware did not find what the golden model has"
 
 
-def test_model_on_the_processor_alone(plain_board, case):
-    (line, verdict), error = run(plain_board, {}, case.source())
-    assert line.startswith(f"vit-digits, 65 positions: {case.encoder.labels[case.answer]}, ")
-    assert line.endswith(" cycles of the processor alone: PASS")
-    assert verdict == "PASS" and not error
+def test_a_wrong_weight_shows(board, case):
+    """In an image that is sound otherwise: what the firmware compares comes out of the image."""
+    layer, *others = case.model.layers
+    weight = layer.value.weight.copy()
+    weight[0] = -weight[0]
+    wrong = replace(layer, value=replace(layer.value, weight=weight))
+    image = replace(case, model=replace(case.model, layers=[wrong, *others])).image()
+    lines, error = run(board, {}, case.source(image))
+    assert re.search(r"cycles: FAIL, [1-9]\d* words wrong, answer (right|wrong)$", lines[2])
+    assert lines[3] == "FAIL" and error
 
 
 def test_firmware_notices_a_wrong_word(plain_board, case):

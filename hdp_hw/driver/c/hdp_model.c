@@ -85,6 +85,15 @@ hdp_error hdp_model_load(hdp_model *model, hdp_device *device, const hdp_buffer 
     return HDP_OK;
 }
 
+/* Words as they are, in one piece where the processor is little-endian too. */
+static void put_words(uint8_t *bytes, const int16_t *words, size_t n) {
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    memcpy(bytes, words, 2 * n);
+#else
+    for (size_t i = 0; i < n; ++i) store(bytes + 2 * i, (uint16_t)words[i], 2);
+#endif
+}
+
 /* Zeros to rows of a plane from one on. */
 static void clear(uint8_t *plane, uint32_t stride, uint32_t from, uint32_t to) {
     memset(plane + (size_t)from * stride, 0, (size_t)(to - from) * stride);
@@ -106,8 +115,7 @@ hdp_error hdp_model_fill(hdp_model *model, const int16_t *embeddings, uint32_t t
     uint8_t *rows = image + FIELD(image, HEADER_ROWS);
     const uint32_t rows_stride = FIELD(image, HEADER_ROWS_STRIDE), stride = FIELD(image, HEADER_CONTEXT_STRIDE);
     for (size_t row = 0; row < tokens; ++row)
-        for (size_t i = 0; i < model->features; ++i)
-            store(rows + row * rows_stride + 2 * i, (uint16_t)embeddings[row * model->features + i], 2);
+        put_words(rows + row * rows_stride, embeddings + row * model->features, model->features);
     clear(rows, rows_stride, tokens, FIELD(chain, CHAIN_TOKENS));
     clear(image + FIELD(image, HEADER_CONTEXT_INTEGER), stride, tokens, FIELD(chain, CHAIN_TOKENS));
     clear(image + FIELD(image, HEADER_CONTEXT_FRACTION), stride, tokens, FIELD(chain, CHAIN_TOKENS));

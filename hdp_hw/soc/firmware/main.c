@@ -4,7 +4,8 @@
 #include "board.h"
 #include "model.h"
 
-static unsigned attention_jobs(void) {
+/* What the co-processor is to run; how much of it failed. */
+static unsigned on_coprocessor(void) {
     hdp_device device;
     const hdp_error error = board_open(&device);
     if (error) {
@@ -14,12 +15,15 @@ static unsigned attention_jobs(void) {
     const hdp_params *p = &device.params;
     printf("co-processor of %lu x %lu tiles and %lu lanes\n", (unsigned long)p->tile, (unsigned long)p->tile,
            (unsigned long)p->lanes);
-    return attention_check(&device);
+    unsigned failed = attention_check(&device);
+    if (model && model->memory) failed += !model_on_coprocessor(&device);
+    return failed;
 }
 
 int main(void) {
-    unsigned failed = n_attention_cases ? attention_jobs() : 0;
-    if (model) failed += !model_check();
+    const bool has_image = model && model->memory;
+    unsigned failed = n_attention_cases || has_image ? on_coprocessor() : 0;
+    if (model && !has_image) failed += !model_on_processor();
     printf(failed ? "FAIL\n" : "PASS\n");
     board_end();
 }

@@ -27,17 +27,41 @@ static unsigned answer(const int16_t *hidden) {
     return best;
 }
 
-bool model_check(void) {
-    const uint64_t start = board_cycles();
-    const int16_t *hidden = encoder_run(model->model, model->embeddings);
-    const uint64_t end = board_cycles();
+/* Print what became of the model, where and how; whether it is as it must be. */
+static bool verdict(const char *how, unsigned long cycles, const int16_t *hidden) {
+    const unsigned class = answer(hidden);
     unsigned wrong = 0;
     for (unsigned i = 0; i < model->n_words; ++i) wrong += hidden[i] != model->hidden[i];
-    const unsigned class = answer(hidden);
-    const bool good = !wrong && class == model->answer;
-    printf("%s, %u positions: %s, %lu cycles of the processor alone: ", model->name, model->model->n,
-           model->labels[class], (unsigned long)(end - start));
-    if (good) printf("PASS\n");
+    printf("%s, %u positions, %s: %s, %lu cycles: ", model->name, model->model->n, how, model->labels[class], cycles);
+    if (!wrong && class == model->answer) printf("PASS\n");
     else printf("FAIL, %u words wrong, answer %s\n", wrong, class == model->answer ? "right" : "wrong");
-    return good;
+    return !wrong && class == model->answer;
+}
+
+bool model_on_processor(void) {
+    const uint64_t start = board_cycles();
+    const int16_t *hidden = encoder_run(model->model, model->embeddings);
+    return verdict("the processor alone", (unsigned long)(board_cycles() - start), hidden);
+}
+
+bool model_on_coprocessor(hdp_device *device) {
+    const hdp_buffer buffer = {model->memory, (uintptr_t)model->memory, model->memory_bytes};
+    const unsigned tokens = model->model->n;
+    int16_t *hidden = model->model->residual;
+    hdp_model loaded;
+    const uint64_t before = board_cycles();
+    hdp_error error = hdp_model_load(&loaded, device, &buffer, model->memory, model->image_bytes);
+    const uint64_t begin = board_cycles();
+    if (!error) error = hdp_model_fill(&loaded, model->embeddings, tokens);
+    if (!error) error = hdp_model_start(&loaded);
+    if (!error) error = board_wait(device);
+    if (error) {
+        printf("%s: %s\n", model->name, hdp_error_text(device, error));
+        return false;
+    }
+    hdp_model_results(&loaded, tokens, hidden);
+    const uint64_t end = board_cycles();
+    printf("image of %lu bytes: loaded in %lu cycles, its jobs take %lu\n", (unsigned long)model->image_bytes,
+           (unsigned long)(begin - before), (unsigned long)hdp_counter(device, HDP_CYCLES_LOW_OFFSET));
+    return verdict("by one start", (unsigned long)(end - begin), hidden);
 }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "encoder.h"
+#include "hdp_model.h"
 
 /* y = weight . x + bias in float: weight [n_out][k]. */
 typedef struct {
@@ -13,11 +14,14 @@ typedef struct {
     const float *weight, *bias;
 } model_dense;
 
-/* embeddings: words [n][hidden]; hidden: words of the hidden states, n_words of them, real numbers in units of `unit`.
+/* memory: the co-processor's, with the image that hdp-hw compile makes of the model at its beginning; NULL without one.
+ * embeddings: words [n][hidden]; hidden: words of the hidden states, n_words of them, real numbers in units of `unit`.
  * pooler, with tanh behind it, and classifier: of the first row; a pooler without outputs is none. */
 typedef struct {
     const char *name;
     const encoder_model *model;
+    uint8_t *memory;
+    uint32_t memory_bytes, image_bytes;
     const int16_t *embeddings, *hidden;
     uint32_t n_words;
     float unit;
@@ -29,7 +33,9 @@ typedef struct {
 /* NULL if there is none. */
 extern const model_case *const model;
 
-/* Run the model on the processor alone; print its answer, clock cycles and verdict. */
-bool model_check(void);
+/* Run the model on the processor alone, or by one start of the co-processor; print its answer, clock cycles and
+ * verdict. */
+bool model_on_processor(void);
+bool model_on_coprocessor(hdp_device *device);
 
 #endif
