@@ -12,11 +12,11 @@ static const struct {
     const char *text;
 } failures[] = {
     {HDP_IRQ_STATUS_BAD_SETTINGS_MASK,
-     "IRQ_STATUS.bad_settings: A job register, or a head's table entry, is out of range; nothing was computed for it. "
+     "IRQ_STATUS.bad_settings: A job register, a table entry or a norm's descriptor is out of range; nothing was computed for it. "
      "Cure: the driver checks settings before it starts a job, so find out what else writes the job registers or the "
      "buffer with the table; ranges are in docs/registers.md."},
     {HDP_IRQ_STATUS_MISALIGNED_MASK,
-     "IRQ_STATUS.misaligned: An address or a stride is not a multiple of the bus word. "
+     "IRQ_STATUS.misaligned: An address or a stride, of a norm's descriptor too, is not a multiple of the bus word. "
      "Cure: place the buffer at a multiple of the bus word, below 2^ADDRESS_WIDTH."},
     {HDP_IRQ_STATUS_READ_ERROR_MASK,
      "IRQ_STATUS.read_error: The memory answered a read with SLVERR or DECERR. "

@@ -62,9 +62,9 @@
 #define HDP_IRQ_STATUS_JOB_DONE_SHIFT      0u
 #define HDP_IRQ_STATUS_JOB_DONE_MASK       0x00000001u /* A job ended, well or not; of jobs that CHAIN joins, the last one, or the one that failed. */
 #define HDP_IRQ_STATUS_BAD_SETTINGS_SHIFT  1u
-#define HDP_IRQ_STATUS_BAD_SETTINGS_MASK   0x00000002u /* A job register, or a head's table entry, is out of range; nothing was computed for it. */
+#define HDP_IRQ_STATUS_BAD_SETTINGS_MASK   0x00000002u /* A job register, a table entry or a norm's descriptor is out of range; nothing was computed for it. */
 #define HDP_IRQ_STATUS_MISALIGNED_SHIFT    2u
-#define HDP_IRQ_STATUS_MISALIGNED_MASK     0x00000004u /* An address or a stride is not a multiple of the bus word. */
+#define HDP_IRQ_STATUS_MISALIGNED_MASK     0x00000004u /* An address or a stride, of a norm's descriptor too, is not a multiple of the bus word. */
 #define HDP_IRQ_STATUS_READ_ERROR_SHIFT    3u
 #define HDP_IRQ_STATUS_READ_ERROR_MASK     0x00000008u /* The memory answered a read with SLVERR or DECERR. */
 #define HDP_IRQ_STATUS_WRITE_ERROR_SHIFT   4u
@@ -87,7 +87,7 @@
 #define HDP_ERROR_INFO_JOB_SHIFT           0u
 #define HDP_ERROR_INFO_JOB_MASK            0x0000FFFFu /* JOB_ID. */
 #define HDP_ERROR_INFO_HEAD_SHIFT          16u
-#define HDP_ERROR_INFO_HEAD_MASK           0xFFFF0000u /* The head that was refused; if none was, how many had ended. */
+#define HDP_ERROR_INFO_HEAD_MASK           0xFFFF0000u /* The head that was refused, N_HEADS for the norm; if none was, how many had ended. */
 
 /* Of the job that ended last. */
 #define HDP_LAST_JOB_OFFSET                0x01Cu      /* r */
@@ -192,7 +192,7 @@
 #define HDP_MODE_PLANES_SHIFT              11u
 #define HDP_MODE_PLANES_MASK               0x00000800u /* The results are digit planes: integer digits at OUTPUT, fraction digits at OUTPUT_FRACTION. */
 
-/* Query heads, at least 1. */
+/* Query heads, at least 1; 0 for a norm alone. */
 #define HDP_N_HEADS_OFFSET                 0x088u      /* rw */
 #define HDP_N_HEADS_RESET                  0x00000000u
 #define HDP_N_HEADS_SHIFT                  0u
