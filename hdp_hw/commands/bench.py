@@ -5,13 +5,13 @@ from pathlib import Path
 
 from hdp_hw.commands.arguments import PROCESSORS, add_hidden, add_latency, integer, is_config, number, overrides_of
 from hdp_hw.spec.configs import load_config
-from hdp_hw.spec.params import CORES_RANGE, LEGAL_BUS_WIDTHS
+from hdp_hw.spec.params import CORES_RANGE, LEGAL_BUS_WIDTHS, SEQ_LEN_RANGE
 
 NAME, HELP = "bench", "measure clock cycles in simulation, against the golden models; compare area"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    benches = parser.add_subparsers(dest="what", required=True, metavar="core|layer|model|area")
+    benches = parser.add_subparsers(dest="what", required=True, metavar="core|layer|model|length|area")
     core = benches.add_parser("core", help="heads on a core whose streams never stall")
     add_common(core, "tiny edge")
     layer = benches.add_parser("layer", help="layers on the co-processor, from start bit to interrupt")
@@ -20,6 +20,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     model = benches.add_parser("model", help="inferences with ENCODER=1, linear layers and attention")
     add_common(model, "edge", readme=False)
     add_coprocessors(model, [1, 2], [64])
+    length = benches.add_parser("length", help="whole models as inputs grow, predicted: cycles, bytes, memory")
+    length.add_argument("configs", metavar="CONFIG|NAME=VALUE", nargs="*", help="(default: edge)")
+    text = "of inputs (default: 128 256 512 1024 2048 4096)"
+    length.add_argument("--lengths", metavar="N", type=integer(*SEQ_LEN_RANGE), nargs="+", help=text)
+    text = "of the blocks of pruned heads (default: 0.225, which calibration leaves of MiniLM on STS-B)"
+    length.add_argument("--kept", metavar="SHARE", type=number(0, 1), help=text)
     area = benches.add_parser("area", help="operations a second for LUTs and DSPs, from records of hdp-hw synth")
     area.add_argument("configs", metavar="CONFIG|NAME=VALUE", nargs="*", help="(default: tiny edge)")
     text = "of the blocks of pruned heads (default: 0.25)"
@@ -49,10 +55,14 @@ def add_common(parser: argparse.ArgumentParser, default: str, readme: bool = Tru
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from hdp_hw.study.bench import area, core, layer, model  # numpy and the golden models: slow to import
+    from hdp_hw.study.bench import area, core, layer, length, model  # numpy and the golden models: slow to import
 
-    what = {"core": core, "layer": layer, "model": model, "area": area}[arguments.what]
-    options = {"kept": arguments.kept} if what == area else {"quick": arguments.quick, "jobs": arguments.threads}
+    what = {"core": core, "layer": layer, "model": model, "length": length, "area": area}[arguments.what]
+    if what in (area, length):
+        given = {name: getattr(arguments, name, None) for name in ("kept", "lengths")}
+        options = {name: value for name, value in given.items() if value is not None}
+    else:
+        options = {"quick": arguments.quick, "jobs": arguments.threads}
     if what in (core, layer):
         options["readme"] = arguments.readme
     if what in (layer, model):
