@@ -15,7 +15,7 @@ from hdp_hw.spec.params import HdpParams
 from hdp_hw.spec.settings import Rule
 
 DRIVER = Path(__file__).resolve().parents[2] / "hdp_hw" / "driver"
-MODELS = {"emulator.py", "trace.py"}  #: that run the golden model on purpose
+MODELS = {"emulator.py", "memory_job.py", "trace.py"}  #: that run the golden model on purpose
 WIDTHS = pytest.mark.parametrize(
     "params", [HdpParams(digit_width=w) for w in (4, 8)], ids=lambda p: f"w{p.digit_width}"
 )
