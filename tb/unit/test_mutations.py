@@ -148,8 +148,8 @@ MUTATIONS = [
     ),
     (
         "hdp_hw/rtl/array/digit_splitter.py",
-        "Mux(self.i_x[i] < -largest, -largest, self.i_x[i])",
-        "self.i_x[i]",
+        "Mux(operand < -largest, -largest, operand)",
+        "operand",
         "tb.unit.array.test_digit_splitter",
     ),
     (
@@ -295,8 +295,8 @@ MUTATIONS = [
     ),
     (
         "hdp_hw/rtl/shell/core_lane.py",
-        "writer.i_data.valid.eq(core.o.valid & ~core.o_status.valid)",
-        "writer.i_data.valid.eq(core.o.valid)",
+        "beats_to.valid.eq(core.o.valid & ~core.o_status.valid)",
+        "beats_to.valid.eq(core.o.valid)",
         "tb.unit.shell.test_core_lane",
     ),
     ("hdp_hw/rtl/shell/counters.py", "counter.eq(total)", "counter.eq(total[:32])", "tb.unit.shell.test_counters"),
