@@ -276,6 +276,20 @@ def add_latency(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--latency", metavar="CYCLES", type=integer(0), default=20, help=text)
 
 
+def add_inferences(parser: argparse.ArgumentParser, reads: str) -> None:
+    """How a model in integers comes about, and the memory and clock that it runs with; reads : why examples are."""
+    text = f"random examples to read, {reads} (default: 300)"
+    parser.add_argument("--examples", metavar="N", type=integer(4), default=300, help=text)
+    text = "examples to calibrate with, at most (default: 128)"
+    parser.add_argument("--sample", metavar="N", type=integer(1), default=128, help=text)
+    parser.add_argument("--settings", metavar="FILE", help="of hdp-hw calibrate: prune (default: all dense)")
+    text = "of what is drawn at random (default: 0)"
+    parser.add_argument("--seed", metavar="SEED", type=integer(0), default=0, help=text)
+    text = "of the clock (default: 100)"
+    parser.add_argument("--mhz", metavar="F", type=number(0.001, 10_000), default=100.0, help=text)
+    add_latency(parser)
+
+
 def add_workload(parser: argparse.ArgumentParser) -> None:
     """The arguments that choose a workload; :func:`workload_of` reads them."""
     text = "minilm, wide, or a settings file of hdp-hw calibrate (default: minilm)"

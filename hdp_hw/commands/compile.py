@@ -7,11 +7,10 @@ from pathlib import Path
 
 from hdp_hw.commands.arguments import (
     add_config,
-    add_latency,
+    add_inferences,
     add_model,
     add_output,
     integer,
-    number,
     progress,
     workplace_of,
 )
@@ -27,21 +26,10 @@ def tokens(text: str) -> list[int]:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser, "core")
     add_config(parser, help="the first that takes the heads; with ENCODER=1")
-    text = (
-        "numbers of tokens to compile chains of jobs for, which take fewer too (default: the most of an example, half "
-    )
-    text += "as many, and so on)"
+    text = "numbers of tokens to compile chains of jobs for, which take fewer too (default: the most of an example, "
+    text += "half as many, and so on)"
     parser.add_argument("--tokens", metavar="N,...", type=tokens, default=[], help=text)
-    text = "random examples to read, for calibration (default: 300)"
-    parser.add_argument("--examples", metavar="N", type=integer(4), default=300, help=text)
-    text = "examples to calibrate with, at most (default: 128)"
-    parser.add_argument("--sample", metavar="N", type=integer(1), default=128, help=text)
-    parser.add_argument("--settings", metavar="FILE", help="of hdp-hw calibrate: prune (default: all dense)")
-    text = "of what is drawn at random (default: 0)"
-    parser.add_argument("--seed", metavar="SEED", type=integer(0), default=0, help=text)
-    text = "of the clock, for the prediction (default: 100)"
-    parser.add_argument("--mhz", metavar="F", type=number(0.001, 10_000), default=100.0, help=text)
-    add_latency(parser)
+    add_inferences(parser, "for calibration")
     add_output(parser, NAME)
     parser.set_defaults(threads=1)
 

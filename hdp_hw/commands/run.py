@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from hdp_hw.commands.arguments import (
     add_config,
-    add_latency,
+    add_inferences,
     add_model,
     add_output,
     integer,
-    number,
     progress,
     workplace_of,
 )
@@ -41,17 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--inferences", metavar="N", type=integer(1), default=1, help="of the longest examples (default: 1)"
     )
-    text = "random examples to read, for calibration and inferences (default: 300)"
-    parser.add_argument("--examples", metavar="N", type=integer(4), default=300, help=text)
-    text = "examples to calibrate with, at most (default: 128)"
-    parser.add_argument("--sample", metavar="N", type=integer(1), default=128, help=text)
-    parser.add_argument("--settings", metavar="FILE", help="of hdp-hw calibrate: prune (default: all dense)")
-    text = "of what is drawn at random (default: 0)"
-    parser.add_argument("--seed", metavar="SEED", type=integer(0), default=0, help=text)
-    parser.add_argument(
-        "--mhz", metavar="F", type=number(0.001, 10_000), default=100.0, help="of the clock (default: 100)"
-    )
-    add_latency(parser)
+    add_inferences(parser, "for calibration and inferences")
     add_output(parser, NAME)
     parser.set_defaults(threads=1)
 

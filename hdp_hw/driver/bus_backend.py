@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hdp_hw.driver.backend import COUNTERS, Bus, LayerJob, LayerRun
 from hdp_hw.driver.checks import number
 from hdp_hw.driver.errors import CURES, HdpError, JobError, NoAnswer, UnsupportedCore
-from hdp_hw.driver.memory_layout import JobLayout, Region, pack_job, table_entry, unpack_run
+from hdp_hw.driver.memory_layout import MODES, JobLayout, Region, pack_job, table_entry, unpack_run
 from hdp_hw.spec.formats import ADDRESSES, ENCODER_ADDRESSES, ENTRY_REGISTERS, STRIDES
 from hdp_hw.spec.params import HdpParams, ParameterError
 from hdp_hw.spec.register_map import BY_NAME, REGISTERS
@@ -181,8 +181,7 @@ def identify(bus: Bus) -> HdpParams:
 def job_registers(job: LayerJob, layout: JobLayout, base: int, job_id: int, params: HdpParams) -> dict[str, int]:
     """``{register: word}`` of the job group for a LayerJob whose buffer lies at the address ``base``."""
     settings = (*job.settings, HeadSettings(0, 0, 0))[0]  # nobody looks at those of a norm alone
-    names = ("rule", "causal", "compensate", "mean_output", "linear", "words", "activation")
-    mode = {name: int(getattr(settings, name)) for name in names}
+    mode = {name: int(getattr(settings, name)) for name in MODES}
     words: dict[str, int] = {
         "JOB_ID": job_id,
         "MODE": BY_NAME["MODE"].pack(**mode, planes=job.planes, table_enable=job.has_table, record_enable=1),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from hdp_hw.driver.backend import COUNTERS, HeadRecord, LayerJob
 from hdp_hw.driver.emulator import Emulator, Placement
 from hdp_hw.driver.errors import JobError
-from hdp_hw.driver.memory_layout import RECORD, pack_rows
+from hdp_hw.driver.memory_layout import MODES, RECORD, pack_rows
 from hdp_hw.driver.memory_mapped import ArrayMemory
 from hdp_hw.driver.operands import Integers, digits_of, unpack_digits
 from hdp_hw.golden.bits.shell import norm_lane
@@ -27,8 +27,6 @@ from hdp_hw.spec.formats import (
 )
 from hdp_hw.spec.params import HdpParams, ParameterError, ceil_div
 from hdp_hw.spec.settings import HeadSettings, Rule
-
-MODES = ("rule", "causal", "compensate", "mean_output", "linear", "words", "activation")
 
 
 class JobFault(Exception):

@@ -40,6 +40,8 @@ from hdp_hw.spec.settings import HeadSettings, Verdict
 Bytes = NDArray[np.uint8]
 OUTPUTS = ("output", "output_fraction")  #: regions that results go to
 
+#: Fields of HeadSettings that the register MODE has.
+MODES = tuple(field.name for field in BY_NAME["MODE"].fields if hasattr(HeadSettings, field.name))
 #: Of a record; what is no number of the processor's is bytes.
 RECORD = np.dtype([(name, f"<u{bits // 8}" if bits <= 64 else f"V{bits // 8}") for name, bits in RECORD_FIELDS.items()])
 

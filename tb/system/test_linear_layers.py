@@ -16,19 +16,12 @@ from hdp_hw.study.encoder.integer import IntegerEncoder
 from hdp_hw.study.models import load_model
 from hdp_hw.study.tasks import load_task
 from tb.lib.linear_layers import random_job
+from tb.lib.runs import same
 from tb.lib.simulation import MODELS
 from tb.lib.tiny_encoders import encoder_of, inputs_of
 from tb.model.test_bus_backend import LAYER, K, Q, V
 
 PARAMS = replace(CONFIGS["tiny"], encoder=1)
-
-
-def same(simulation, emulator, job):
-    run, expected = simulation.run(job), emulator.run(job)
-    np.testing.assert_array_equal(run.output, expected.output)
-    assert run.heads == expected.heads
-    assert {name: run.counters[name] for name in expected.counters} == expected.counters
-    return run
 
 
 def of_every_kind(params, latency, n=10):

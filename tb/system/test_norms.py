@@ -16,20 +16,11 @@ from hdp_hw.simulation.random_norms import random_norm
 from hdp_hw.spec.configs import CONFIGS
 from hdp_hw.spec.params import ParameterError
 from tb.lib.linear_layers import random_job
+from tb.lib.runs import same
 from tb.lib.simulation import MODELS
 from tb.model.test_bus_backend import LAYER, K, Q, V
 
 PARAMS = replace(CONFIGS["tiny"], encoder=1)
-
-
-def same(simulation, emulator, job):
-    run, expected = simulation.run(job), emulator.run(job)
-    np.testing.assert_array_equal(run.output, expected.output)
-    assert run.heads == expected.heads and (run.norm is None) == (expected.norm is None)
-    for got, golden in zip(run.norm or (), expected.norm or ()):
-        np.testing.assert_array_equal(got, golden)
-    assert {name: run.counters[name] for name in expected.counters} == expected.counters
-    return run
 
 
 def of_every_kind(params, latency, n=8):

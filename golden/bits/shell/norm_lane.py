@@ -8,6 +8,7 @@ from hdp_hw.golden.bits.digits import split
 from hdp_hw.golden.bits.encoder.inverse_root import inverse_root
 from hdp_hw.golden.bits.encoder.norm import normalise, residual, scale, variances
 from hdp_hw.golden.bits.encoder.rounding import operand
+from hdp_hw.golden.bits.shell.planes import digit_bytes
 from hdp_hw.golden.bits.shell.write_traffic import Target
 from hdp_hw.spec.encoder import GAMMA_SHIFT_MAX, WORD_WIDTH
 from hdp_hw.spec.formats import (
@@ -94,7 +95,7 @@ def written_rows(
     """``{words, integer, fraction: bytes of each row}`` of what is written of results [rows, n], whole bus words."""
     rows = {"words": words.astype("<i2").view(np.uint8)} if norm["words"] else {}
     if norm["operands"]:
-        rows |= zip(("integer", "fraction"), map(_nibbles, split(operands, params.digit_width)))
+        rows |= zip(("integer", "fraction"), map(digit_bytes, split(operands, params.digit_width)))
     return {name: [_padded(row, params) for row in of_kind] for name, of_kind in rows.items()}
 
 
@@ -108,12 +109,6 @@ def bytes_read(norm: Mapping[str, int], params: HdpParams) -> int:
 def bytes_written(norm: Mapping[str, int], params: HdpParams) -> int:
     """Bytes that a legal norm writes, whole bus words."""
     return norm["rows"] * sum(target.beats for target in targets(norm, params).values()) * params.bus_bytes
-
-
-def _nibbles(digits: np.ndarray) -> np.ndarray:
-    """Bytes [rows, n / 2] of digits [rows, n], the first lowest."""
-    even = np.pad(digits & 15, ((0, 0), (0, digits.shape[1] % 2)))
-    return (even[:, ::2] | even[:, 1::2] << 4).astype(np.uint8)
 
 
 def _padded(row: np.ndarray, params: HdpParams) -> bytes:

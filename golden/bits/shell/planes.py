@@ -3,7 +3,7 @@
 import numpy as np
 
 from hdp_hw.golden.bits.digits import split
-from hdp_hw.spec.params import HdpParams, ceil_div
+from hdp_hw.spec.params import HdpParams
 
 
 def digit_rows(rows: np.ndarray, params: HdpParams) -> tuple[np.ndarray, np.ndarray]:
@@ -11,10 +11,12 @@ def digit_rows(rows: np.ndarray, params: HdpParams) -> tuple[np.ndarray, np.ndar
 
     They are signed bytes [n, m], m the bytes of half as many beats as the row of operands has, rounded up.
     """
-    beats = ceil_div(rows.shape[1], 2 * params.out_lanes)
-    digits = np.zeros((2, len(rows), beats * 2 * params.out_lanes), np.int64)
-    digits[..., : rows.shape[1]] = split(rows, params.digit_width)
-    mask = (1 << params.digit_width) - 1
-    low, high = digits[..., ::2] & mask, digits[..., 1::2] & mask
-    integer, fraction = (low | high << params.digit_width).astype(np.uint8).view(np.int8)
-    return integer, fraction
+    empty = ((0, 0), (0, -rows.shape[1] % (2 * params.out_lanes)))
+    integer, fraction = (digit_bytes(np.pad(digits, empty)) for digits in split(rows, params.digit_width))
+    return integer.view(np.int8), fraction.view(np.int8)
+
+
+def digit_bytes(digits: np.ndarray) -> np.ndarray:
+    """uint8 [n, m] of digits of 4 bits [n, d], two a byte, the first lowest; m is d / 2, rounded up."""
+    even = np.pad(digits & 15, ((0, 0), (0, digits.shape[1] % 2)))
+    return (even[:, ::2] | even[:, 1::2] << 4).astype(np.uint8)

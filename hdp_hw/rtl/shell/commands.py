@@ -1,6 +1,6 @@
 """Records that travel inside the shell."""
 
-from amaranth.hdl import Shape, unsigned
+from amaranth.hdl import Shape, signed, unsigned
 from amaranth.lib import data
 
 from hdp_hw.rtl.common.layouts import settings_layout
@@ -39,6 +39,12 @@ def segment_layout(params):
             "last": unsigned(1),
         }
     )
+
+
+def beat_layout(params, out_lanes=None):
+    """Operands on their way to a writer, as many as a core gives in a beat unless told; ``last`` of a head."""
+    operands = data.ArrayLayout(signed(params.operand_width), out_lanes or params.out_lanes)
+    return data.StructLayout({"data": operands, "last": unsigned(1)})
 
 
 def target_layout(params):

@@ -1,11 +1,12 @@
 """Rows of operands to rows of their integer digits and of their fraction digits."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hdp_hw.rtl.array.digit_splitter import split_operand
 from hdp_hw.rtl.common.queue import Queue
+from hdp_hw.rtl.shell.commands import beat_layout
 from hdp_hw.spec.params import ceil_div
 
 
@@ -45,9 +46,7 @@ class PlaneSplitter(wiring.Component):
         longest = max(params.max_head_dim, params.max_seq_len)  # row: of attention, of a block of channels
         self.most = max(2, ceil_div(longest, 2 * params.out_lanes))  # beats of a row of digits
         self.head_layout = data.StructLayout({"planes": unsigned(1), "beats": unsigned(params.dim_width)})
-        self.beat_layout = data.StructLayout(
-            {"data": data.ArrayLayout(signed(params.operand_width), params.out_lanes), "last": unsigned(1)}
-        )
+        self.beat_layout = beat_layout(params)
         super().__init__(
             {
                 "i_head": In(stream.Signature(self.head_layout)),

@@ -1,12 +1,12 @@
 """Writes the output rows of heads, and a record of each head, to memory."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hdp_hw.rtl.common.queue import Queue
 from hdp_hw.rtl.shell.axi import Response, write_data_layout, write_request_layout, write_signature
-from hdp_hw.rtl.shell.commands import output_layout, plane_layout, record_layout
+from hdp_hw.rtl.shell.commands import beat_layout, output_layout, plane_layout, record_layout
 from hdp_hw.spec.depths import HELD_BURSTS, HELD_WORDS, MAX_BURST_BEATS, OPEN_BURSTS
 from hdp_hw.spec.formats import RECORD_BYTES
 from hdp_hw.spec.params import bits_for
@@ -71,9 +71,7 @@ class RowWriter(wiring.Component):
         self.places = max(1, params.bus_width // self.beat_width)  # beats of a bus word
         self.latency, self.record_latency = self.parts + 2, self.parts + 1
         self.record_words = RECORD_BYTES // params.bus_bytes
-        self.beat_layout = data.StructLayout(
-            {"data": data.ArrayLayout(signed(params.operand_width), out_lanes), "last": unsigned(1)}
-        )
+        self.beat_layout = beat_layout(params, out_lanes)
         super().__init__(
             {
                 "i": In(stream.Signature(output_layout(params, n_targets))),
