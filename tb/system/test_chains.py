@@ -93,7 +93,7 @@ def test_cores_and_buses(n_cores, bus_width):
     [("HEAD_DIM", 3, "bad_settings"), ("CHAIN_LOW", 4, "misaligned"), ("OUTPUT_LOW", 0, "write_error")],
 )
 def test_a_failure_ends_a_chain(register, word, event):
-    rng, simulation = np.random.default_rng(3), Simulation(PARAMS, cache=MODELS)
+    rng, simulation = np.random.default_rng(3), Simulation(PARAMS, seconds=60, cache=MODELS)
     with_heads = sorted(jobs_of(rng, PARAMS, 4), key=lambda job: not job.settings)  # ahead of that without
     jobs, *_ = chained(simulation, with_heads, {2: {register: word}})
     with pytest.raises(JobError, match=event):
@@ -105,14 +105,14 @@ def test_a_failure_ends_a_chain(register, word, event):
 
 
 def test_a_descriptor_that_cannot_be_read():
-    rng, simulation = np.random.default_rng(4), Simulation(PARAMS, cache=MODELS)
+    rng, simulation = np.random.default_rng(4), Simulation(PARAMS, seconds=60, cache=MODELS)
     jobs, *_ = chained(simulation, jobs_of(rng, PARAMS, 3), {1: {"CHAIN_LOW": 0x10}})
     with pytest.raises(JobError, match="read_error"):
         simulation.run(jobs[0])
 
 
 def test_interrupt_comes_once():
-    rng, simulation = np.random.default_rng(5), Simulation(PARAMS, cache=MODELS)
+    rng, simulation = np.random.default_rng(5), Simulation(PARAMS, seconds=60, cache=MODELS)
     jobs, layouts, _ = chained(simulation, jobs_of(rng, PARAMS, 3))
     base = simulation.bus.memory.address
     for name, word in job_registers(jobs[0], layouts[0], base, 1, PARAMS).items():
