@@ -92,11 +92,13 @@ class NormLane(wiring.Component):
         wiring.connect(m, self.writer.o, wiring.flipped(self.write))
         norm = Signal(norm_layout())  # what the descriptor says; addresses of x and y are those of the next row
         begins, scales, rows = Signal(), Signal(), Signal()  # it is legal; scales, then rows are taken
+        writes = Signal()  # from the scales to the end
 
         self._ask(m, norm, begins)
         loaded = self._load(m, norm, scales, rows)
         self._write(m, norm, begins)
-        self._control(m, norm, begins, scales, rows, loaded)
+        self._targets(m, norm, begins, writes)
+        self._control(m, norm, begins, scales, rows, writes, loaded)
         m.d.sync += [
             self.o_read_error.eq(self.readers["x"].o_error | self.readers["y"].o_error),
             self.o_write_error.eq(self.writer.o_error),
@@ -105,7 +107,7 @@ class NormLane(wiring.Component):
         ]
         return m
 
-    def _control(self, m, norm, begins, scales, rows, loaded):
+    def _control(self, m, norm, begins, scales, rows, writes, loaded):
         """The norm's states. loaded : the last of the scales, or of the rows, is taken in this clock cycle."""
         words, end = self.readers["x"], self.o_end
         n_words = NORM_BYTES // self.params.bus_bytes
@@ -134,16 +136,18 @@ class NormLane(wiring.Component):
                 with m.If(begins):
                     m.next = "SCALES"
             with m.State("SCALES"):
-                m.d.comb += scales.eq(1)
+                m.d.comb += [scales.eq(1), writes.eq(1)]
                 with m.If(loaded):
                     m.next = "ROWS"
             with m.State("ROWS"):
-                m.d.comb += rows.eq(1)
+                m.d.comb += [rows.eq(1), writes.eq(1)]
                 with m.If(loaded):
                     m.next = "WRITE"
-            with m.State("WRITE"), m.If(self.writer.o_done):
-                m.d.comb += end.done.eq(1)
-                m.next = "IDLE"
+            with m.State("WRITE"):
+                m.d.comb += writes.eq(1)
+                with m.If(self.writer.o_done):
+                    m.d.comb += end.done.eq(1)
+                    m.next = "IDLE"
             with m.State("STOPPED"):
                 pass
 
@@ -243,16 +247,12 @@ class NormLane(wiring.Component):
         """Results to the writer, with the targets of their rows."""
         params, packer, writer = self.params, self.packer, self.writer
         output, commands, touched = writer.i.payload, Signal(), Signal()
-        row_beats = {"words": _row_beats(norm, params), "planes": _beats((norm.features + 1) >> 1, params)}
-        targets = [
-            (norm[f"{name}_address"], norm[f"{kind}_row_stride"], row_beats[kind])
-            for name, kind in (("words", "words"), ("integer", "planes"), ("fraction", "planes"))
-        ]
-        for target, place, without_words in zip(output.targets, targets, [*targets[1:], targets[-1]]):
-            for name, value, other in zip(("address", "row_stride", "beats"), place, without_words):
-                m.d.comb += target[name].eq(Mux(norm.words, value, other))
+        of_planes = _beats((norm.features + 1) >> 1, params)
         wiring.connect(m, self.norm.o, packer.i)
         m.d.comb += [
+            output.targets[0].beats.eq(Mux(norm.words, _row_beats(norm, params), of_planes)),
+            output.targets[0].row_stride.eq(norm.words_row_stride),  # of words alone, whose rows may follow one another
+            *(target.beats.eq(of_planes) for target in list(output.targets)[1:]),
             output.last.eq(Cat(norm.operands & ~norm.words, norm.operands & norm.words)),
             output.n_rows.eq(norm.rows),
             writer.i.valid.eq(commands),
@@ -264,6 +264,21 @@ class NormLane(wiring.Component):
             writer.i_record.valid.eq(touched),  # none is written, but it ends the rows
         ]
         m.d.sync += [commands.eq(begins), touched.eq((touched | (packer.o.valid & packer.o.ready)) & ~writer.o_done)]
+
+    def _targets(self, m, norm, begins, writes):
+        """The address of each row to the writer: three take turns, and one that is not written is passed over."""
+        width, turn, passes = self.params.address_width, Signal(range(N_TARGETS)), Signal()
+        places = [norm[f"{name}_address"][:width] for name in ("words", "integer", "fraction")]  # that of turn first
+        with m.If(passes | self.writer.o_row):
+            stride = Mux(turn == 0, norm.words_row_stride, norm.planes_row_stride)
+            m.d.sync += Cat(places).eq(Cat(places[1:], (places[0] + stride)[:width]))
+            m.d.sync += turn.eq(Mux(turn == N_TARGETS - 1, 0, turn + 1))
+        with m.If(begins):
+            m.d.sync += turn.eq(0)
+        m.d.comb += [
+            self.writer.i_row.eq(places[0]),
+            passes.eq(writes & ~Mux(turn == 0, norm.words, norm.operands)),
+        ]
 
 
 def _row_beats(norm, params):
