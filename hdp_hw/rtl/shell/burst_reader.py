@@ -72,7 +72,8 @@ class BurstReader(wiring.Component):
         # One word more than FIFO_WORDS, for the block RAM to have a power of two.
         request_layout = read_request_layout(params)
         m.submodules.requests = requests = Queue(request_layout, 2)
-        m.submodules.words = words = Queue(unsigned(params.bus_width), FIFO_WORDS + 1, buffered=True)
+        separate = bool(params.encoder)
+        m.submodules.words = words = Queue(unsigned(params.bus_width), FIFO_WORDS + 1, buffered=True, separate=separate)
 
         # The rest of a region: bus words from `place` of a line of MAX_BURST_BEATS to `last_place` of the line that is
         # `left` lines on. Its next burst is what lies in the first of these lines.

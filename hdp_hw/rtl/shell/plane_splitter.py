@@ -60,7 +60,7 @@ class PlaneSplitter(wiring.Component):
         params, head, beat = self.params, self.i_head.payload, self.i.payload
         half = params.out_lanes * params.digit_width  # bits of a beat's digits of one kind
         row_layout = data.StructLayout({"digits": unsigned(2 * half), "ends": unsigned(1), "last": unsigned(1)})
-        m.submodules.fractions = fractions = Queue(row_layout, self.most, buffered=True)
+        m.submodules.fractions = fractions = Queue(row_layout, self.most, buffered=True, separate=True)
         index = Signal(params.dim_width)  # of a row's beat
         odd, ends, taken = index[0], Signal(), self.i.valid & self.i.ready
         digits = [split_operand(m, operand, params, f"x_{i}") for i, operand in enumerate(beat.data)]

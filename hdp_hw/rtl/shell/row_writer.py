@@ -270,7 +270,8 @@ class _BurstBuilder(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         params = self.params
-        m.submodules.words = words = Queue(write_data_layout(params), HELD_WORDS, buffered=True)
+        separate = bool(params.encoder)
+        m.submodules.words = words = Queue(write_data_layout(params), HELD_WORDS, True, separate)
         m.submodules.requests = requests = Queue(write_request_layout(params), HELD_BURSTS, buffered=True)
         request, word = requests.i.payload, words.i.payload
         wiring.connect(m, requests.o, wiring.flipped(self.aw))
