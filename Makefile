@@ -41,11 +41,12 @@ takes-tiles := DEVICE SYNTH_ARGS
 takes-explore := TARGET WORKLOAD EXPLORE_ARGS
 takes-board := BOARD CONFIG $(PARAMETERS)
 takes-soc-sim := MODEL CONFIG SOC_ARGS $(PARAMETERS)
+takes-soc := $(takes-soc-sim)
 TAKES = PYTHON $(foreach goal,$(MAKECMDGOALS),$(takes-$(goal)))
 SETUP = $(PYTHON) tools/setup.py --given $(call quote,$(GIVEN)) --takes $(call quote,$(TAKES))
 RUN = .venv/bin/python -m
 
-.PHONY: help verilog configs test test-slow formal registers lint bench bench-layer profile faults synth tiles explore board soc-sim docs release clean
+.PHONY: help verilog configs test test-slow formal registers lint bench bench-layer profile faults synth tiles explore board soc-sim soc docs release clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -116,6 +117,10 @@ board: ## the demonstration's bitstream for BOARD=ulx3s, or what Vivado takes fo
 soc-sim: ## a RISC-V SoC with the co-processor of CONFIG under Verilator: its firmware runs MODEL=vit-digits with it, and alone
 	@$(SETUP) packaging models --simulators --firmware
 	@$(RUN) hdp_hw soc $(if $(filter MODEL,$(GIVEN)),$(call quote,$(MODEL)),vit-digits) $(CORE) $(SOC_ARGS)
+
+soc: ## its bitstream for a ULX3S (LFE5U-85F), with MODEL=vit-digits in it, by open tools
+	@$(SETUP) packaging models synth --firmware
+	@$(RUN) hdp_hw soc $(if $(filter MODEL,$(GIVEN)),$(call quote,$(MODEL)),vit-digits) $(CORE) --board ulx3s $(SOC_ARGS)
 
 docs: ## build/site/: the documentation as a site, with a reference and a gallery
 	@$(SETUP) docs models

@@ -60,9 +60,18 @@ def build(board, params, baud, bitstream, folder=Path("build", "board"), say=pri
     say("synthesis")
     run(folder, "yosys.log", YOSYS, next(commands), files, ["top.json"], synthesis_progress, say)
     write_netlist(folder, "top.json")
-    place_and_route(folder, [NETLIST if name == "top.json" else name for name in next(commands)], say)
+    finish(folder, [NETLIST if name == "top.json" else name for name in next(commands)], next(commands), say)
+
+
+def finish(folder, place, pack, say):
+    """``top.bit`` in ``folder`` of NETLIST and ``top.lpf``, and what is said of it.
+
+    place, pack : arguments of nextpnr, which write ``top.config`` and its log to ``top.tim``, and of ecppack. Raises
+    SynthesisError.
+    """
+    place_and_route(folder, place, say)
     say("bitstream")
-    run(folder, "ecppack.log", ECPPACK, next(commands), ["top.config"], ["top.bit", "top.svf"], str, say)
+    run(folder, "ecppack.log", ECPPACK, pack, ["top.config"], ["top.bit", "top.svf"], str, say)
     say(summary((folder / "top.tim").read_text(encoding="utf-8")))
     content = (folder / "top.bit").read_bytes()
     say(f"{folder / 'top.bit'}: {len(content):,} bytes, sha256 {hashlib.sha256(content).hexdigest()}")
@@ -88,6 +97,6 @@ def summary(log):
     kinds = ("TRELLIS_COMB", "TRELLIS_FF", "DP16KD", "MULT18X18D")
     lines = [re.search(rf"{kind}: +(\d+)/ *(\d+)", log) for kind in kinds]
     used = ", ".join(f"{int(line[1]):,} of {int(line[2]):,} {kind}" for kind, line in zip(kinds, lines) if line)
-    clock = re.findall(r"Max frequency for clock *'([^']+)': ([\d.]+) MHz \((\w+) at ([\d.]+) MHz\)", log)
-    clocks = [f"{name}: {mhz} MHz ({verdict} at {target} MHz)" for name, mhz, verdict, target in dict.fromkeys(clock)]
-    return "\n".join([used, *clocks[-1:]])
+    clocks = re.findall(r"Max frequency for clock *'([^']+)': ([\d.]+) MHz \((\w+) at ([\d.]+) MHz\)", log)
+    last = {name: f"{name}: {mhz} MHz ({verdict} at {target} MHz)" for name, mhz, verdict, target in clocks}
+    return "\n".join([used, *last.values()])

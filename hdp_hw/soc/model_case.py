@@ -8,7 +8,7 @@ from hdp_hw.encoder.compile import compile_model
 from hdp_hw.encoder.image import Image
 from hdp_hw.encoder.model import IntegerModel
 from hdp_hw.soc.c_source import array, initialiser
-from hdp_hw.soc.model_source import model_source
+from hdp_hw.soc.model_source import model_source, outline
 from hdp_hw.spec.formats import REGION_ALIGNMENT
 from hdp_hw.spec.params import HdpParams, ParameterError
 from hdp_hw.study.accuracy.calibrate import Workplace
@@ -58,16 +58,15 @@ class ModelCase:
 
     def source(self, image: Image | None = None) -> str:
         """C of model.h; image : of the model, for the co-processor."""
-        parts, tensors = [model_source(self.model, len(self.embeddings), self.params)], self.encoder.tensors
+        n, tensors = len(self.embeddings), self.encoder.tensors
+        parts = [outline(self.model, n) if image else model_source(self.model, n, self.params)]
         values = {"name": f'"{self.name}"', "model": "&encoder", "n_words": self.hidden.size, "answer": self.answer}
         values["unit"] = float(self.model.hidden_unit)
         if image:
             size = image.header["memory_bytes"]
-            content = ", ".join(map(str, image.data.tolist()))
-            parts.append(
-                f"static uint8_t memory[{size}] __attribute__((aligned({REGION_ALIGNMENT}))) = {{{content}}};\n"
-            )
-            values |= {"memory": "memory", "memory_bytes": size, "image_bytes": len(image.data)}
+            parts.append(array("image", "uint8_t", image.data))
+            parts.append(f"static uint8_t memory[{size}] __attribute__((aligned({REGION_ALIGNMENT})));\n")
+            values |= {"image": "image", "image_bytes": len(image.data), "memory": "memory", "memory_bytes": size}
         for name in ("embeddings", "hidden"):
             parts.append(array(name, "int16_t", getattr(self, name)))
             values[name] = name

@@ -108,3 +108,10 @@ def model_source(model: IntegerModel, n: int, params: HdpParams) -> str:
     values |= {"first_only": int(model.first_only), "layers": "layers"}
     values |= {name: name for name in (*words, *operands, "inner")}
     return "".join([*source.parts, f"static const encoder_model encoder = {initialiser(values)};\n"])
+
+
+def outline(model: IntegerModel, n: int) -> str:
+    """C with ``encoder_model encoder`` of a model that a co-processor runs: its sizes, and room for hidden states."""
+    hidden = model.layers[0].query.weight.shape[1]
+    values = initialiser({"n": n, "hidden": hidden, "residual": "residual"})
+    return f"static int16_t residual[{n * hidden}];\nstatic const encoder_model encoder = {values};\n"

@@ -10,17 +10,25 @@ from hdp_hw.soc.simulation import SimulatedBoard
 from hdp_hw.soc.vectors import attention_cases, captured_cases
 
 
-def run_soc(case: ModelCase, folder: Path, limit: int, say: Callable[[str], None] = print, cache: Path = CACHE) -> None:
+def run_soc(
+    case: ModelCase,
+    folder: Path,
+    limit: int,
+    sdram: bool = False,
+    say: Callable[[str], None] = print,
+    cache: Path = CACHE,
+) -> None:
     """Run the firmware on both; ``say`` gets its lines, and the cycles of the model side by side.
 
-    folder : gets what is generated; limit : clock cycles after which the firmware should have ended; cache : of
-    compiled simulations. Raises ParameterError for a model that the core does not take, and what SimulatedBoard raises.
+    folder : gets what is generated; limit : clock cycles after which the firmware should have ended; sdram : as of
+    SimulatedBoard; cache : of compiled simulations. Raises ParameterError for a model that the core does not take, and
+    what SimulatedBoard raises.
     """
     jobs, image = attention_cases(captured_cases(case.params)), case.image()
-    board = SimulatedBoard(case.params, folder / "with", cache)
+    board = SimulatedBoard(case.params, folder / "with", cache, sdram)
     say("With the co-processor:")
     ours = board.run({"cases.c": jobs, "golden.c": case.source(image)}, limit, say)
-    board = SimulatedBoard(None, folder / "without", cache)
+    board = SimulatedBoard(None, folder / "without", cache, sdram)
     say("Without:")
     alone = board.run({"cases.c": attention_cases({}), "golden.c": case.source()}, limit, say)
     ours, alone = (cycles_of(case.name, lines) for lines in (ours, alone))

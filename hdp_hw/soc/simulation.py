@@ -7,7 +7,7 @@ from hdp_hw.driver.errors import Mismatch, SimulationError, SimulatorMissing
 from hdp_hw.rtl.shell.hdp_top import HdpTop
 from hdp_hw.rtl.verilog import ports_of, to_verilog
 from hdp_hw.simulation.library import CACHE, compiled
-from hdp_hw.soc.firmware import firmware
+from hdp_hw.soc.firmware import firmware, rom, words_of
 from hdp_hw.soc.model_source import encoder_tables
 from hdp_hw.spec.output_file import write
 
@@ -23,6 +23,8 @@ class SimulatedBoard:
         Gets all that is generated.
     cache : pathlib.Path
         Holds the compiled simulation.
+    sdram : bool
+        Main memory is an SDRAM behind LiteDRAM's controller, to which a loader copies the firmware.
 
     Raises
     ------
@@ -31,20 +33,19 @@ class SimulatedBoard:
     BuildError
     """
 
-    def __init__(self, params, folder, cache=CACHE):
+    def __init__(self, params, folder, cache=CACHE, sdram=False):
         try:
             import pythondata_cpu_vexriscv  # noqa: F401
 
-            from hdp_hw.soc.gateware import NAME, SimulatedSoC
+            from hdp_hw.soc.gateware import NAME, ROM_BYTES, SimulatedSoC
         except ModuleNotFoundError as error:
             text = f"the Python package {error.name} is not installed: python3 tools/setup.py packaging"
             raise SimulatorMissing(text) from None
         self.folder, self.word_bytes = folder, params.bus_bytes if params else 8
+        self.rom_bytes = ROM_BYTES if sdram else 0
         if params:
-            top = HdpTop(params)
-            write(folder / "hdp_top.v", to_verilog(top, "hdp_top"))
-            write(folder / "manifest.json", json.dumps({"ports": {"hdp_top": ports_of(top)}}))
-        files = SimulatedSoC(folder if params else None).files()
+            write_coprocessor(params, folder)
+        files = SimulatedSoC(folder if params else None, sdram).files()
         for name, text in files.items():
             write(folder / name, text)
         self.program = compiled(files[f"{NAME}.v"], NAME, "soc_harness.cpp", cache, kind=())
@@ -55,12 +56,11 @@ class SimulatedBoard:
         limit : clock cycles, after which it should have ended.
         Raises BuildError, SimulationError, and Mismatch where the firmware itself says that it failed.
         """
-        for name, text in (sources | {"encoder_tables.h": encoder_tables()}).items():
-            write(self.folder / name, text)
-        content = firmware(self.folder, sources)
-        content += bytes(-len(content) % self.word_bytes)
-        words = (content[at : at + self.word_bytes][::-1].hex() for at in range(0, len(content), self.word_bytes))
-        write(self.folder / "soc_main_ram.init", "\n".join(words))
+        content = write_firmware(self.folder, sources)
+        if self.rom_bytes:
+            write(self.folder / "soc_rom.init", words_of(rom(self.folder, content, self.rom_bytes)))
+        else:
+            write(self.folder / "soc_main_ram.init", words_of(content, self.word_bytes))
         lines = []
         command = [self.program, str(limit)]
         with subprocess.Popen(command, cwd=self.folder, stdout=subprocess.PIPE, text=True) as process:
@@ -72,3 +72,17 @@ class SimulatedBoard:
         if lines[-1:] != ["PASS"]:
             raise Mismatch("the firmware did not find what the golden model has")
         return lines
+
+
+def write_coprocessor(params, folder):
+    """What LiteX takes of the co-processor."""
+    top = HdpTop(params)
+    write(folder / "hdp_top.v", to_verilog(top, "hdp_top"))
+    write(folder / "manifest.json", json.dumps({"ports": {"hdp_top": ports_of(top)}}))
+
+
+def write_firmware(folder, sources):
+    """Compile the firmware with the C ``sources``, ``{file: text}``, in ``folder``; its bytes. Raises BuildError."""
+    for name, text in (sources | {"encoder_tables.h": encoder_tables()}).items():
+        write(folder / name, text)
+    return firmware(folder, sources)

@@ -49,6 +49,14 @@ def bits_for(n: int) -> int:
     return max(1, int(n).bit_length())
 
 
+def least_per_cycle(total: int, cycles: int) -> int:
+    """Smallest power of two of ``total`` things a cycle with which they take no more than ``cycles``."""
+    per_cycle = 1
+    while total // per_cycle > cycles:
+        per_cycle *= 2
+    return per_cycle
+
+
 @dataclass(frozen=True)
 class HdpParams:
     """Parameters of a co-processor and its cores; every other size is derived from these.
@@ -127,10 +135,9 @@ class HdpParams:
             legal = f"0 with digit_width = {self.digit_width}; 18 needs digit_width = {PACKED_DIGIT_WIDTH}"
             raise ParameterError("multiplier", self.multiplier, legal)
         if self.encoder and not (self.multiplier and self.lanes >= SCALES_BYTES * 2):
-            legal = (
-                f"0 with multiplier = {self.multiplier} and lanes = {self.lanes}; 1 needs multiplier = 18 and lanes "
-            )
-            raise ParameterError("encoder", self.encoder, legal + f"= {SCALES_BYTES * 2} or more")
+            needs = f"1 needs multiplier = 18 and lanes = {SCALES_BYTES * 2} or more"
+            legal = f"0 with multiplier = {self.multiplier} and lanes = {self.lanes}; {needs}"
+            raise ParameterError("encoder", self.encoder, legal)
         for name, (low, high) in (("n_cores", CORES_RANGE), ("address_width", ADDRESS_WIDTH_RANGE)):
             if not low <= getattr(self, name) <= high:
                 raise ParameterError(name, getattr(self, name), f"{low} to {high}")
@@ -203,17 +210,13 @@ class HdpParams:
 
         It keeps up with the array's score and context of heads of half the largest dimension.
         """
-        cycles = 2 * self.slices(self.max_head_dim // 2)
-        lanes = 1
-        while self.tile**2 // lanes > cycles:
-            lanes *= 2
-        return lanes
+        return least_per_cycle(self.tile**2, 2 * self.slices(self.max_head_dim // 2))
 
     @cached_property
     def predictor_rows(self) -> int:
         """Query rows of a tile that the predictor takes in one cycle: at the largest head dimension it keeps up with
         the array."""
-        return self._rows_per_cycle(self.integer_cycles(self.max_head_dim))
+        return least_per_cycle(self.tile, self.integer_cycles(self.max_head_dim))
 
     @property
     def predictor_turns(self) -> int:
@@ -224,13 +227,6 @@ class HdpParams:
     def turn_width(self) -> int:
         """Bits of the index of a turn of the predictor."""
         return bits_for(self.predictor_turns - 1)
-
-    def _rows_per_cycle(self, cycles: int) -> int:
-        """Smallest number of query rows a cycle, a power of two, with which a tile takes no more than ``cycles``."""
-        rows = 1
-        while self.tile // rows > cycles:
-            rows *= 2
-        return rows
 
     @cached_property
     def mask_word(self) -> int:

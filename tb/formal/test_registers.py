@@ -153,7 +153,9 @@ def register_bank(m, bank):
     ]
 
 
-@pytest.mark.parametrize("params", [PARAMS, replace(CONFIGS["tiny"], encoder=1)], ids=["attention", "encoder"])
+@pytest.mark.parametrize(
+    ("name", "params"), [("register_bank", PARAMS), ("register_bank_of_encoder", replace(CONFIGS["tiny"], encoder=1))]
+)
 @pytest.mark.parametrize(("mode", "depth"), [("prove", 1), ("cover", 6)])
-def test_register_bank(params, mode, depth):
-    prove(RegisterBank(params), register_bank, "register_bank", depth, mode)
+def test_register_bank(name, params, mode, depth):
+    prove(RegisterBank(params), register_bank, name, depth, mode)

@@ -28,9 +28,9 @@ from hdp_hw.spec.configs import CONFIGS
 from hdp_hw.spec.params import HdpParams
 from hdp_hw.spec.register_map import BY_NAME
 from hdp_hw.study import timeline
+from tb.lib.bounds import EXP2_ERROR, HEAD_ERROR, ROW_ERROR
 from tb.lib.doc_pictures import DOCS, handshake, job
-from tb.model import test_approximation, test_attention_core, test_encoder_bits
-from tb.unit.test_mutations import MUTATIONS
+from tb.lib.mutation import FAULTS
 
 ROOT = DOCS.parent
 BLOCK_FOLDERS = (
@@ -179,23 +179,22 @@ BOUNDS = {  #: {test: what it bounds}
 def bounds():
     """Error bounds, in the words of the tests that hold them."""
     documented = {}
-    for module in (test_approximation, test_attention_core, test_encoder_bits):
-        documented |= {name: inspect.getdoc(test) or "" for name, test in vars(module).items()}
-    documented["test_exp2_mantissa_within_0_32_percent"] = f"{100 * test_approximation.EXP2_ERROR:g} %"
+    for name in ("approximation", "attention_core", "encoder_bits"):
+        documented |= functions(ROOT / f"tb/model/test_{name}.py")
+    documented["test_exp2_mantissa_within_0_32_percent"] = f"{100 * EXP2_ERROR:g} %"
     rows = [[what, " ".join(documented[test].split()), code(test)] for test, what in BOUNDS.items()]
     return markdown(["what", "bound", "test"], rows)
 
 
 def row_errors():
-    """Errors of test_attention_row_error."""
-    rows = [[w, n, *errors] for (w, n), errors in test_approximation.ROW_ERROR.items()]
+    """Errors of a row of attention."""
+    rows = [[w, n, *errors] for (w, n), errors in ROW_ERROR.items()]
     return markdown(["w", "keys", "largest error, LSB", "root mean square, LSB"], rows)
 
 
 def head_errors():
-    """Errors of test_error_against_float64."""
-    (mark,) = test_attention_core.test_error_against_float64.pytestmark
-    return markdown(["w", "n", "dense", "all blocks kept", "causal"], mark.args[1])
+    """Errors of a head against float64."""
+    return markdown(["w", "n", "dense", "all blocks kept", "causal"], HEAD_ERROR)
 
 
 # -- architecture -----------------------------------------------------------------------------------------------------
@@ -233,7 +232,7 @@ def cures():
 # -- verification -----------------------------------------------------------------------------------------------------
 def benches():
     """Blocks, each with its bench, its golden twin and the number of faults that the bench must notice."""
-    faults, bench_of = Counter(file for file, *_ in MUTATIONS), {file: bench for file, _, _, bench in MUTATIONS}
+    faults, bench_of = Counter(fault["file"] for fault in FAULTS), {fault["file"]: fault["bench"] for fault in FAULTS}
     rows = []
     for folder in BLOCK_FOLDERS:
         for path in sorted((ROOT / "hdp_hw" / "rtl" / folder).glob("*.py")):
@@ -258,6 +257,12 @@ def components(path):
     classes = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.ClassDef)]
     classes = [node for node in classes if any("Component" in ast.unparse(base) for base in node.bases)]
     return [(node.name, ast.get_docstring(node)) for node in classes if not node.name.startswith("_")]
+
+
+def functions(path):
+    """``{name: docstring}`` of a file's functions."""
+    nodes = ast.parse(path.read_text()).body
+    return {node.name: ast.get_docstring(node) or "" for node in nodes if isinstance(node, ast.FunctionDef)}
 
 
 def linked(file="", name=None):

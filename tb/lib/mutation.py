@@ -11,12 +11,14 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 VARIABLE = "HDP_MUTATION"  #: holds the mutant as JSON: file, old, new
+FAULTS = tomllib.loads((ROOT / "tb" / "planted_faults.toml").read_text())["fault"]
 
 
 def mutate(file, old, new):

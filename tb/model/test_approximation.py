@@ -27,11 +27,11 @@ from hdp_hw.spec.tables import (
     reciprocal_bits,
     reciprocal_table,
 )
+from tb.lib.bounds import EXP2_ERROR, ROW_ERROR
 
 CORES = {w: HdpParams(tile=2, lanes=16, digit_width=w, max_head_dim=32, max_seq_len=1024) for w in (4, 8)}
 DIGIT_WIDTHS = pytest.mark.parametrize("w", [4, 8])
 
-EXP2_ERROR = 0.0032  # relative, of the polynomial
 RECIPROCAL_ERROR = {4: (-0.0019, 0.0029), 8: (-0.00003, 0.00013)}  # relative, lowest and highest
 
 
@@ -220,18 +220,6 @@ def dense_rows(w, n_k, spread, rng, v=None, rows=64):
 
 
 SPREADS = (0, 0.25, 0.5, 1, 2, 3, 4, 6, 8, 16, 64)
-ROW_ERROR = {  # (w, n_k): largest error, largest root mean square over one spread, in LSB
-    (4, 1): (0, 0),
-    (4, 2): (1.5, 0.37),
-    (4, 32): (4.0, 0.7),
-    (4, 128): (7.0, 1.3),
-    (4, 1024): (11.0, 2.0),
-    (8, 1): (0, 0),
-    (8, 2): (45, 13),
-    (8, 32): (45, 10),
-    (8, 128): (40, 10),
-    (8, 1024): (45, 10),
-}
 
 
 @pytest.mark.parametrize(("w", "n_k"), ROW_ERROR)

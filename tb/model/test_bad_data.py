@@ -50,6 +50,12 @@ def test_files(tmp_path, name, content, message):
     assert re.fullmatch(f"{message}.*", refused(tmp_path, name, content))
 
 
+def test_images_without_a_file():
+    vit = Model("mine", Encoder(VIT, random_tensors(VIT, 2)), None, None, ("0", "1"))
+    with pytest.raises(TaskError, match=r"^mine takes images, and has none of its own: give an \.npz file; legal:"):
+        load_task(None, vit)
+
+
 def test_no_file_and_a_folder(tmp_path):
     with pytest.raises(TaskError, match=r"none\.csv does not exist"):
         load_task(tmp_path / "none.csv", model())

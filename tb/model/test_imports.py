@@ -98,6 +98,13 @@ def test_imports_run_one_way(path):
     assert not wrong, f"{path} imports {', '.join(wrong)}"
 
 
+def test_what_tests_share_imports_no_test():
+    for path in sorted((ROOT / "tb" / "lib").glob("*.py")):
+        wrong = {module for module in imports(path) if inside(module.replace(".", "/"), "tb")}
+        wrong = {module for module in wrong if not inside(module.replace(".", "/"), "tb/lib")}
+        assert not wrong, f"{path} imports {', '.join(sorted(wrong))}"
+
+
 def test_every_folder_has_a_rule():
     folders = {str(Path(*path.parent.parts[:2])) for path in SOURCES if path.parent != Path("hdp_hw")}
     assert folders <= {*RULES, "golden/data"}

@@ -7,11 +7,12 @@ from dataclasses import replace
 import pytest
 
 from hdp_hw.commands.arguments import progress
-from hdp_hw.driver.errors import Mismatch, SimulationError
+from hdp_hw.driver.errors import BuildError, Mismatch, SimulationError
+from hdp_hw.soc.bitstream import ROM_CONTENT
 from hdp_hw.soc.firmware import COMPILER
 from hdp_hw.soc.model_case import NO_MODEL, ModelCase
 from hdp_hw.soc.run import cycles_of, run_soc
-from hdp_hw.soc.simulation import SimulatedBoard
+from hdp_hw.soc.simulation import SimulatedBoard, write_coprocessor
 from hdp_hw.soc.vectors import attention_cases, captured_cases
 from hdp_hw.spec.configs import CONFIGS
 from hdp_hw.study.accuracy.calibrate import open_workplace
@@ -62,7 +63,7 @@ def run(board, cases, model=NO_MODEL, limit=100_000_000):
 def test_with_and_without(needed, case, tmp_path):
     """What the command says: heads, the model by one start, the model alone, and both side by side."""
     lines, answer = [], case.encoder.labels[case.answer]
-    run_soc(case, tmp_path, 100_000_000, lines.append, MODELS)
+    run_soc(case, tmp_path, 100_000_000, say=lines.append, cache=MODELS)
     titles = [
         *("With the co-processor", "co-processor of 2 x 2 tiles and 16 lanes"),
         *("dense head, dense, 1024 of 1024 blocks", "dense head", "pruned head, sparse, 162 of 1024 blocks"),
@@ -78,6 +79,39 @@ def test_with_and_without(needed, case, tmp_path):
     assert 200_000 < jobs < ours < 500_000 and 10_000_000 < alone
     said = f"{ours:,} clock cycles with the co-processor, {alone:,} without, {alone / ours:.0f} times as many"
     assert lines[-1] == f"vit-digits: {said}"
+
+
+def test_sdram(needed, tmp_path):
+    """A loader in ROM starts LiteDRAM's SDRAM and copies the firmware to it; both sides then share its controller."""
+    board = SimulatedBoard(TINY, tmp_path, MODELS, sdram=True)
+    lines, error = run(board, captured_cases(TINY, 16))
+    assert not error
+    assert [line.rpartition(": ")[2] for line in lines[1:]] == ["PASS"] * 4
+
+
+def test_rom_too_small(needed, tmp_path):
+    board = SimulatedBoard(None, tmp_path, MODELS, sdram=True)
+    board.rom_bytes = 4096
+    with pytest.raises(
+        BuildError, match=r"loader and firmware have [\d,]+ bytes, and the ROM 4,096: take a smaller model"
+    ):
+        run(board, {})
+
+
+def test_board(needed, tmp_path):
+    """Every port of the top has its pin, and what LiteX writes reads the ROM's content."""
+    pytest.importorskip("amaranth_boards", reason="amaranth-boards is not installed: python3 tools/setup.py synth")
+    from hdp_hw.soc.ulx3s import Ulx3sSoC
+
+    write_coprocessor(TINY, tmp_path)
+    soc = Ulx3sSoC(tmp_path)
+    soc.platform.build(soc, build_dir=str(tmp_path), build_name="top", run=False)
+    verilog = (tmp_path / "top.v").read_text()
+    header = re.search(r"module top \((.*?)\);", verilog, re.S)[1]
+    ports = re.findall(r"(?:input|output|inout)\s+(?:wire|reg)\s+(?:\[(\d+):0\])?\s*(\w+)", header)
+    wires = {name if not high else f"{name}[{i}]" for high, name in ports for i in range(int(high or 0) + 1)}
+    assert wires == set(re.findall(r'LOCATE COMP "([^"]+)"', (tmp_path / "top.lpf").read_text()))
+    assert f'$readmemh("{ROM_CONTENT}", rom);' in verilog and "FREQUENCY PORT" in (tmp_path / "top.lpf").read_text()
 
 
 def test_firmware_notices_a_wrong_bit(board):

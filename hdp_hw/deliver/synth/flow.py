@@ -100,14 +100,17 @@ def write_sources(verilog, folder):
     write(folder / DIGIT_PRODUCT.name, DIGIT_PRODUCT.read_text(encoding="utf-8"))
 
 
-def synthesise_netlist(folder, family, say, top="harness", multipliers=()):
-    """NETLIST of the design in ``folder``, whose module ``top`` holds it all; multipliers : see write_netlist."""
+def synthesise_netlist(folder, family, say, top="harness", multipliers=(), contents=()):
+    """NETLIST of the design in ``folder``, whose module ``top`` holds it all.
+
+    multipliers : see write_netlist; contents : files of what memories begin with.
+    """
     result = "synthesised.json"
     script = (
         f"read_verilog {SOURCE}; hierarchy -top {top}; {PREPARE.format(DIGIT_PRODUCT.name)}; "
         f"{family.script}; write_json {result}"
     )
-    sources = [SOURCE, DIGIT_PRODUCT.name]
+    sources = [SOURCE, DIGIT_PRODUCT.name, *contents]
     run(folder, "yosys.log", YOSYS, ["-v", "2", "-p", script], sources, [result], synthesis_progress, say)
     write_netlist(folder, result, family, multipliers)
 

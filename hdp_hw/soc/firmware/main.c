@@ -16,12 +16,12 @@ static unsigned on_coprocessor(void) {
     printf("co-processor of %lu x %lu tiles and %lu lanes\n", (unsigned long)p->tile, (unsigned long)p->tile,
            (unsigned long)p->lanes);
     unsigned failed = attention_check(&device);
-    if (model && model->memory) failed += !model_on_coprocessor(&device);
+    if (model && model->image) failed += !model_on_coprocessor(&device);
     return failed;
 }
 
 int main(void) {
-    const bool has_image = model && model->memory;
+    const bool has_image = model && model->image;
     unsigned failed = n_attention_cases || has_image ? on_coprocessor() : 0;
     if (model && !has_image) failed += !model_on_processor();
     printf(failed ? "FAIL\n" : "PASS\n");

@@ -50,7 +50,7 @@ bool model_on_coprocessor(hdp_device *device) {
     int16_t *hidden = model->model->residual;
     hdp_model loaded;
     const uint64_t before = board_cycles();
-    hdp_error error = hdp_model_load(&loaded, device, &buffer, model->memory, model->image_bytes);
+    hdp_error error = hdp_model_load(&loaded, device, &buffer, model->image, model->image_bytes);
     const uint64_t begin = board_cycles();
     if (!error) error = hdp_model_fill(&loaded, model->embeddings, tokens);
     if (!error) error = hdp_model_start(&loaded);

@@ -14,14 +14,16 @@ typedef struct {
     const float *weight, *bias;
 } model_dense;
 
-/* memory: the co-processor's, with the image that hdp-hw compile makes of the model at its beginning; NULL without one.
+/* image: what hdp-hw compile makes of the model, and memory for it and its jobs; NULL without a co-processor. model: with
+ * an image its sizes and where hidden states go, else all of it.
  * embeddings: words [n][hidden]; hidden: words of the hidden states, n_words of them, real numbers in units of `unit`.
  * pooler, with tanh behind it, and classifier: of the first row; a pooler without outputs is none. */
 typedef struct {
     const char *name;
     const encoder_model *model;
+    const uint8_t *image;
     uint8_t *memory;
-    uint32_t memory_bytes, image_bytes;
+    uint32_t image_bytes, memory_bytes;
     const int16_t *embeddings, *hidden;
     uint32_t n_words;
     float unit;

@@ -8,7 +8,7 @@ import numpy as np
 from hdp_hw.study.models import Model
 from hdp_hw.study.models.checkpoint import WEIGHTS
 from hdp_hw.study.passages import PASSAGES
-from hdp_hw.study.tasks.arrays import read_images
+from hdp_hw.study.tasks.arrays import LEGAL, read_images
 from hdp_hw.study.tasks.classification import Classification
 from hdp_hw.study.tasks.fidelity import Fidelity
 from hdp_hw.study.tasks.labels import ClassNames, classes, counts, own_classes, scores
@@ -56,7 +56,10 @@ def load_task(
         texts = [(text,) for _, text in PASSAGES.values()]
         examples = _Examples("passages", model, texts, np.zeros(len(texts)), "texts of this project")
         return examples.task(Fidelity, max_tokens, limit, seed)
-    path = Path(path or WEIGHTS / model.name / "examples.npz")
+    own = WEIGHTS / model.name / "examples.npz"
+    if path is None and not own.exists():
+        raise TaskError(f"{model.name} takes images, and has none of its own: give an .npz file; {LEGAL}")
+    path = Path(path or own)
     if not path.exists():
         raise TaskError(f"{path} does not exist")
     if path.suffix.lower() == ".npz":
