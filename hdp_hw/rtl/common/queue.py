@@ -21,8 +21,7 @@ class Queue(wiring.Component):
         The payloads are in a block RAM, the oldest in the register behind it. Else they are in a memory that is read
         without a clock cycle: LUTs of an FPGA.
     separate : bool
-        The block RAM of a buffered queue is a :func:`separate_memory`, without logic around it: no payload is read in the
-        clock cycle in which it comes.
+        The block RAM of a buffered queue is a :func:`separate_memory`, without logic around it.
 
     Ports
     -----
@@ -72,7 +71,7 @@ class Queue(wiring.Component):
         return m
 
     def _around_block_ram(self, m):
-        """A payload goes to the block RAM, and from there, when it is the oldest, to the register behind it."""
+        """Payloads go to the block RAM, and from the clock cycle after on, the oldest to the register behind it."""
         places = self.depth - 1
         m.submodules.held = held = separate_memory(Shape.cast(self.shape), places, block=True)
         write, read = held.write_port(), held.read_port()

@@ -140,7 +140,7 @@ class Norm(wiring.Component):
 
         # Each multiplier's factors: of a row that is loaded, of one that is scaled, and the root's between the two.
         centred, normal = (Signal(signed(FACTOR_WIDTH), name=name) for name in ("centred", "normal"))
-        u = Signal(signed(WORD_WIDTH + 1))  # r + 2^15 of a residual word r, as the moments take it; r itself for RMSNorm
+        u = Signal(signed(WORD_WIDTH + 1))  # r + 2^15 of a residual word r, as the moments take it; for RMSNorm r
         gammas = [Signal(signed(GAMMA_WIDTH), name=name) for name in ("gamma", "operand_gamma")]
         factors = [
             ((self.i.payload.x, settings.a), (root.o_left, root.o_right), (centred, root.o_q)),

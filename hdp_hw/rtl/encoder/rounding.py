@@ -34,7 +34,7 @@ def shifted(m, value, shift, width, name, beta=0):
     """``value / 2^shift``, rounded, ``+ beta``, saturated to ``width`` bits: three clock cycles later.
 
     shift : unsigned, at most the bits of the value; it comes with the value, beta, of at most ``width`` bits, two clock
-    cycles later. What is too large behind the coarse shift saturates in any case: its sign remains, and that it is large.
+    cycles later. What is too large behind the coarse shift saturates in any case: only that and its sign remain.
     """
     low, doubled = (len(shift) + 1) // 2, Cat(0, value).as_signed()
     coarse = Signal(signed(width + 2 + (1 << low)), name=f"{name}_coarse", reset_less=True)

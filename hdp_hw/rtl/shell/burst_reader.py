@@ -22,6 +22,8 @@ class BurstReader(wiring.Component):
     Parameters
     ----------
     params : HdpParams
+    longest : int
+        Bus words of the longest region; of all rows of a plane unless given.
 
     Ports
     -----
@@ -47,9 +49,10 @@ class BurstReader(wiring.Component):
 
     latency = 3
 
-    def __init__(self, params):
+    def __init__(self, params, longest=None):
         self.params = params
-        self.n_beats_width = bits_for(WORDS_OF_ROW * max(params.max_seq_len, 1024))  # of a region's length
+        longest = longest or WORDS_OF_ROW * max(params.max_seq_len, 1024)
+        self.n_beats_width = bits_for(longest)  # of a region's length
         self.region_layout = data.StructLayout(
             {"address": unsigned(params.address_width), "n_beats": unsigned(self.n_beats_width)}
         )

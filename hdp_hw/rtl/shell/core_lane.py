@@ -219,7 +219,8 @@ class CoreLane(wiring.Component):
     def _rows(self, m):
         """The address of each row to the writer: those of one target, or of two in turn."""
         writer, command = self.writer, self.writer.i.payload
-        row, other, further = (Signal(self.params.address_width, name=f"{name}_row") for name in ("", "other", "further"))
+        names = ("next_row", "other_row", "further_row")
+        row, other, further = (Signal(self.params.address_width, name=name) for name in names)
         stride, planes = Signal.like(command.targets[0].row_stride), Signal()
         m.d.comb += [writer.i_row.eq(row), further.eq(row + stride)]
         with m.If(writer.o_row):

@@ -1,6 +1,6 @@
 """Norms of a job from memory to memory."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
+from amaranth.hdl import Array, C, Cat, Module, Mux, Signal, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -11,8 +11,8 @@ from hdp_hw.rtl.shell.commands import norm_end_layout, norm_layout
 from hdp_hw.rtl.shell.norm_packer import NormPacker
 from hdp_hw.rtl.shell.row_writer import RowWriter
 from hdp_hw.spec.encoder import GAMMA_SHIFT_MAX, WORD_WIDTH
-from hdp_hw.spec.formats import NORM_ADDRESSES, NORM_BYTES, NORM_SCALES_BYTES, NORM_STRIDES, STRIDE_WIDTH
-from hdp_hw.spec.params import bits_for
+from hdp_hw.spec.formats import NORM_ADDRESSES, NORM_BYTES, NORM_FIELDS, NORM_SCALES_BYTES, NORM_STRIDES, STRIDE_WIDTH
+from hdp_hw.spec.params import bits_for, ceil_div
 
 STREAMS = ("x", "y")  #: of words, each with a reader; that of x reads the descriptor and the scales, too
 N_TARGETS = 3  #: of a row: words, integer digits and fraction digits
@@ -61,7 +61,8 @@ class NormLane(wiring.Component):
 
     def __init__(self, params):
         self.params = params
-        self.readers = {name: BurstReader(params) for name in STREAMS}
+        longest = ceil_div(params.max_features * NORM_SCALES_BYTES, params.bus_bytes)
+        self.readers = {name: BurstReader(params, longest) for name in STREAMS}
         self.norm, self.packer = Norm(params.max_features), NormPacker(params)
         self.writer = RowWriter(params, N_TARGETS, params.bus_bytes)
         self.traffic_layout = data.StructLayout(
@@ -112,10 +113,10 @@ class NormLane(wiring.Component):
         words, end = self.readers["x"], self.o_end
         n_words = NORM_BYTES // self.params.bus_bytes
         left = Signal(range(n_words))
-        illegal, misaligned = self._checks(m, norm)
+        illegal, misaligned = self._illegal(m, norm), Signal()
         with m.FSM(name="norm"):
             with m.State("IDLE"):
-                m.d.sync += left.eq(n_words - 1)
+                m.d.sync += [left.eq(n_words - 1), misaligned.eq(0)]
                 with m.If(self.i_start):
                     m.d.comb += [words.i.valid.eq(1), words.i.payload.n_beats.eq(n_words)]
                     m.d.comb += words.i.payload.address.eq(self.i_address)
@@ -125,6 +126,7 @@ class NormLane(wiring.Component):
                 with m.If(words.o.valid):
                     m.d.sync += norm.eq(Cat(norm, words.o.payload.data)[self.params.bus_width :])
                     m.d.sync += left.eq(left - 1)
+                    m.d.sync += misaligned.eq(misaligned | (words.o.payload.data & self._zeros(left)).any())
                     with m.If(left == 0):
                         m.next = "CHECK"
             with m.State("CHECK"):
@@ -151,10 +153,9 @@ class NormLane(wiring.Component):
             with m.State("STOPPED"):
                 pass
 
-    def _checks(self, m, norm):
-        """Registers that say whether a field is beyond its bounds, and whether a place is not aligned."""
-        params, byte_bits = self.params, (self.params.bus_bytes - 1).bit_length()
-        illegal, misaligned = Signal(), Signal()
+    def _illegal(self, m, norm):
+        """A register that says whether a field is beyond its bounds."""
+        params, illegal = self.params, Signal()
         m.d.sync += illegal.eq(
             (norm.rows == 0)
             | (norm.rows > params.max_seq_len)
@@ -164,12 +165,19 @@ class NormLane(wiring.Component):
             | (norm.operand_shift > GAMMA_SHIFT_MAX)
             | ~(norm.words | norm.operands)
         )
-        places = [norm[name] for name in (*NORM_ADDRESSES, *NORM_STRIDES)]
-        wrong = [value[:byte_bits].any() for value in places]
-        wrong += [norm[name][params.address_width :].any() for name in NORM_ADDRESSES]
-        wrong += [norm[name][STRIDE_WIDTH:].any() for name in NORM_STRIDES]
-        m.d.sync += misaligned.eq(Cat(wrong).any())
-        return illegal, misaligned
+        return illegal
+
+    def _zeros(self, left):
+        """Bits of a bus word of the descriptor, behind which come ``left``, that are 0 if every place is aligned."""
+        width, zeros, low = self.params.bus_width, 0, 0
+        for name, n_bits in NORM_FIELDS.items():
+            if name in NORM_ADDRESSES + NORM_STRIDES:
+                limit = self.params.address_width if name in NORM_ADDRESSES else STRIDE_WIDTH
+                zeros |= ((1 << n_bits) - (1 << limit) + self.params.bus_bytes - 1) << low
+            low += n_bits
+        n_words = 8 * NORM_BYTES // width
+        parts = (zeros >> width * (n_words - 1 - index) for index in range(n_words))
+        return Array(C(part & ((1 << width) - 1), width) for part in parts)[left]
 
     def _ask(self, m, norm, begins):
         """Regions of the scales and of the rows; x's and y's rows are asked for each on its own."""

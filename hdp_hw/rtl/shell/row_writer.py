@@ -15,9 +15,10 @@ from hdp_hw.spec.params import bits_for
 class RowWriter(wiring.Component):
     """Packs the core's beats into bus words, element 0 lowest, and the words into bursts.
 
-    A row starts at its own address; its last word may be partial, by strobes. Where a head has several targets, rows go
-    to each in turn, and ``i_row`` says where. A burst ends at multiples of MAX_BURST_BEATS words, at the end of a head's rows, and at the end
-    of a row, unless the next one follows at once and there is one target. A record has bursts of its own.
+    A row starts at its own address; its last word may be partial, by strobes. Where a head has several targets, rows
+    go to each in turn, and ``i_row`` says where. A burst ends at multiples of MAX_BURST_BEATS words, at the end of a
+    head's rows, and at the end of a row, unless the next one follows at once and there is one target. A record has
+    bursts of its own.
 
     Parameters
     ----------
