@@ -20,14 +20,15 @@ def saturate(m, value, width, name):
 
 def operand(m, value, places, name):
     """``value / 2^places``, rounded, within +- ``OPERAND_MAX``."""
-    rounded, result = shift_right(value, places), Signal(signed(OPERAND_MAX.bit_length() + 1), name=name)
-    with m.If(rounded > OPERAND_MAX):
-        m.d.comb += result.eq(OPERAND_MAX)
-    with m.Elif(rounded < -OPERAND_MAX):
-        m.d.comb += result.eq(-OPERAND_MAX)
-    with m.Else():
-        m.d.comb += result.eq(rounded)
+    byte = saturate(m, shift_right(value, places), OPERAND_MAX.bit_length() + 1, f"{name}_byte")
+    result, (above, below) = Signal.like(byte, name=name), beyond(byte)
+    m.d.comb += result.eq(Mux(above, OPERAND_MAX, Mux(below, -OPERAND_MAX, byte)))
     return result
+
+
+def beyond(x):
+    """Whether an operand of 8 bits is above 119, or below -119, by gates in place of comparators."""
+    return x[3:] == 0b01111, (x[4:] == 0b1000) & ~(x[3] & x[:3].any())
 
 
 def shifted(m, value, shift, width, name, beta=0):

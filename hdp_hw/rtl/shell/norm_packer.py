@@ -77,7 +77,7 @@ class NormPacker(wiring.Component):
             with m.If(self.i_words & word_ends & ~words_ended):
                 m.d.sync += full.eq(1)
 
-        # The memory's lower half has integers, a byte written with its second digit; the upper fractions, a cycle later.
+        # The memory's lower half has integers, a byte written with its second digit; the upper fractions, one later.
         n_words = ceil_div(self.params.max_features, width // digit)  # of the longest row of digits
         index, last_index, given = Signal(range(n_words)), Signal(range(n_words)), Signal(range(n_words))
         stored, ended, upper = Signal(), Signal(), Signal()
