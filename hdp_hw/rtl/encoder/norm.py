@@ -216,10 +216,10 @@ class Norm(wiring.Component):
 
     def _normal_shift(self, m, e):
         """Places from the product with the root to the normalised element; holds while a row is scaled."""
-        log2_n, shift = Signal(range(N_WIDTH)), Signal(range(HIGHEST_SHIFT + 1))
-        for bit in range(1, N_WIDTH):
-            with m.If(self.i_settings.n[bit]):
-                m.d.comb += log2_n.eq(bit)
+        log2_n, shift, n = Signal(range(N_WIDTH)), Signal(range(HIGHEST_SHIFT + 1)), self.i_settings.n
+        high, middle = n[8:].any(), n[4:8].any()
+        part = Mux(high, n[8:], Mux(middle, n[4:8], n[:4]))  # of n, the four bits with the highest that is 1
+        m.d.comb += log2_n.eq(Cat(part[3] | (part[1] & ~part[2]), part[2] | part[3], middle & ~high, high))
         m.d.sync += shift.eq(HIGHEST_SHIFT - log2_n - e)  # below 0 only for a row of zeros, whose epsilon alone counts
         return shift
 
