@@ -38,6 +38,7 @@ EXAMPLES = {
     "ResultRouter": {"score_latency": 8, "context_latency": 6},
     "RowAccumulator": {"term_width": 8, "width": PARAMS.context_width},
     "RowPipeline": {"sums_layout": unsigned(8)},
+    "RowWriter": {"n_targets": 2},
     "UartReceiver": {"divisor": 4},
     "UartTransmitter": {"divisor": 4},
     "WriteArbiter": {"n": 2},
