@@ -47,8 +47,9 @@ def pytest_collection_modifyitems(config, items):
 def left_out(items):
     """Runs of benches that ``make test`` leaves out, since a run of the same bench resembles them.
 
-    Each is ``(item, whether it is the first under the other simulator)``. Of a block: all but the first under Icarus, which needs no compilation. Of the core and of the co-processor: those
-    under Icarus, but for a bench's first, that Verilator runs with the same parameters.
+    Each is ``(item, whether it is the first under the other simulator)``. Of a block: all but the first under Icarus,
+    which needs no compilation. Of the core and of the co-processor: those under Icarus, but for a bench's first, that
+    Verilator runs with the same parameters.
     """
     benches = {}
     for item in (item for item in items if not item.get_closest_marker("slow")):
