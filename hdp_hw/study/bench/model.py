@@ -67,7 +67,7 @@ def bench(configs, bus_widths=(64,), cores=CORES[:2], latency=LATENCY, quick=Fal
 
 
 def cases_of(name, positions, params):
-    """Cases of a model: its longest example, cut to each of ``positions``, dense and pruned; none if it is too large."""
+    """Dense and pruned cases of a model's longest example, cut to each of ``positions``; none if it does not fit."""
     task = load_task(None, load_model(name), None, N_CALIBRATED)
     encoder, *inputs = task.model.encoder, *sorted(task.inputs, key=task.model.encoder.seq_len)
     sizes = {
