@@ -44,7 +44,7 @@ class Case:
         return f"{self.model}, {len(self.words)} positions, {self.rule}"
 
 
-def bench(configs, bus_widths=(64,), cores=CORES[:2], latency=LATENCY, quick=False, jobs=1):
+def bench(configs, bus_widths=(64,), cores=CORES, latency=LATENCY, quick=False, jobs=1):
     """Measure inferences on ``configs``, ``[(name, HdpParams)]``; print a table and write ``model.json``.
 
     Each core is taken with ``encoder`` = 1. bus_widths, cores : each pair of them is simulated; latency : clock cycles
