@@ -2,7 +2,7 @@
 
 import argparse
 
-from hdp_hw.commands.arguments import add_config, add_place_and_route, config_of
+from hdp_hw.commands.arguments import UsageError, add_config, add_place_and_route, config_of
 
 NAME, HELP = "synth", "synthesise a core; for an ECP5, a Gowin or a Nexus, place and route it too"
 DEVICES = (
@@ -13,7 +13,9 @@ DEVICES = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_config(parser)
     add_place_and_route(parser, DEVICES)
-    parser.add_argument("--publish", action="store_true", help="put the record into docs/synthesis.json")
+    text = "the core (default), the whole co-processor, or its norm lane, which ENCODER=1 brings"
+    parser.add_argument("--part", choices=("core", "top", "norm"), default="core", help=text)
+    parser.add_argument("--publish", action="store_true", help="put the record of a core into docs/synthesis.json")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -21,10 +23,14 @@ def run(arguments: argparse.Namespace) -> int:
     from hdp_hw.deliver.synth import synthesise
     from hdp_hw.deliver.synth.published import check_published, publish
 
+    if arguments.publish and arguments.part != "core":
+        raise UsageError("hdp-hw synth: --publish is for cores: leave --part away")
     if arguments.publish:
         check_published()
+    label += "" if arguments.part == "core" else f"-{arguments.part}"
     target = arguments.device, arguments.speed, arguments.seeds
-    record = synthesise(label, params, *target, limit=60 * arguments.minutes, search=arguments.search)
+    limit, part = 60 * arguments.minutes, arguments.part
+    record = synthesise(label, params, *target, limit=limit, search=arguments.search, part=part)
     if arguments.publish:
         publish(record)
     return 0

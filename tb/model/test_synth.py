@@ -12,7 +12,15 @@ from amaranth.lib.wiring import Component, In, Out
 
 from hdp_hw.deliver.synth import area_by_block, count_cells, flow, netlist, place_route, synthesise, tools
 from hdp_hw.deliver.synth.devices import DEVICES, GW2A, ICE40, NEXUS, XCUP
-from hdp_hw.deliver.synth.flow import harness, harnessed, summary, synthesise_netlist, write_sources
+from hdp_hw.deliver.synth.flow import (
+    SOURCE,
+    harness,
+    harnessed,
+    summary,
+    synthesise_netlist,
+    write_design,
+    write_sources,
+)
 from hdp_hw.deliver.synth.netlist import block_of
 from hdp_hw.deliver.synth.place_route import critical_path, fmax, place_and_route, progress, slowest
 from hdp_hw.rtl.common.pipeline import register
@@ -132,6 +140,20 @@ def test_harness_connects_every_port():
 def test_refuses(device, speed, legal):
     with pytest.raises(ParameterError, match=legal):
         synthesise("tiny", HdpParams(), device, speed, [1])
+
+
+@pytest.mark.parametrize(
+    ("part", "port"), [("core", "o_status_verdict"), ("top", "m_axi_araddr"), ("norm", "o_end_done")]
+)
+def test_parts(part, port, tmp_path):
+    small = HdpParams(2, 16, max_head_dim=16, max_seq_len=32, multiplier=18, encoder=1)
+    write_design(small, tmp_path, part)
+    assert f".{port}(" in (tmp_path / SOURCE).read_text(encoding="utf-8")
+
+
+def test_no_norm_without_encoder(tmp_path):
+    with pytest.raises(ParameterError, match="encoder"):
+        write_design(HdpParams(), tmp_path, "norm")
 
 
 # -- other families ---------------------------------------------------------------------------------------------------

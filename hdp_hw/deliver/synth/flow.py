@@ -9,6 +9,7 @@ import hashlib
 import json
 import subprocess
 import time
+from importlib import import_module
 from pathlib import Path
 
 from hdp_hw.deliver.synth.devices import DEVICES, DIGIT_PRODUCT, ECP5, KINDS, PREPARE, SPEEDS
@@ -30,10 +31,18 @@ from hdp_hw.spec.params import ParameterError
 BUILD = Path("build", "synth")
 SOURCE = "core.v"  #: the Verilog of a design
 LIMIT_SECONDS = 3600  #: of processor time, of place and route with each seed
+#: What can be synthesised alone: module and component.
+PARTS = {
+    "core": ("core.attention_core", "AttentionCore"),
+    "top": ("shell.hdp_top", "HdpTop"),
+    "norm": ("shell.norm_lane", "NormLane"),
+}
 
 
-def synthesise(label, params, device, speed, seeds, build=BUILD, say=print, limit=LIMIT_SECONDS, search=False):
-    """Synthesise AttentionCore(params), place and route it with each of ``seeds``; returns and writes the record.
+def synthesise(
+    label, params, device, speed, seeds, build=BUILD, say=print, limit=LIMIT_SECONDS, search=False, part="core"
+):
+    """Synthesise a part of PARTS, place and route it with each of ``seeds``; returns and writes the record.
 
     limit, search : of each seed, see :func:`place_and_route`. The best of what it tries counts.
 
@@ -52,7 +61,7 @@ def synthesise(label, params, device, speed, seeds, build=BUILD, say=print, limi
         raise ParameterError("speed", speed, ", ".join(map(str, SPEEDS)))
     target, folder, begin = DEVICES[device], build / f"{label}-{device}", time.time()
     record = {"config": label, "device": device, "speed": speed if target.family is ECP5 else None}
-    record |= {"parameters": vars_of(params), "sha256": write_design(params, folder)}
+    record |= {"parameters": vars_of(params), "sha256": write_design(params, folder, part)}
     say(f"{label}: synthesis")
     synthesise_netlist(folder, target.family, say, multipliers=target.multipliers)
     cells = json.loads((folder / NETLIST).read_text(encoding="utf-8"))["modules"]["harness"]["cells"]
@@ -85,11 +94,15 @@ def synthesise(label, params, device, speed, seeds, build=BUILD, say=print, limi
     return record
 
 
-def write_design(params, folder):
-    """Write what yosys reads to ``folder``; returns the sha256 of the Verilog."""
-    from hdp_hw.rtl.core.attention_core import AttentionCore
+def write_design(params, folder, part="core"):
+    """Write what yosys reads of a part of PARTS to ``folder``; returns the sha256 of the Verilog.
 
-    verilog = harnessed(AttentionCore(params))
+    Raises ParameterError.
+    """
+    if part == "norm" and not params.encoder:
+        raise ParameterError("encoder", params.encoder, "1 for --part norm")
+    module, component = PARTS[part]
+    verilog = harnessed(getattr(import_module(f"hdp_hw.rtl.{module}"), component)(params))
     write_sources(verilog, folder)
     return hashlib.sha256(verilog.encode()).hexdigest()
 

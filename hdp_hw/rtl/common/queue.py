@@ -1,9 +1,10 @@
 """First in, first out, between two streams."""
 
-from amaranth.hdl import Module, Shape, unsigned
+from amaranth.hdl import Module, Mux, Shape, Signal, unsigned
 from amaranth.lib import fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from hdp_hw.rtl.common.storage import separate_memory
 from hdp_hw.spec.params import bits_for
 
 
@@ -19,6 +20,8 @@ class Queue(wiring.Component):
     buffered : bool
         The payloads are in a block RAM, the oldest in the register behind it. Else they are in a memory that is read
         without a clock cycle: LUTs of an FPGA.
+    separate : bool
+        The block RAM of a buffered queue is a :func:`separate_memory`, without logic around it.
 
     Ports
     -----
@@ -39,8 +42,8 @@ class Queue(wiring.Component):
     Golden twin ``golden.cycles.clock`` (Queue, BufferedQueue).
     """
 
-    def __init__(self, shape, depth, buffered=False):
-        self.shape, self.depth, self.buffered = shape, depth, buffered
+    def __init__(self, shape, depth, buffered=False, separate=False):
+        self.shape, self.depth, self.buffered, self.separate = shape, depth, buffered, separate
         payloads = stream.Signature(shape)
         super().__init__({"i": In(payloads), "o": Out(payloads), "o_level": Out(unsigned(bits_for(depth)))})
 
@@ -51,6 +54,9 @@ class Queue(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
+        if self.separate:
+            self._around_block_ram(m)
+            return m
         kind = fifo.SyncFIFOBuffered if self.buffered else fifo.SyncFIFO
         m.submodules.fifo = held = kind(width=Shape.cast(self.shape).width, depth=self.depth)
         m.d.comb += [
@@ -63,3 +69,26 @@ class Queue(wiring.Component):
             self.o_level.eq(held.level),
         ]
         return m
+
+    def _around_block_ram(self, m):
+        """Payloads go to the block RAM, and from the clock cycle after on, the oldest to the register behind it."""
+        places = self.depth - 1
+        m.submodules.held = held = separate_memory(Shape.cast(self.shape), places, block=True)
+        write, read = held.write_port(), held.read_port()
+        level, moves, comes = Signal(range(places + 1)), Signal(), Signal()  # of the block RAM; to the register
+        m.d.comb += [
+            self.i.ready.eq(level != places),
+            comes.eq(self.i.valid & self.i.ready),
+            moves.eq((level != 0) & (~self.o.valid | self.o.ready)),
+            write.en.eq(comes),
+            write.data.eq(self.i.payload),
+            read.en.eq(moves),
+            self.o.payload.eq(read.data),
+            self.o_level.eq(level + self.o.valid),
+        ]
+        for port, goes_on in ((write, comes), (read, moves)):
+            place = Signal(range(places))
+            m.d.comb += port.addr.eq(place)
+            with m.If(goes_on):
+                m.d.sync += place.eq(Mux(place == places - 1, 0, place + 1))
+        m.d.sync += [level.eq(level + comes - moves), self.o.valid.eq(moves | (self.o.valid & ~self.o.ready))]

@@ -98,7 +98,9 @@ class Epilogue(wiring.Component):
         line, f = self._line(m, y), delay(m, y[:SEGMENT_FRACTION], 1, "f")
         rise = register(m, line.slope * f, "rise")
         left = delay(m, line.left, 1, "left")
-        on_line = saturate(m, left + shift_right(rise, SEGMENT_FRACTION), WORD_WIDTH, "on_line")
+        half = 1 << (SEGMENT_FRACTION - 1)
+        exact = Cat(C(half, SEGMENT_FRACTION), left).as_signed() + rise
+        on_line = saturate(m, exact >> SEGMENT_FRACTION, WORD_WIDTH, "on_line")
 
         before = delay(m, y, 2, "before", reset_less=True)
         activated = Signal(signed(WORD_WIDTH))

@@ -1,7 +1,7 @@
 """Reciprocal square root of a positive integer."""
 
-from amaranth.hdl import Array, Module, Mux, Signal, signed, unsigned
-from amaranth.lib import wiring
+from amaranth.hdl import Module, Mux, Signal, signed, unsigned
+from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from hdp_hw.rtl.encoder.row_moments import VARIANCE_WIDTH
@@ -69,13 +69,21 @@ class InverseRoot(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         v = Signal(ROOT_WINDOW)
-        y, table = v[-ROOT_FRACTION - 2 :], root_table()
-        guess = Signal(range(max(table) + 1))
+        y, guesses = v[-ROOT_FRACTION - 2 :], root_table()
+        segment = (y >> (ROOT_FRACTION - ROOT_INDEX_BITS)) - (1 << ROOT_INDEX_BITS)
+        depth = 1 << bits_for(len(guesses) - 1)
+        block = {"rom_style": "block"}  # else yosys makes LUTs of so small a table
+        m.submodules.table = table = memory.Memory(
+            shape=range(max(guesses) + 1), depth=depth, init=guesses, attrs=block
+        )
+        read = table.read_port()
+        guess = read.data  # from the clock cycle behind GUESS on
         factor = Signal(Q_WIDTH)  # the square, then the correction
         product, wait = self.i_product.as_unsigned(), Signal(range(MULTIPLIER_LATENCY + 1))
         arrived = wait == MULTIPLIER_LATENCY
         m.d.sync += self.o_done.eq(0)
         m.d.comb += [self.o_left.eq(guess), self.o_right.eq(factor)]
+        m.d.comb += [read.en.eq(1), read.addr.eq(segment)]
         with m.FSM(name="root"):
             with m.State("IDLE"), m.If(self.i_start):
                 m.d.sync += [v.eq(self.i_v), self.o_e.eq(0)]
@@ -86,8 +94,6 @@ class InverseRoot(wiring.Component):
                 with m.Else():
                     m.d.sync += [v.eq(v << 2), self.o_e.eq(self.o_e + 1)]
             with m.State("GUESS"):
-                segment = (y >> (ROOT_FRACTION - ROOT_INDEX_BITS)) - (1 << ROOT_INDEX_BITS)
-                m.d.sync += guess.eq(Array(table)[segment[: bits_for(len(table) - 1)]])
                 m.next = "SQUARE"
             with m.State("SQUARE"):
                 m.d.comb += self.o_right.eq(guess)

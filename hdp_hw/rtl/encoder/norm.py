@@ -1,6 +1,6 @@
 """Residual sum and normalisation of rows of words."""
 
-from amaranth.hdl import Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -27,6 +27,7 @@ HIGHEST_SHIFT = ROOT_UNIT + 1 - NORMAL_FRACTION  #: of the product with the root
 SUM_LATENCY = 3  #: clock cycles from a beat to its residual word
 SQUARES_LATENCY = SUM_LATENCY + 3  #: to the sums that have it
 SCALE_LATENCY = 12  #: clock cycles from reading a word to its outputs
+PLACES = SCALE_LATENCY + 3  #: for results, those on their way included
 NORMAL_LATENCY = 6  #: to the normalised element
 
 
@@ -116,7 +117,7 @@ class Norm(wiring.Component):
         m = Module()
         settings = self.i_settings
         m.submodules.moments, m.submodules.root = moments, root = RowMoments(), InverseRoot()
-        m.submodules.words = words = separate_memory(signed(WORD_WIDTH), 1 << self.index_width)
+        m.submodules.words = words = separate_memory(signed(WORD_WIDTH + 1), 1 << self.index_width)
         index, last, taken, read = Signal(self.index_width), Signal(), Signal(), Signal()
         state = Signal(_State)
         m.d.comb += [
@@ -138,29 +139,32 @@ class Norm(wiring.Component):
                 m.d.sync += state.eq(_State.LOAD)
 
         # Each multiplier's factors: of a row that is loaded, of one that is scaled, and the root's between the two.
-        r, centred, normal = (Signal(signed(FACTOR_WIDTH), name=name) for name in ("r", "centred", "normal"))
+        centred, normal = (Signal(signed(FACTOR_WIDTH), name=name) for name in ("centred", "normal"))
+        u = Signal(signed(WORD_WIDTH + 1))  # r + 2^15 of a residual word r, as the moments take it; for RMSNorm r
         gammas = [Signal(signed(GAMMA_WIDTH), name=name) for name in ("gamma", "operand_gamma")]
         factors = [
             ((self.i.payload.x, settings.a), (root.o_left, root.o_right), (centred, root.o_q)),
             ((self.i.payload.y, settings.b), (0, 0), (normal, gammas[0])),
-            ((r, r), (r, r), (normal, gammas[1])),
+            ((u, u), (u, u), (normal, gammas[1])),
         ]
         products = [self._multiply(m, state, number, of) for number, of in enumerate(factors)]
-        residual = saturate(m, shift_right(products[0] + products[1], STREAM_FRACTION), WORD_WIDTH, "residual")
-        m.d.comb += r.eq(register(m, residual, "residual_word"))
+        stream_width = WORD_WIDTH + len(settings.a)  # bits of a word's product with its factor
+        both = products[0][:stream_width].as_signed() + products[1][:stream_width].as_signed()
+        residual = saturate(m, shift_right(both, STREAM_FRACTION), WORD_WIDTH, "residual")
+        m.d.comb += u.eq(self._offset(register(m, residual, "residual_word")))
         m.d.comb += root.i_product.eq(products[0])
-        self._load(m, words.write_port(), moments, root, index, taken, last, r, products[2])
+        self._load(m, words.write_port(), moments, root, index, taken, last, u, products[2])
 
         # A row that is scaled: one word after the other is read, if the queue will have room for its results.
-        m.submodules.queue = queue = Queue(self.result_layout, SCALE_LATENCY + 3)
+        m.submodules.queue = queue = Queue(self.result_layout, PLACES + 1)
         leaves = delay(m, self.o.valid & self.o.ready, 1, "leaves")
-        places = unary_counter(m, queue.depth, read, leaves, name="places")
+        places = unary_counter(m, PLACES, read, leaves, name="places")
         word, scales = words.read_port(), self._scales(m, index)
         m.d.comb += [
             read.eq((state == _State.READ) & ~places[-1]),
             word.addr.eq(index),
             word.en.eq(1),
-            centred.eq((word.data << 1) - moments.o_mean),
+            centred.eq(((word.data << 2) - moments.o_mean) >> 1),
             normal.eq(shifted(m, products[0], self._normal_shift(m, root.o_e), NORMAL_WIDTH, "normal")),
         ]
         results = []
@@ -171,7 +175,7 @@ class Norm(wiring.Component):
             m.d.comb += gammas[len(results)].eq(delay(m, gamma, NORMAL_LATENCY - 1, f"{of}_gamma", reset_less=True))
             beta = delay(m, beta, SCALE_LATENCY - 3, f"{of}_beta", reset_less=True)
             results.append(shifted(m, product, shift, WORD_WIDTH, of, beta))
-        before = delay(m, word.data, SCALE_LATENCY - 2, "before", reset_less=True)
+        before = delay(m, self._offset(word.data)[:WORD_WIDTH], SCALE_LATENCY - 2, "before", reset_less=True)
         operand_result = register(m, operand(m, results[1], OPERAND_FRACTION, "clipped"), "operand_result")
         m.d.comb += [
             queue.i.payload.operand.eq(operand_result),
@@ -182,36 +186,40 @@ class Norm(wiring.Component):
         wiring.connect(m, queue.o, wiring.flipped(self.o))
         return m
 
-    def _load(self, m, write, moments, root, index, taken, last, r, square):
+    def _offset(self, r):
+        """``r + 2^15`` of a word r, or r itself for RMSNorm; in the lowest 16 bits it is its own inverse."""
+        low, high, rms = r[: WORD_WIDTH - 1], r[WORD_WIDTH - 1], self.i_settings.rms
+        return Cat(low, high ^ ~rms, high & rms).as_signed()
+
+    def _load(self, m, write, moments, root, index, taken, last, u, square):
         """A row that is loaded: its residual words go to the buffer, and from their sums come moments and root."""
         settings = self.i_settings
-        total, squares = Signal(signed(TOTAL_WIDTH)), Signal(SQUARES_WIDTH)
+        total, squares = Signal(TOTAL_WIDTH), Signal(SQUARES_WIDTH)
         m.d.comb += [
             write.en.eq(delay(m, taken, SUM_LATENCY, "write")),
             write.addr.eq(delay(m, index, SUM_LATENCY, "write_index")),
-            write.data.eq(r),
+            write.data.eq(u),
             moments.i_start.eq(delay(m, taken & last, SQUARES_LATENCY, "complete")),
             moments.i_n.eq(settings.n),
             moments.i_total.eq(total),
             moments.i_squares.eq(squares),
             moments.i_epsilon.eq(settings.epsilon),
-            moments.i_rms.eq(settings.rms),
             root.i_start.eq(moments.o_done),
             root.i_v.eq(moments.o_variance),
         ]
-        with m.If(write.en):
-            m.d.sync += total.eq(total + r)
+        with m.If(write.en & ~settings.rms):
+            m.d.sync += total.eq(total + u)
         with m.If(delay(m, taken, SQUARES_LATENCY - 1, "squared")):
-            m.d.sync += squares.eq(squares + square.as_unsigned())
-        with m.If(moments.i_start):
+            m.d.sync += squares.eq(squares + square[: 2 * WORD_WIDTH])
+        with m.If(moments.o_done):
             m.d.sync += [total.eq(0), squares.eq(0)]
 
     def _normal_shift(self, m, e):
         """Places from the product with the root to the normalised element; holds while a row is scaled."""
-        log2_n, shift = Signal(range(N_WIDTH)), Signal(range(HIGHEST_SHIFT + 1))
-        for bit in range(1, N_WIDTH):
-            with m.If(self.i_settings.n[bit]):
-                m.d.comb += log2_n.eq(bit)
+        log2_n, shift, n = Signal(range(N_WIDTH)), Signal(range(HIGHEST_SHIFT + 1)), self.i_settings.n
+        high, middle = n[8:].any(), n[4:8].any()
+        part = Mux(high, n[8:], Mux(middle, n[4:8], n[:4]))  # of n, the four bits with the highest that is 1
+        m.d.comb += log2_n.eq(Cat(part[3] | (part[1] & ~part[2]), part[2] | part[3], middle & ~high, high))
         m.d.sync += shift.eq(HIGHEST_SHIFT - log2_n - e)  # below 0 only for a row of zeros, whose epsilon alone counts
         return shift
 

@@ -1,6 +1,6 @@
 """Rounding and saturation of signed values."""
 
-from amaranth.hdl import C, Cat, Signal, signed
+from amaranth.hdl import Cat, Mux, Signal, signed
 
 from hdp_hw.rtl.common.pipeline import delay, register
 from hdp_hw.spec.encoder import OPERAND_MAX
@@ -13,32 +13,46 @@ def shift_right(value, places):
 
 def saturate(m, value, width, name):
     """``value`` saturated to ``width`` signed bits."""
-    return _clip(m, value, -(1 << (width - 1)), (1 << (width - 1)) - 1, name)
+    result = Signal(signed(width), name=name)
+    m.d.comb += result.eq(Mux(_fits(value, width), value, Cat((~value[-1]).replicate(width - 1), value[-1])))
+    return result
 
 
 def operand(m, value, places, name):
     """``value / 2^places``, rounded, within +- ``OPERAND_MAX``."""
-    return _clip(m, shift_right(value, places), -OPERAND_MAX, OPERAND_MAX, name)
+    byte = saturate(m, shift_right(value, places), OPERAND_MAX.bit_length() + 1, f"{name}_byte")
+    result, (above, below) = Signal.like(byte, name=name), beyond(byte)
+    m.d.comb += result.eq(Mux(above, OPERAND_MAX, Mux(below, -OPERAND_MAX, byte)))
+    return result
+
+
+def beyond(x):
+    """Whether an operand of 8 bits is above 119, or below -119, by gates in place of comparators."""
+    return x[3:] == 0b01111, (x[4:] == 0b1000) & ~(x[3] & x[:3].any())
 
 
 def shifted(m, value, shift, width, name, beta=0):
     """``value / 2^shift``, rounded, ``+ beta``, saturated to ``width`` bits: three clock cycles later.
 
-    shift : unsigned, 0 for no shift; it comes with the value, beta two clock cycles later.
+    shift : unsigned, at most the bits of the value; it comes with the value, beta, of at most ``width`` bits, two clock
+    cycles later. What is too large behind the coarse shift saturates in any case: only that and its sign remain.
     """
-    low = (len(shift) + 1) // 2
-    doubled = Cat(0, value).as_signed()
-    coarse = register(m, doubled >> Cat(C(0, low), shift[low:]), f"{name}_coarse")
+    low, doubled = (len(shift) + 1) // 2, Cat(0, value).as_signed()
+    coarse = Signal(signed(width + 2 + (1 << low)), name=f"{name}_coarse", reset_less=True)
+    top = len(coarse) - 2  # below the sign
+    *distances, furthest = range(0, min(1 << len(shift), len(doubled)), 1 << low)
+    with m.Switch(shift[low:]):
+        for distance in (*distances, furthest):
+            with m.Default() if distance == furthest else m.Case(distance >> low):
+                part = doubled >> distance
+                large = Mux(_fits(part, len(coarse)), part[top], ~part[-1])
+                m.d.sync += coarse.eq(Cat(part[:top], large, part[-1]))
     fine = register(m, coarse >> delay(m, shift[:low], 1, f"{name}_fine_shift"), f"{name}_fine")
-    return register(m, saturate(m, ((fine + 1) >> 1) + beta, width, f"{name}_saturated"), f"{name}_shifted")
+    total = (fine + Cat(1, beta).as_signed()) >> 1
+    return register(m, saturate(m, total, width, f"{name}_saturated"), f"{name}_shifted")
 
 
-def _clip(m, value, lowest, highest, name):
-    result = Signal(signed(highest.bit_length() + 1), name=name)
-    with m.If(value > highest):
-        m.d.comb += result.eq(highest)
-    with m.Elif(value < lowest):
-        m.d.comb += result.eq(lowest)
-    with m.Else():
-        m.d.comb += result.eq(value)
-    return result
+def _fits(value, width):
+    """Whether a signed value has ``width`` bits at most."""
+    upper = value[width - 1 :]
+    return upper.all() | ~upper.any()

@@ -1,6 +1,6 @@
 """Mean and variance of a row of words."""
 
-from amaranth.hdl import C, Cat, Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -8,38 +8,37 @@ from hdp_hw.spec.encoder import EPSILON_WIDTH, MAX_FEATURES, WORD_WIDTH
 from hdp_hw.spec.params import bits_for
 
 N_WIDTH = bits_for(MAX_FEATURES)  #: of a row's number of elements
-TOTAL_WIDTH = N_WIDTH + WORD_WIDTH  #: signed bits of a row's sum
-SQUARES_WIDTH = N_WIDTH + 2 * WORD_WIDTH - 1  #: unsigned bits of the sum of its squares
+TOTAL_WIDTH = N_WIDTH + WORD_WIDTH  #: unsigned bits of a row's sum
+SQUARES_WIDTH = N_WIDTH + 2 * WORD_WIDTH  #: unsigned bits of the sum of its squares
 VARIANCE_WIDTH = EPSILON_WIDTH + 1  #: unsigned bits of n^2 variance + epsilon
-MEAN_WIDTH = WORD_WIDTH + 2  #: signed bits of twice the mean
+MEAN_WIDTH = WORD_WIDTH + 2  #: unsigned bits of four times the mean
 
 
 class RowMoments(wiring.Component):
-    """``V = n * squares - total^2 + epsilon`` and ``m = floor((4 total + n) / 2n)``, a bit at a time.
+    """``V = n * squares - total^2 + epsilon`` and ``m = floor(4 total / n)``, a bit at a time.
 
-    V is n^2 times the variance of a row of n words, with epsilon in its units; m is twice its mean, rounded. For
-    RMSNorm V is without ``total^2`` and m is 0. No multiplier: one adder of each result serves all of its steps.
+    V is n^2 times the variance of a row of n unsigned words, with epsilon in its units, or with a total of 0 n times
+    the sum of squares; m is four times its mean. No multiplier: V grows by its highest bits first, and one adder serves
+    all of its steps; the bits of the total are those that are divided, too.
 
     Ports
     -----
     i_start : In(unsigned(1))
         A row's sums are there; not before ``o_done`` of the row before.
     i_n : In(unsigned(N_WIDTH))
-        Elements of the row, at least 2.
-    i_total : In(signed(TOTAL_WIDTH))
-        With ``i_start``: their sum.
+        Elements of the row, at least 2. Holds still from ``i_start`` to ``o_done``.
+    i_total : In(unsigned(TOTAL_WIDTH))
+        Their sum, or 0 if the mean is taken for 0. Holds still likewise.
     i_squares : In(unsigned(SQUARES_WIDTH))
-        With ``i_start``: the sum of their squares.
+        The sum of their squares. Holds still likewise.
     i_epsilon : In(unsigned(EPSILON_WIDTH))
-        With ``i_start``: what is added to n^2 times the variance.
-    i_rms : In(unsigned(1))
-        With ``i_start``: the mean is taken for 0.
+        What is added to n^2 times the variance. Holds still likewise.
     o_done : Out(unsigned(1))
         The results are there, and stay until the next ``i_start``.
     o_variance : Out(unsigned(VARIANCE_WIDTH))
         From ``o_done`` on: V.
-    o_mean : Out(signed(MEAN_WIDTH))
-        From ``o_done`` on: m.
+    o_mean : Out(unsigned(MEAN_WIDTH))
+        From the clock cycle after ``o_done`` on: m.
 
     Timing
     ------
@@ -57,67 +56,54 @@ class RowMoments(wiring.Component):
             {
                 "i_start": In(unsigned(1)),
                 "i_n": In(unsigned(N_WIDTH)),
-                "i_total": In(signed(TOTAL_WIDTH)),
+                "i_total": In(unsigned(TOTAL_WIDTH)),
                 "i_squares": In(unsigned(SQUARES_WIDTH)),
                 "i_epsilon": In(unsigned(EPSILON_WIDTH)),
-                "i_rms": In(unsigned(1)),
                 "o_done": Out(unsigned(1)),
                 "o_variance": Out(unsigned(VARIANCE_WIDTH)),
-                "o_mean": Out(signed(MEAN_WIDTH)),
+                "o_mean": Out(unsigned(MEAN_WIDTH)),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
-        step = Signal(range(self.latency))  # counts down
-        total = Signal(signed(TOTAL_WIDTH))
-        m.d.comb += total.eq(Mux(self.i_rms, 0, self.i_total))
+        place = Signal(range(TOTAL_WIDTH), init=TOTAL_WIDTH - 1)  # of a bit of total, from the highest down
+        runs, adds, lowest = Signal(), Signal(), Signal()  # adds: a bit of n has its turn, behind that of total
+        m.d.comb += lowest.eq(place == 0)
+        m.d.sync += self.o_done.eq(runs & adds & lowest)
         with m.If(self.i_start):
-            m.d.sync += step.eq(self.latency - 1)
-        with m.Elif(step != 0):
-            m.d.sync += step.eq(step - 1)
-        m.d.sync += self.o_done.eq(step == 1)
-        self._variance(m, step, total)
-        self._mean(m, total)
+            m.d.sync += runs.eq(1)
+        with m.If(runs):
+            m.d.sync += adds.eq(~adds & (place < N_WIDTH))
+            with m.If(adds | (place >= N_WIDTH)):
+                m.d.sync += [place.eq(Mux(lowest, TOTAL_WIDTH - 1, place - 1)), runs.eq(~lowest)]
+        bit = Signal()  # of total
+        m.d.comb += bit.eq(self.i_total.bit_select(place, 1))
+        self._variance(m, place, runs, adds, bit)
+        self._mean(m, runs, adds, lowest, bit)
         return m
 
-    def _variance(self, m, step, total):
-        """First ``n * squares`` is added by the bits of n, then ``|total|^2`` subtracted by those of ``|total|``."""
-        magnitude = Signal(TOTAL_WIDTH)
-        term, bits = Signal(VARIANCE_WIDTH), Signal(TOTAL_WIDTH)
-        squares = step > TOTAL_WIDTH
-        m.d.sync += [term.eq(term << 1), bits.eq(bits >> 1)]
-        with m.If(bits[0] & (step != 0)):
-            change = Mux(squares, term, ~term)
-            m.d.sync += self.o_variance.eq(self.o_variance + change + ~squares)
-        with m.If(step == TOTAL_WIDTH + 1):
-            m.d.sync += [term.eq(magnitude), bits.eq(magnitude)]
+    def _variance(self, m, place, runs, adds, bit):
+        """V doubles, takes the next bit of epsilon and loses the total if its bit is 1; or takes squares if n's is."""
+        v, subtracts = self.o_variance, Signal()
+        m.d.comb += subtracts.eq(~adds & bit)
+        taken = self.i_n.bit_select(place[: bits_for(N_WIDTH - 1)], 1) & adds
+        term = Mux(subtracts, ~Cat(self.i_total, 0).as_signed(), Mux(taken, self.i_squares, 0))
+        before = Mux(adds, v, Cat(self.i_epsilon.bit_select(place, 1), v))
+        with m.If(runs):
+            m.d.sync += v.eq((Cat(1, before) + Cat(subtracts, term).as_signed()) >> 1)
         with m.If(self.i_start):
-            m.d.sync += [
-                magnitude.eq(Mux(total < 0, -total, total)),
-                term.eq(self.i_squares),
-                bits.eq(self.i_n),
-                self.o_variance.eq(self.i_epsilon),
-            ]
+            m.d.sync += v.eq(self.i_epsilon >> TOTAL_WIDTH)
 
-    def _mean(self, m, total):
-        """Division by subtraction. 2^16 is added to the quotient, which is not negative then."""
-        bias = 1 << (MEAN_WIDTH - 2)
-        rest = Signal(N_WIDTH + MEAN_WIDTH + 1)
-        divisor = Signal(N_WIDTH + MEAN_WIDTH)
-        quotient, left = Signal(MEAN_WIDTH), Signal(range(MEAN_WIDTH + 1))
-        fits = rest >= divisor
-        with m.If(left != 0):
+    def _mean(self, m, runs, adds, lowest, bit):
+        """Division by subtraction: of the bits of total, and of two zeros in the two clock cycles behind the lowest."""
+        rest, difference = Signal(N_WIDTH), Signal(signed(N_WIDTH + 2))
+        doubled = Cat(bit & ~adds & runs, rest)
+        m.d.comb += difference.eq(doubled - self.i_n)
+        with m.If((runs & (~adds | lowest)) | self.o_done):
             m.d.sync += [
-                quotient.eq(Cat(fits, quotient)),
-                rest.eq(Mux(fits, rest - divisor, rest)),
-                divisor.eq(divisor >> 1),
-                left.eq(left - 1),
+                rest.eq(Mux(difference < 0, doubled, difference)),
+                self.o_mean.eq(Cat(difference >= 0, self.o_mean)),
             ]
         with m.If(self.i_start):
-            m.d.sync += [
-                rest.eq(Mux(self.i_rms, 0, (total << 2) + self.i_n) + (self.i_n * (2 * bias))),
-                divisor.eq(Cat(C(0, MEAN_WIDTH), self.i_n)),
-                left.eq(MEAN_WIDTH),
-            ]
-        m.d.comb += self.o_mean.eq(quotient - bias)
+            m.d.sync += rest.eq(0)

@@ -22,6 +22,8 @@ class BurstReader(wiring.Component):
     Parameters
     ----------
     params : HdpParams
+    longest : int
+        Bus words of the longest region; of all rows of a plane unless given.
 
     Ports
     -----
@@ -47,9 +49,10 @@ class BurstReader(wiring.Component):
 
     latency = 3
 
-    def __init__(self, params):
+    def __init__(self, params, longest=None):
         self.params = params
-        self.n_beats_width = bits_for(WORDS_OF_ROW * max(params.max_seq_len, 1024))  # of a region's length
+        longest = longest or WORDS_OF_ROW * max(params.max_seq_len, 1024)
+        self.n_beats_width = bits_for(longest)  # of a region's length
         self.region_layout = data.StructLayout(
             {"address": unsigned(params.address_width), "n_beats": unsigned(self.n_beats_width)}
         )
@@ -72,7 +75,8 @@ class BurstReader(wiring.Component):
         # One word more than FIFO_WORDS, for the block RAM to have a power of two.
         request_layout = read_request_layout(params)
         m.submodules.requests = requests = Queue(request_layout, 2)
-        m.submodules.words = words = Queue(unsigned(params.bus_width), FIFO_WORDS + 1, buffered=True)
+        separate = bool(params.encoder)
+        m.submodules.words = words = Queue(unsigned(params.bus_width), FIFO_WORDS + 1, buffered=True, separate=separate)
 
         # The rest of a region: bus words from `place` of a line of MAX_BURST_BEATS to `last_place` of the line that is
         # `left` lines on. Its next burst is what lies in the first of these lines.

@@ -213,7 +213,21 @@ class CoreLane(wiring.Component):
         ]
         wiring.connect(m, splits.o, splitter.i_head)
         wiring.connect(m, splitter.o, self.writer.i_data)
+        self._rows(m)
         return splitter.i
+
+    def _rows(self, m):
+        """The address of each row to the writer: those of one target, or of two in turn."""
+        writer, command = self.writer, self.writer.i.payload
+        names = ("next_row", "other_row", "further_row")
+        row, other, further = (Signal(self.params.address_width, name=name) for name in names)
+        stride, planes = Signal.like(command.targets[0].row_stride), Signal()
+        m.d.comb += [writer.i_row.eq(row), further.eq(row + stride)]
+        with m.If(writer.o_row):
+            m.d.sync += [row.eq(Mux(planes, other, further)), other.eq(further)]
+        with m.If(writer.i.valid & writer.i.ready):
+            m.d.sync += [row.eq(command.targets[0].address), other.eq(command.targets[1].address)]
+            m.d.sync += [stride.eq(command.targets[0].row_stride), planes.eq(command.last)]
 
     def _row_length(self, settings):
         """Elements, or bytes, of a row of a head's output."""

@@ -20,8 +20,9 @@ from hdp_hw.rtl.shell.commands import (
     result_layout,
 )
 from hdp_hw.rtl.shell.job_checks import head_settings, misaligned_job
-from hdp_hw.rtl.shell.job_words import read_activation, read_descriptor
+from hdp_hw.rtl.shell.job_words import Words, read_activation, read_descriptor
 from hdp_hw.spec.depths import JOB_QUEUE
+from hdp_hw.spec.encoder import TABLE_BYTES
 from hdp_hw.spec.formats import ENTRY_BYTES, HEADS_INSIDE, RECORD_BYTES, STRIDES
 from hdp_hw.spec.settings import HeadError, Verdict
 
@@ -159,7 +160,8 @@ class JobEngine(wiring.Component):
         m = Module()
         params, layout = self.params, job_layout(self.params)
         m.submodules.queue = queue = ResetInserter(self.i_abort)(Queue(layout, JOB_QUEUE))
-        m.submodules.table = table = ResetInserter(self.o_reset_lanes)(BurstReader(params))
+        longest = TABLE_BYTES // params.bus_bytes if params.encoder else None
+        m.submodules.table = table = ResetInserter(self.o_reset_lanes)(BurstReader(params, longest))
         wiring.connect(m, table.memory, wiring.flipped(self.memory))
         job, events = self.o_running, self.o_events
         chains, chained = Signal(), Signal()  # a job would follow; it does
@@ -268,7 +270,8 @@ class JobEngine(wiring.Component):
                     m.d.comb += events.misaligned.eq(1)
                     stop(0)
             if params.encoder:
-                read_activation(m, running, job, table, self.o_segment)
+                words = Words(table)
+                read_activation(m, running, job, addresses["table"], words, self.o_segment)
             with running("HEAD"):
                 m.d.sync += n_words.eq(0)
                 m.next = "CHECK"
@@ -308,7 +311,7 @@ class JobEngine(wiring.Component):
                 with m.If(n_issued == job.n_heads):
                     m.next = "CHAIN" if params.encoder else "WAIT"
             if params.encoder:
-                read_descriptor(m, running, job, table, self.o_load)
+                read_descriptor(m, running, job, words, self.o_load)
             with running("WAIT"), m.If(ended):
                 m.next = "END"
             with m.State("STOP"):

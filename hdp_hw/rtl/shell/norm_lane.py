@@ -1,6 +1,6 @@
 """Norms of a job from memory to memory."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
+from amaranth.hdl import Array, C, Cat, Module, Mux, Signal, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -11,8 +11,8 @@ from hdp_hw.rtl.shell.commands import norm_end_layout, norm_layout
 from hdp_hw.rtl.shell.norm_packer import NormPacker
 from hdp_hw.rtl.shell.row_writer import RowWriter
 from hdp_hw.spec.encoder import GAMMA_SHIFT_MAX, WORD_WIDTH
-from hdp_hw.spec.formats import NORM_ADDRESSES, NORM_BYTES, NORM_SCALES_BYTES, NORM_STRIDES, STRIDE_WIDTH
-from hdp_hw.spec.params import bits_for
+from hdp_hw.spec.formats import NORM_ADDRESSES, NORM_BYTES, NORM_FIELDS, NORM_SCALES_BYTES, NORM_STRIDES, STRIDE_WIDTH
+from hdp_hw.spec.params import bits_for, ceil_div
 
 STREAMS = ("x", "y")  #: of words, each with a reader; that of x reads the descriptor and the scales, too
 N_TARGETS = 3  #: of a row: words, integer digits and fraction digits
@@ -61,7 +61,8 @@ class NormLane(wiring.Component):
 
     def __init__(self, params):
         self.params = params
-        self.readers = {name: BurstReader(params) for name in STREAMS}
+        longest = ceil_div(params.max_features * NORM_SCALES_BYTES, params.bus_bytes)
+        self.readers = {name: BurstReader(params, longest) for name in STREAMS}
         self.norm, self.packer = Norm(params.max_features), NormPacker(params)
         self.writer = RowWriter(params, N_TARGETS, params.bus_bytes)
         self.traffic_layout = data.StructLayout(
@@ -92,11 +93,13 @@ class NormLane(wiring.Component):
         wiring.connect(m, self.writer.o, wiring.flipped(self.write))
         norm = Signal(norm_layout())  # what the descriptor says; addresses of x and y are those of the next row
         begins, scales, rows = Signal(), Signal(), Signal()  # it is legal; scales, then rows are taken
+        writes = Signal()  # from the scales to the end
 
         self._ask(m, norm, begins)
         loaded = self._load(m, norm, scales, rows)
         self._write(m, norm, begins)
-        self._control(m, norm, begins, scales, rows, loaded)
+        self._targets(m, norm, begins, writes)
+        self._control(m, norm, begins, scales, rows, writes, loaded)
         m.d.sync += [
             self.o_read_error.eq(self.readers["x"].o_error | self.readers["y"].o_error),
             self.o_write_error.eq(self.writer.o_error),
@@ -105,15 +108,15 @@ class NormLane(wiring.Component):
         ]
         return m
 
-    def _control(self, m, norm, begins, scales, rows, loaded):
+    def _control(self, m, norm, begins, scales, rows, writes, loaded):
         """The norm's states. loaded : the last of the scales, or of the rows, is taken in this clock cycle."""
         words, end = self.readers["x"], self.o_end
         n_words = NORM_BYTES // self.params.bus_bytes
         left = Signal(range(n_words))
-        illegal, misaligned = self._checks(m, norm)
+        illegal, misaligned = self._illegal(m, norm), Signal()
         with m.FSM(name="norm"):
             with m.State("IDLE"):
-                m.d.sync += left.eq(n_words - 1)
+                m.d.sync += [left.eq(n_words - 1), misaligned.eq(0)]
                 with m.If(self.i_start):
                     m.d.comb += [words.i.valid.eq(1), words.i.payload.n_beats.eq(n_words)]
                     m.d.comb += words.i.payload.address.eq(self.i_address)
@@ -123,6 +126,7 @@ class NormLane(wiring.Component):
                 with m.If(words.o.valid):
                     m.d.sync += norm.eq(Cat(norm, words.o.payload.data)[self.params.bus_width :])
                     m.d.sync += left.eq(left - 1)
+                    m.d.sync += misaligned.eq(misaligned | (words.o.payload.data & self._zeros(left)).any())
                     with m.If(left == 0):
                         m.next = "CHECK"
             with m.State("CHECK"):
@@ -134,23 +138,24 @@ class NormLane(wiring.Component):
                 with m.If(begins):
                     m.next = "SCALES"
             with m.State("SCALES"):
-                m.d.comb += scales.eq(1)
+                m.d.comb += [scales.eq(1), writes.eq(1)]
                 with m.If(loaded):
                     m.next = "ROWS"
             with m.State("ROWS"):
-                m.d.comb += rows.eq(1)
+                m.d.comb += [rows.eq(1), writes.eq(1)]
                 with m.If(loaded):
                     m.next = "WRITE"
-            with m.State("WRITE"), m.If(self.writer.o_done):
-                m.d.comb += end.done.eq(1)
-                m.next = "IDLE"
+            with m.State("WRITE"):
+                m.d.comb += writes.eq(1)
+                with m.If(self.writer.o_done):
+                    m.d.comb += end.done.eq(1)
+                    m.next = "IDLE"
             with m.State("STOPPED"):
                 pass
 
-    def _checks(self, m, norm):
-        """Registers that say whether a field is beyond its bounds, and whether a place is not aligned."""
-        params, byte_bits = self.params, (self.params.bus_bytes - 1).bit_length()
-        illegal, misaligned = Signal(), Signal()
+    def _illegal(self, m, norm):
+        """A register that says whether a field is beyond its bounds."""
+        params, illegal = self.params, Signal()
         m.d.sync += illegal.eq(
             (norm.rows == 0)
             | (norm.rows > params.max_seq_len)
@@ -160,12 +165,19 @@ class NormLane(wiring.Component):
             | (norm.operand_shift > GAMMA_SHIFT_MAX)
             | ~(norm.words | norm.operands)
         )
-        places = [norm[name] for name in (*NORM_ADDRESSES, *NORM_STRIDES)]
-        wrong = [value[:byte_bits].any() for value in places]
-        wrong += [norm[name][params.address_width :].any() for name in NORM_ADDRESSES]
-        wrong += [norm[name][STRIDE_WIDTH:].any() for name in NORM_STRIDES]
-        m.d.sync += misaligned.eq(Cat(wrong).any())
-        return illegal, misaligned
+        return illegal
+
+    def _zeros(self, left):
+        """Bits of a bus word of the descriptor, behind which come ``left``, that are 0 if every place is aligned."""
+        width, zeros, low = self.params.bus_width, 0, 0
+        for name, n_bits in NORM_FIELDS.items():
+            if name in NORM_ADDRESSES + NORM_STRIDES:
+                limit = self.params.address_width if name in NORM_ADDRESSES else STRIDE_WIDTH
+                zeros |= ((1 << n_bits) - (1 << limit) + self.params.bus_bytes - 1) << low
+            low += n_bits
+        n_words = 8 * NORM_BYTES // width
+        parts = (zeros >> width * (n_words - 1 - index) for index in range(n_words))
+        return Array(C(part & ((1 << width) - 1), width) for part in parts)[left]
 
     def _ask(self, m, norm, begins):
         """Regions of the scales and of the rows; x's and y's rows are asked for each on its own."""
@@ -243,16 +255,12 @@ class NormLane(wiring.Component):
         """Results to the writer, with the targets of their rows."""
         params, packer, writer = self.params, self.packer, self.writer
         output, commands, touched = writer.i.payload, Signal(), Signal()
-        row_beats = {"words": _row_beats(norm, params), "planes": _beats((norm.features + 1) >> 1, params)}
-        targets = [
-            (norm[f"{name}_address"], norm[f"{kind}_row_stride"], row_beats[kind])
-            for name, kind in (("words", "words"), ("integer", "planes"), ("fraction", "planes"))
-        ]
-        for target, place, without_words in zip(output.targets, targets, [*targets[1:], targets[-1]]):
-            for name, value, other in zip(("address", "row_stride", "beats"), place, without_words):
-                m.d.comb += target[name].eq(Mux(norm.words, value, other))
+        of_planes = _beats((norm.features + 1) >> 1, params)
         wiring.connect(m, self.norm.o, packer.i)
         m.d.comb += [
+            output.targets[0].beats.eq(Mux(norm.words, _row_beats(norm, params), of_planes)),
+            output.targets[0].row_stride.eq(norm.words_row_stride),  # of words alone, whose rows may follow one another
+            *(target.beats.eq(of_planes) for target in list(output.targets)[1:]),
             output.last.eq(Cat(norm.operands & ~norm.words, norm.operands & norm.words)),
             output.n_rows.eq(norm.rows),
             writer.i.valid.eq(commands),
@@ -264,6 +272,21 @@ class NormLane(wiring.Component):
             writer.i_record.valid.eq(touched),  # none is written, but it ends the rows
         ]
         m.d.sync += [commands.eq(begins), touched.eq((touched | (packer.o.valid & packer.o.ready)) & ~writer.o_done)]
+
+    def _targets(self, m, norm, begins, writes):
+        """The address of each row to the writer: three take turns, and one that is not written is passed over."""
+        width, turn, passes = self.params.address_width, Signal(range(N_TARGETS)), Signal()
+        places = [norm[f"{name}_address"][:width] for name in ("words", "integer", "fraction")]  # that of turn first
+        with m.If(passes | self.writer.o_row):
+            stride = Mux(turn == 0, norm.words_row_stride, norm.planes_row_stride)
+            m.d.sync += Cat(places).eq(Cat(places[1:], (places[0] + stride)[:width]))
+            m.d.sync += turn.eq(Mux(turn == N_TARGETS - 1, 0, turn + 1))
+        with m.If(begins):
+            m.d.sync += turn.eq(0)
+        m.d.comb += [
+            self.writer.i_row.eq(places[0]),
+            passes.eq(writes & ~Mux(turn == 0, norm.words, norm.operands)),
+        ]
 
 
 def _row_beats(norm, params):

@@ -1,7 +1,7 @@
 """Results of Norm to rows of bus words."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
-from amaranth.lib import stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hdp_hw.rtl.common.storage import separate_memory
@@ -64,46 +64,47 @@ class NormPacker(wiring.Component):
         pads, shifts, last, ends, full = Signal(), Signal(), Signal(), Signal(), Signal()
         word_ends, words_ended = place[: bits_for(width // WORD_WIDTH - 1)].all(), Signal()
 
-        # An element a clock cycle, a feature's or a zero behind the last, is shifted into each of three bus words.
-        operand = Mux(pads, 0, result.operand)
-        elements = {
-            "words": Mux(pads, 0, result.word)[:WORD_WIDTH],
-            "integers": ((operand + (1 << (digit - 1))) >> digit)[:digit],
-            "fractions": operand[:digit],
-        }
-        held = {name: Signal(width, name=name) for name in elements}
-        following = {name: Cat(held[name][len(element) :], element) for name, element in elements.items()}
+        # A feature a clock cycle, or zeros behind the last: its word is shifted into a bus word, its digits into bytes.
+        operand, word = Mux(pads, 0, result.operand), Signal(width)
+        integer, fraction = ((operand + (1 << (digit - 1))) >> digit)[:digit], operand[:digit]
         m.d.comb += [last.eq(pads | result.last), ends.eq(shifts & place.all() & last)]
         with m.If(self.o.ready):
             m.d.sync += full.eq(0)
         with m.If(shifts):
             m.d.sync += [place.eq(place + 1), pads.eq(last & ~ends)]
             m.d.sync += words_ended.eq((words_ended | (word_ends & last)) & ~ends)
-            m.d.sync += [held[name].eq(value) for name, value in following.items()]
+            m.d.sync += word.eq(Cat(word[WORD_WIDTH:], Mux(pads, 0, result.word)[:WORD_WIDTH]))
             with m.If(self.i_words & word_ends & ~words_ended):
                 m.d.sync += full.eq(1)
 
-        # The memory's lower half has integers, written with their last digit; the upper fractions, one cycle later.
+        # The memory's lower half has integers, a byte written with its second digit; the upper fractions, one later.
         n_words = ceil_div(self.params.max_features, width // digit)  # of the longest row of digits
         index, last_index, given = Signal(range(n_words)), Signal(range(n_words)), Signal(range(n_words))
-        stores, stored, ended, upper = Signal(), Signal(), Signal(), Signal()
-        m.submodules.digits = digits = separate_memory(unsigned(width), 2 << len(index))
-        write, read = digits.write_port(), digits.read_port()
+        stored, ended, upper = Signal(), Signal(), Signal()
+        bytes_layout = data.ArrayLayout(unsigned(8), self.params.bus_bytes)
+        m.submodules.digits = digits = separate_memory(bytes_layout, 2 << len(index))
+        write, read = digits.write_port(granularity=1), digits.read_port()
+        first, second, fractions = Signal(2 * digit), Signal.like(write.en), Signal(2 * digit)  # digits; the byte, held
+        with m.If(shifts):
+            m.d.sync += [first.eq(Cat(integer, fraction)), fractions.eq(Cat(first[digit:], fraction))]
+        m.d.sync += second.eq(0)
         m.d.comb += [
-            stores.eq(shifts & place.all()),
-            write.en.eq(stores | stored),
-            write.addr.eq(Cat(index, stored)),
-            write.data.eq(Mux(stored, held["fractions"], following["integers"])),
+            write.addr.eq(Cat(index, second.any())),
+            write.en.eq(second),
+            *(byte.eq(Mux(second.any(), fractions, Cat(first[:digit], integer))) for byte in write.data),
             read.en.eq(1),
             read.addr.eq(Cat(given, upper)),
         ]
-        m.d.sync += [stored.eq(stores), ended.eq(ends)]
+        with m.If(shifts & place[0]):
+            m.d.comb += write.en.eq(1 << place[1:])
+            m.d.sync += second.eq(1 << place[1:])
+        m.d.sync += [stored.eq(shifts & place.all()), ended.eq(ends)]
         with m.If(stored):
             m.d.sync += index.eq(Mux(ended, 0, index + 1))
         with m.If(ends):
             m.d.sync += last_index.eq(index)
 
-        m.d.comb += [self.o.valid.eq(full), self.o.payload.eq(held["words"])]
+        m.d.comb += [self.o.valid.eq(full), self.o.payload.eq(word)]
         with m.FSM(name="rows"):
             with m.State("RESULTS"):
                 room = ~full | self.o.ready
@@ -113,7 +114,7 @@ class NormPacker(wiring.Component):
             with m.State("READ"), m.If(~full):
                 m.next = "DIGITS"
             with m.State("DIGITS"):
-                m.d.comb += [self.o.valid.eq(1), self.o.payload.eq(read.data)]
+                m.d.comb += [self.o.valid.eq(1), self.o.payload.eq(read.data.as_value())]
                 with m.If(self.o.ready):
                     over = given == last_index
                     m.d.sync += [given.eq(Mux(over, 0, given + 1)), upper.eq(upper ^ over)]

@@ -15,9 +15,10 @@ from hdp_hw.spec.params import bits_for
 class RowWriter(wiring.Component):
     """Packs the core's beats into bus words, element 0 lowest, and the words into bursts.
 
-    A row starts at its own address; its last word may be partial, by strobes. Where a head has several targets, rows go
-    to each in turn. A burst ends at multiples of MAX_BURST_BEATS words, at the end of a head's rows, and at the end
-    of a row, unless the next one follows at once and there is one target. A record has bursts of its own.
+    A row starts at its own address; its last word may be partial, by strobes. Where a head has several targets, rows
+    go to each in turn, and ``i_row`` says where. A burst ends at multiples of MAX_BURST_BEATS words, at the end of a
+    head's rows, and at the end of a row, unless the next one follows at once and there is one target. A record has
+    bursts of its own.
 
     Parameters
     ----------
@@ -30,7 +31,11 @@ class RowWriter(wiring.Component):
     Ports
     -----
     i : In(stream.Signature(output_layout(params, self.n_targets)))
-        One for each head.
+        One for each head. Addresses of several targets are not looked at.
+    i_row : In(unsigned(params.address_width))
+        With several targets: address of the next row. That of a head's first is there in the clock cycle after ``i``.
+    o_row : Out(unsigned(1))
+        With several targets: ``i_row`` is taken. That of the next row is there when the last word of this one is taken.
     i_data : In(stream.Signature(self.beat_layout))
         The core's output.
     i_record : In(stream.Signature(record_layout(params)))
@@ -72,11 +77,13 @@ class RowWriter(wiring.Component):
         self.latency, self.record_latency = self.parts + 2, self.parts + 1
         self.record_words = RECORD_BYTES // params.bus_bytes
         self.beat_layout = beat_layout(params, out_lanes)
+        rows = {"i_row": In(unsigned(params.address_width)), "o_row": Out(unsigned(1))}
         super().__init__(
             {
                 "i": In(stream.Signature(output_layout(params, n_targets))),
                 "i_data": In(stream.Signature(self.beat_layout)),
                 "i_record": In(stream.Signature(record_layout(params))),
+                **(rows if n_targets > 1 else {}),
                 "o": Out(write_signature(params)),
                 "o_done": Out(unsigned(1)),
                 "o_error": Out(unsigned(1)),
@@ -87,7 +94,7 @@ class RowWriter(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.bursts = bursts = _BurstBuilder(self.params, self.n_targets)
+        m.submodules.bursts = bursts = _BurstBuilder(self.params, self.n_targets > 1)
         m.submodules.open_bursts = open_bursts = Queue(unsigned(2), OPEN_BURSTS, buffered=True)
         room = Signal()
         margin = self.parts + 2  # words that come after a look at the levels: of a beat, and of the cycles until then
@@ -134,18 +141,16 @@ class RowWriter(wiring.Component):
             bursts.i_strobes.eq(strobes),
             bursts.i_row_ends.eq(row_ends & one_left),
             bursts.i_run_ends.eq(run_ends & one_left),
-            *(
-                to[name].eq(of[name])
-                for to, of in zip(bursts.i_targets, command.targets)
-                for name in ("address", "row_stride")
-            ),
-            bursts.i_last.eq(command.last),
+            *(bursts.i_targets[0][name].eq(first[name]) for name in ("address", "row_stride")),
+            *([] if self.n_targets > 1 else [bursts.i_last.eq(command.last)]),
             following.eq(Mux(target == command.last, 0, target + 1)),
         ]
         with m.Switch(following):
             for number, of in enumerate(command.targets):
                 with m.Case(number):
                     m.d.comb += beats.eq(of.beats)
+        if self.n_targets > 1:
+            m.d.comb += [bursts.i_row.eq(self.i_row), self.o_row.eq(bursts.i_valid & bursts.i_row_ends)]
         m.d.sync += [self.o_malformed.eq(0), words_left.eq(Mux(words_left == 0, 0, words_left - 1))]
         if self.parts > 1:
             m.d.sync += word.eq(word >> params.bus_width)
@@ -158,6 +163,8 @@ class RowWriter(wiring.Component):
                     m.next = "START"
             with m.State("START"):
                 m.d.comb += bursts.i_start.eq(1)
+                if self.n_targets > 1:
+                    m.d.comb += [bursts.i_targets[0].address.eq(self.i_row), self.o_row.eq(1)]
                 m.d.sync += [
                     contiguous.eq((row_words * params.bus_bytes == first.row_stride) & ~command.last.any()),
                     beats_left.eq(first.beats),
@@ -236,15 +243,18 @@ class RowWriter(wiring.Component):
 
 
 class _BurstBuilder(wiring.Component):
-    """Words to bursts, whose words are offered when all are there. Takes every word: the parent watches the levels."""
+    """Words to bursts, whose words are offered when all are there. Takes every word: the parent watches the levels.
 
-    def __init__(self, params, n_targets):
-        self.params = params
+    asks : it is told the address of each row, and does not add strides itself.
+    """
+
+    def __init__(self, params, asks):
+        self.params, self.asks = params, asks
         super().__init__(
             {
-                "i_start": In(unsigned(1)),  # the next word goes to the first target's address
-                "i_targets": In(data.ArrayLayout(plane_layout(params), n_targets)),  # to which rows go in turn
-                "i_last": In(unsigned(bits_for(n_targets - 1))),  # target
+                "i_start": In(unsigned(1)),  # the next word goes to the target's address
+                "i_targets": In(data.ArrayLayout(plane_layout(params), 1)),
+                **({"i_row": In(unsigned(params.address_width))} if asks else {"i_last": In(unsigned(1))}),
                 "i_valid": In(unsigned(1)),
                 "i_data": In(unsigned(params.bus_width)),
                 "i_strobes": In(unsigned(params.bus_bytes)),
@@ -261,18 +271,19 @@ class _BurstBuilder(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         params = self.params
-        m.submodules.words = words = Queue(write_data_layout(params), HELD_WORDS, buffered=True)
+        separate = bool(params.encoder)
+        m.submodules.words = words = Queue(write_data_layout(params), HELD_WORDS, True, separate)
         m.submodules.requests = requests = Queue(write_request_layout(params), HELD_BURSTS, buffered=True)
         request, word = requests.i.payload, words.i.payload
         wiring.connect(m, requests.o, wiring.flipped(self.aw))
         address, following = Signal(params.address_width), Signal(params.address_width)  # of this word and the next
-        burst, target = Signal(params.address_width), Signal.like(self.i_last)  # of the next row
-        rows = [Signal(params.address_width, name=f"row_{number}") for number in range(len(self.i_targets))]
+        burst, target = Signal(params.address_width), Signal()
+        row = Signal(params.address_width, name="row_0")  # address of the next row
         count = Signal(range(MAX_BURST_BEATS))  # words that the burst has
         complete, completes = Signal(range(HELD_WORDS + 1)), Signal()  # bursts whose words are all held; one more
 
         place = address[bits_for(params.bus_bytes - 1) :][: bits_for(MAX_BURST_BEATS - 1)]  # a page is so many bursts
-        ends = self.i_run_ends | place.all()
+        ends, first = self.i_run_ends | place.all(), self.i_targets[0]
         m.d.comb += [
             following.eq(address + params.bus_bytes),
             self.o_ends.eq(self.i_valid & ends),
@@ -289,19 +300,19 @@ class _BurstBuilder(wiring.Component):
         with m.If(self.i_valid):
             m.d.sync += [address.eq(following), count.eq(count + 1)]
             with m.If(self.i_row_ends):
-                m.d.sync += target.eq(Mux(target == self.i_last, 0, target + 1))
-                with m.Switch(target):
-                    for number, (row, of) in enumerate(zip(rows, self.i_targets)):
-                        with m.Case(number):
-                            m.d.comb += following.eq(row)
-                            m.d.sync += row.eq(row + of.row_stride)
+                if self.asks:
+                    m.d.comb += following.eq(self.i_row)
+                else:
+                    m.d.sync += target.eq(Mux(target == self.i_last, 0, target + 1))
+                    with m.Switch(target), m.Case(0):  # one target: this register stays 0
+                        m.d.comb += following.eq(row)
+                        m.d.sync += row.eq(row + first.row_stride)
             with m.If(ends):
                 m.d.sync += [burst.eq(following), count.eq(0)]
         with m.If(self.i_start):
-            first = self.i_targets[0]
-            m.d.sync += [address.eq(first.address), burst.eq(first.address), target.eq(self.i_last.any())]
-            m.d.sync += [row.eq(of.address) for row, of in zip(rows, self.i_targets)]
-            m.d.sync += rows[0].eq(first.address + first.row_stride)
+            m.d.sync += [address.eq(first.address), burst.eq(first.address)]
+            if not self.asks:
+                m.d.sync += [target.eq(self.i_last.any()), row.eq(first.address + first.row_stride)]
 
         m.d.comb += [
             self.w.valid.eq(words.o.valid & complete.any()),

@@ -152,7 +152,7 @@ class WriteArbiter(wiring.Component):
     def _words(self, m, chosen, length, changes, taken, slot_free, word_leaves):
         """Takes the words of a burst; meanwhile the next burst can wait in a slot."""
         layout = write_data_layout(self.params)
-        m.submodules.words = words = Queue(layout, ARBITER_WORDS, buffered=True)
+        m.submodules.words = words = Queue(layout, ARBITER_WORDS, buffered=True, separate=bool(self.params.encoder))
         wiring.connect(m, words.o, wiring.flipped(self.o.w))
         offered = Cat(port.w.valid for port in self.i)
         source, left, lost = Signal(self.n), Signal(8), Signal()  # one-hot or 0; words less one; it was reset

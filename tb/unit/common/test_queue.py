@@ -15,6 +15,8 @@ from tb.lib.simulation import simulate
 
 LAYOUT = data.StructLayout({"word": unsigned(7), "offset": signed(3)})
 BUFFERED, DEPTH = bool(os.environ.get("HDP_BUFFERED")), int(os.environ.get("HDP_DEPTH", "4"))
+SHAPES = [(1, False, False), (5, False, False), (8, False, False)]  #: depth, buffered, separate
+SHAPES += [(depth, True, separate) for depth in (2, 9) for separate in (False, True)]
 
 
 class Script:
@@ -63,8 +65,8 @@ async def payloads(dut, offers, takes):
     await play(dut, {}, script.held, script.expected, script.values, idle=0)
 
 
-@pytest.mark.parametrize(("depth", "buffered"), [(1, False), (5, False), (8, False), (2, True), (9, True)])
-def test_queue(simulator, depth, buffered):
-    name = f"queue_{depth}{'_buffered' if buffered else ''}"
+@pytest.mark.parametrize(("depth", "buffered", "separate"), SHAPES)
+def test_queue(simulator, depth, buffered, separate):
+    name = f"queue_{depth}{'_buffered' if buffered else ''}{'_separate' if separate else ''}"
     environment = {"HDP_DEPTH": str(depth), "HDP_BUFFERED": "1" if buffered else ""}
-    simulate(Queue(LAYOUT, depth, buffered), __name__, simulator, name=name, plusenv=environment)
+    simulate(Queue(LAYOUT, depth, buffered, separate), __name__, simulator, name=name, plusenv=environment)

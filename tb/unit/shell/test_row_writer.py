@@ -173,6 +173,8 @@ class Bench:
                     getattr(dut, f"{name}_{field}").value = value
             getattr(dut, f"{name}_valid").value = int(self.offers[name])
         await RisingEdge(dut.aclk)
+        if TARGETS > 1 and read(dut.o_row, "o_row"):
+            self._tell_row()
         for name, queue in (("i", self.commands), ("i_record", self.records), ("i_data", self.beats)):
             if self.offers[name] and read(getattr(dut, f"{name}_ready"), f"{name}_ready"):
                 self._taken(name, queue.pop(0)[0])
@@ -183,6 +185,10 @@ class Bench:
         self.malformed += read(dut.o_malformed, "o_malformed")
         self.bytes += read(dut.o_bytes_written, "o_bytes_written")
         self.cycle += 1
+
+    def _tell_row(self):
+        """The address of the head's next row; anything behind its last."""
+        self.dut.i_row.value = next(self.rows, self.rng.getrandbits(PARAMS.address_width))
 
     def _may_offer(self, name, of):
         """Records follow the head's beats, beats the records of the heads before."""
@@ -201,6 +207,9 @@ class Bench:
     def _taken(self, name, of):
         if name == "i":
             of.command_taken = self.cycle
+            if TARGETS > 1:
+                self.rows = (target.row(row) for row in range(of.output.n_rows) for target in of.output.targets)
+                self._tell_row()
         elif name == "i_data":
             assert of.command_taken is not None
             of.taken.append(self.cycle)
