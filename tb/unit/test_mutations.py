@@ -148,8 +148,8 @@ MUTATIONS = [
     ),
     (
         "hdp_hw/rtl/array/digit_splitter.py",
-        "Mux(operand < -largest, -largest, operand)",
-        "operand",
+        "| ((above == (1 << w) + 1) & ~operand[: w - 1].any())",
+        "",
         "tb.unit.array.test_digit_splitter",
     ),
     (
@@ -256,7 +256,7 @@ MUTATIONS = [
         "self.i_n_k",
         "tb.unit.core.test_pruned_means",
     ),
-    ("hdp_hw/rtl/core/row_queue.py", "leaves & ~after_used", "leaves & after_used", "tb.unit.core.test_row_queue"),
+    ("hdp_hw/rtl/core/row_queue.py", "leaves | ~used[0]", "leaves", "tb.unit.core.test_row_queue"),
     ("hdp_hw/rtl/core/sequencer.py", "~yields | ~(wanted", "~(wanted", "tb.unit.core.test_sequencer"),
     ("hdp_hw/rtl/core/sequencer.py", "free.eq(~active | ends)", "free.eq(~active)", "tb.unit.core.test_sequencer"),
     (
@@ -278,7 +278,7 @@ MUTATIONS = [
         "& 0",
         "tb.unit.core.test_softmax_unit",
     ),
-    ("hdp_hw/rtl/core/value_totals.py", "transparent_for=(write,)", "", "tb.unit.core.test_value_totals"),
+    ("hdp_hw/rtl/core/value_totals.py", "valid & (address == place)", "0", "tb.unit.core.test_value_totals"),
     ("hdp_hw/rtl/pruning/block_rows.py", "Mux(blocks < 0, 0, blocks)", "blocks", "tb.unit.pruning.test_block_rows"),
     ("hdp_hw/rtl/pruning/geometry.py", "diagonal >= c - r", "diagonal > c - r", "tb.unit.pruning.test_geometry"),
     (
@@ -336,7 +336,7 @@ MUTATIONS = [
         "0",
         "tb.unit.shell.test_norm_packer",
     ),
-    ("hdp_hw/rtl/shell/mask_union.py", "transparent_for=(write,)", "", "tb.unit.shell.test_mask_union"),
+    ("hdp_hw/rtl/shell/mask_union.py", "valid & (address == place)", "0", "tb.unit.shell.test_mask_union"),
     ("hdp_hw/rtl/shell/plane_reader.py", "Mux(take, 0, part + 1)", "part + 1", "tb.unit.shell.test_plane_reader"),
     (
         "hdp_hw/rtl/shell/read_arbiter.py",

@@ -11,7 +11,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from hdp_hw.deliver.synth.devices import DEVICES, DIGIT_PRODUCT, ECP5, KINDS, PREPARE, SPEEDS
+from hdp_hw.deliver.synth.devices import DEVICES, DIGIT_PRODUCT, ECP5, KINDS, SMALL, SPEEDS, first_steps, small_products
 from hdp_hw.deliver.synth.netlist import area_by_block, count_cells
 from hdp_hw.deliver.synth.place_route import (
     NETLIST,
@@ -54,7 +54,7 @@ def synthesise(label, params, device, speed, seeds, build=BUILD, say=print, limi
     record = {"config": label, "device": device, "speed": speed if target.family is ECP5 else None}
     record |= {"parameters": vars_of(params), "sha256": write_design(params, folder)}
     say(f"{label}: synthesis")
-    synthesise_netlist(folder, target.family, say, multipliers=target.multipliers)
+    synthesise_netlist(folder, target.family, say, multipliers=target.multipliers, small=small_products(params))
     cells = json.loads((folder / NETLIST).read_text(encoding="utf-8"))["modules"]["harness"]["cells"]
     record |= count_cells(cells, target.family) | {"area_by_block": area_by_block(cells, target.family)}
     reports, tried, not_routed = {}, {}, {}
@@ -100,13 +100,13 @@ def write_sources(verilog, folder):
     write(folder / DIGIT_PRODUCT.name, DIGIT_PRODUCT.read_text(encoding="utf-8"))
 
 
-def synthesise_netlist(folder, family, say, top="harness", multipliers=()):
-    """NETLIST of the design in ``folder``, whose module ``top`` holds it all; multipliers : see write_netlist."""
+def synthesise_netlist(folder, family, say, top="harness", multipliers=(), small=SMALL):
+    """NETLIST of the design in ``folder``, whose module ``top`` holds it all.
+
+    multipliers : as for write_netlist; small : as for first_steps.
+    """
     result = "synthesised.json"
-    script = (
-        f"read_verilog {SOURCE}; hierarchy -top {top}; {PREPARE.format(DIGIT_PRODUCT.name)}; "
-        f"{family.script}; write_json {result}"
-    )
+    script = f"read_verilog {SOURCE}; hierarchy -top {top}; {first_steps(small)}; {family.script}; write_json {result}"
     sources = [SOURCE, DIGIT_PRODUCT.name]
     run(folder, "yosys.log", YOSYS, ["-v", "2", "-p", script], sources, [result], synthesis_progress, say)
     write_netlist(folder, result, family, multipliers)
@@ -152,15 +152,14 @@ def harness(ports):
 module harness(input clk, input reset_pin, input si, output so);
   reg [{widths["input"] - 1}:0] sent;
   wire [{widths["output"] - 1}:0] answer;
-  reg [{widths["output"] - 1}:0] captured, signature;
+  (* keep *) reg [{widths["output"] - 1}:0] captured;  // kept though nothing reads it, which would take LUTs
   reg reset;  // active high, so that a register drives the global net
   always @(posedge clk) begin
     reset <= reset_pin;
     sent <= {{sent, si}};
     captured <= answer;
-    signature <= {{signature, 1'b0}} ^ captured;
   end
-  assign so = signature[{widths["output"] - 1}];
+  assign so = captured[0];
   hdp_core core(.aclk(clk), .aresetn(~reset), {", ".join(connections)});
 endmodule
 """

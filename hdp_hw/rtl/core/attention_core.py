@@ -81,7 +81,7 @@ class AttentionCore(wiring.Component):
             self.predictor, self.means = Predictor(params), PrunedMeans(params)
         self.softmax = SoftmaxUnit(params)
         self.drain = Drain(params, self.softmax.sums_layout)
-        self.counters = ActivityCounters()
+        self.counters = ActivityCounters(params)
         if params.encoder:
             self.linear = LinearDrain(params, self.drain.beat_layout)
         super().__init__(
