@@ -258,7 +258,7 @@ MUTATIONS = [
     ),
     ("hdp_hw/rtl/core/row_queue.py", "leaves | ~used[0]", "leaves", "tb.unit.core.test_row_queue"),
     ("hdp_hw/rtl/core/sequencer.py", "~yields | ~(wanted", "~(wanted", "tb.unit.core.test_sequencer"),
-    ("hdp_hw/rtl/core/sequencer.py", "free.eq(~active | ends)", "free.eq(~active)", "tb.unit.core.test_sequencer"),
+    ("hdp_hw/rtl/core/sequencer.py", "short & (begun.wait == 0)", "short", "tb.unit.core.test_sequencer"),
     (
         "hdp_hw/rtl/core/settings_check.py",
         "(settings.compensate | settings.mean_output)",

@@ -103,29 +103,41 @@ class Sequencer(wiring.Component):
         is_context = mode == ArrayMode.CONTEXT
         # Ends are told a cycle ahead: the last cycle of an operation decides what begins in the next.
         last_tile, last_cycle = Signal(), Signal()
-        goes_cross = Signal()  # the tile's CROSS cycles are still to come
-        first_tile, ends = Signal(), Signal()
-        m.d.comb += [first_tile.eq(tile == 0), ends.eq(last_tile & last_cycle & ~goes_cross)]
+        goes_cross = Signal()  # the tile's CROSS cycles are still to come; an exact array has none
+        free = Signal(init=1)  # nothing runs, or the operation ends
+        first_tile = Signal()
+        m.d.comb += first_tile.eq(tile == 0)
 
         # The running operation: tiles outside and cycles inside for scores, the other way round for context.
+        ends_tile, ends_cycle, crosses = Signal(), Signal(), Signal()  # last_tile, last_cycle, goes_cross that follow
+        m.d.comb += [ends_tile.eq(last_tile), ends_cycle.eq(last_cycle), crosses.eq(goes_cross)]
         with m.If(active):
             with m.If(is_context):
-                m.d.sync += [tile.eq(tile + 1), last_tile.eq(tile + 2 == job.n_tiles)]
+                m.d.sync += tile.eq(tile + 1)
+                m.d.comb += ends_tile.eq(tile + 2 == job.n_tiles)
                 with m.If(last_tile):
-                    m.d.sync += [tile.eq(0), last_tile.eq(job.n_tiles == 1)]
-                    m.d.sync += [cycle.eq(cycle + 1), last_cycle.eq(cycle + 2 == limit)]
+                    m.d.sync += [tile.eq(0), cycle.eq(cycle + 1)]
+                    m.d.comb += [ends_tile.eq(job.n_tiles == 1), ends_cycle.eq(cycle + 2 == limit)]
             with m.Else():
-                m.d.sync += [cycle.eq(cycle + 1), last_cycle.eq(cycle + 2 == limit)]
+                m.d.sync += cycle.eq(cycle + 1)
+                m.d.comb += ends_cycle.eq(cycle + 2 == limit)
                 with m.If(last_cycle):
                     wait = Mux(predict, shape.wait, 0)
-                    m.d.sync += [cycle.eq(-wait), last_cycle.eq((limit == 1) & (wait == 0))]
-                    with m.If(goes_cross):
-                        m.d.sync += [mode.eq(ArrayMode.CROSS), last_cycle.eq(shape.cross == 1), goes_cross.eq(0)]
-                    with m.Else():
-                        m.d.sync += [tile.eq(tile + 1), last_tile.eq(tile + 2 == job.n_tiles)]
-                        with m.If(mode == ArrayMode.CROSS):
-                            m.d.sync += [mode.eq(ArrayMode.INTEGER), last_cycle.eq(shape.integer == 1)]
-                            m.d.sync += goes_cross.eq(1)
+                    m.d.sync += [cycle.eq(-wait), tile.eq(tile + 1)]
+                    m.d.comb += [ends_cycle.eq((limit == 1) & (wait == 0)), ends_tile.eq(tile + 2 == job.n_tiles)]
+                    if not params.exact:
+                        with m.If(goes_cross):
+                            m.d.sync += [mode.eq(ArrayMode.CROSS), tile.eq(tile)]
+                            m.d.comb += [ends_cycle.eq(shape.cross == 1), crosses.eq(0), ends_tile.eq(last_tile)]
+                        with m.Elif(mode == ArrayMode.CROSS):
+                            m.d.sync += mode.eq(ArrayMode.INTEGER)
+                            m.d.comb += [ends_cycle.eq(shape.integer == 1), crosses.eq(1)]
+        m.d.sync += [
+            last_tile.eq(ends_tile),
+            last_cycle.eq(ends_cycle),
+            goes_cross.eq(crosses),
+            free.eq(ends_tile & ends_cycle & ~crosses),
+        ]
         m.d.comb += [
             op.mode.eq(mode),
             op.predict.eq(predict),
@@ -144,13 +156,12 @@ class Sequencer(wiring.Component):
         m.d.sync += [
             self.o_valid.eq(active & (cycle >= 0)),
             self.o_op.eq(op),
-            self.o_freed.eq(Mux(active & ends & is_context, job.n_tiles, 0)),
+            self.o_freed.eq(Mux(active & free & is_context, job.n_tiles, 0)),
         ]
 
         # The next operation. What is chosen comes straight from the queues' registers, and is loaded whether or not it
         # begins: that decides on `active` alone.
-        free, yields = Signal(), Signal()
-        m.d.comb += free.eq(~active | ends)
+        yields = Signal()
         room = {"context": self.i_context_free, "score": 1}
         wanted, begins = {}, {}
         for name, condition in room.items():
@@ -184,30 +195,32 @@ class Sequencer(wiring.Component):
                 goes_cross.eq(0),
                 cycle.eq(0),
                 tile.eq(0),
+                free.eq(1),
             ]
             with m.If(predicts):
-                begun = self._load(m, job, shape, self.i_predict.payload, last_tile, last_cycle, "integer")
-                m.d.sync += [mode.eq(ArrayMode.INTEGER), cycle.eq(-begun.wait)]
+                begun, short = self._load(m, job, shape, self.i_predict.payload, last_tile, last_cycle, "integer")
+                m.d.sync += [mode.eq(ArrayMode.INTEGER), cycle.eq(-begun.wait), free.eq(short & (begun.wait == 0))]
                 with m.If(begun.wait != 0):
                     m.d.sync += last_cycle.eq(0)
             with m.Elif(begins["context"]):
-                self._load(m, job, shape, self.i_context.payload, last_tile, last_cycle, "slices")
-                m.d.sync += mode.eq(ArrayMode.CONTEXT)
+                _, short = self._load(m, job, shape, self.i_context.payload, last_tile, last_cycle, "slices")
+                m.d.sync += [mode.eq(ArrayMode.CONTEXT), free.eq(short)]
             with m.Else():
-                self._load(m, job, shape, self.i_score.payload, last_tile, last_cycle, "integer")
-                m.d.sync += [mode.eq(ArrayMode.INTEGER), goes_cross.eq(1)]
-                with m.If(self.i_score.payload.full | self.params.exact):
-                    self._load(m, job, shape, self.i_score.payload, last_tile, last_cycle, "slices")
-                    m.d.sync += [mode.eq(ArrayMode.FULL), goes_cross.eq(0)]
+                source = self.i_score.payload
+                if not params.exact:
+                    self._load(m, job, shape, source, last_tile, last_cycle, "integer")
+                    m.d.sync += [mode.eq(ArrayMode.INTEGER), goes_cross.eq(1), free.eq(~begins["score"])]
+                with m.If(source.full | params.exact):
+                    _, short = self._load(m, job, shape, source, last_tile, last_cycle, "slices")
+                    m.d.sync += [mode.eq(ArrayMode.FULL), goes_cross.eq(0), free.eq(short | ~begins["score"])]
         return m
 
     def _load(self, m, job, shape, source, last_tile, last_cycle, limit):
-        """Begin with the row of ``source``, of which a tile takes ``limit`` of its head's shape; returns the shape."""
+        """Begin with the row of ``source``, of which a tile takes ``limit`` of its head's shape.
+
+        Returns the shape, and whether the row takes a single clock cycle.
+        """
         source_shape = Array([self.i_shapes[head] for head in range(HEADS_INSIDE)])[source.head]
-        m.d.sync += [
-            job.eq(source),
-            shape.eq(source_shape),
-            last_tile.eq(source.n_tiles == 1),
-            last_cycle.eq(source_shape[limit] == 1),
-        ]
-        return source_shape
+        single_tile, single_cycle = source.n_tiles == 1, source_shape[limit] == 1
+        m.d.sync += [job.eq(source), shape.eq(source_shape), last_tile.eq(single_tile), last_cycle.eq(single_cycle)]
+        return source_shape, single_tile & single_cycle
