@@ -92,14 +92,7 @@ class Sequencer(wiring.Component):
         tile = Signal(params.n_blocks_width)
         op = Signal(micro_op_layout(params))
 
-        limit = Signal(params.slice_index_width)
-        with m.Switch(mode):
-            with m.Case(ArrayMode.INTEGER):
-                m.d.comb += limit.eq(shape.integer)
-            with m.Case(ArrayMode.CROSS):
-                m.d.comb += limit.eq(shape.cross)
-            with m.Default():
-                m.d.comb += limit.eq(shape.slices)
+        limit = Signal(params.slice_index_width)  # cycles of a tile, or of a row of slices, in this mode
         is_context = mode == ArrayMode.CONTEXT
         # Ends are told a cycle ahead: the last cycle of an operation decides what begins in the next.
         last_tile, last_cycle = Signal(), Signal()
@@ -127,10 +120,10 @@ class Sequencer(wiring.Component):
                     m.d.comb += [ends_cycle.eq((limit == 1) & (wait == 0)), ends_tile.eq(tile + 2 == job.n_tiles)]
                     if not params.exact:
                         with m.If(goes_cross):
-                            m.d.sync += [mode.eq(ArrayMode.CROSS), tile.eq(tile)]
+                            m.d.sync += [mode.eq(ArrayMode.CROSS), limit.eq(shape.cross), tile.eq(tile)]
                             m.d.comb += [ends_cycle.eq(shape.cross == 1), crosses.eq(0), ends_tile.eq(last_tile)]
                         with m.Elif(mode == ArrayMode.CROSS):
-                            m.d.sync += mode.eq(ArrayMode.INTEGER)
+                            m.d.sync += [mode.eq(ArrayMode.INTEGER), limit.eq(shape.integer)]
                             m.d.comb += [ends_cycle.eq(shape.integer == 1), crosses.eq(1)]
         m.d.sync += [
             last_tile.eq(ends_tile),
@@ -168,6 +161,7 @@ class Sequencer(wiring.Component):
             source, sink = getattr(self, f"i_{name}"), getattr(self, f"o_{name}")
             wanted[name] = source.valid & ~source.payload.empty & condition & sink.ready
         first, predicts = Signal(), Signal()  # a prediction may begin, and does
+        before_all = self.i_predict.valid & ~yields  # a prediction begins whatever else is wanted
         m.d.comb += [
             first.eq(~yields | ~(wanted["context"] | wanted["score"])),
             predicts.eq(self.i_predict.valid & first),
@@ -177,7 +171,7 @@ class Sequencer(wiring.Component):
             source, sink = getattr(self, f"i_{name}"), getattr(self, f"o_{name}")
             begins[name] = Signal(name=f"{name}_begins")
             passes = source.valid & source.payload.empty
-            before = predicts | (wanted["context"] if name == "score" else 0)
+            before = before_all | (wanted["context"] if name == "score" else 0)
             m.d.comb += [
                 begins[name].eq(wanted[name] & free & ~before),
                 source.ready.eq(begins[name] | (passes & sink.ready)),
@@ -190,7 +184,7 @@ class Sequencer(wiring.Component):
             m.d.sync += yields.eq(1)
         with m.If(free):
             m.d.sync += [
-                active.eq(predicts | begins["context"] | begins["score"]),
+                active.eq(predicts | wanted["context"] | wanted["score"]),
                 predict.eq(predicts),
                 goes_cross.eq(0),
                 cycle.eq(0),
@@ -198,29 +192,32 @@ class Sequencer(wiring.Component):
                 free.eq(1),
             ]
             with m.If(predicts):
-                begun, short = self._load(m, job, shape, self.i_predict.payload, last_tile, last_cycle, "integer")
+                begun, short = self._load(
+                    m, job, shape, limit, self.i_predict.payload, last_tile, last_cycle, "integer"
+                )
                 m.d.sync += [mode.eq(ArrayMode.INTEGER), cycle.eq(-begun.wait), free.eq(short & (begun.wait == 0))]
                 with m.If(begun.wait != 0):
                     m.d.sync += last_cycle.eq(0)
-            with m.Elif(begins["context"]):
-                _, short = self._load(m, job, shape, self.i_context.payload, last_tile, last_cycle, "slices")
+            with m.Elif(wanted["context"]):
+                _, short = self._load(m, job, shape, limit, self.i_context.payload, last_tile, last_cycle, "slices")
                 m.d.sync += [mode.eq(ArrayMode.CONTEXT), free.eq(short)]
             with m.Else():
                 source = self.i_score.payload
                 if not params.exact:
-                    self._load(m, job, shape, source, last_tile, last_cycle, "integer")
-                    m.d.sync += [mode.eq(ArrayMode.INTEGER), goes_cross.eq(1), free.eq(~begins["score"])]
+                    self._load(m, job, shape, limit, source, last_tile, last_cycle, "integer")
+                    m.d.sync += [mode.eq(ArrayMode.INTEGER), goes_cross.eq(1), free.eq(~wanted["score"])]
                 with m.If(source.full | params.exact):
-                    _, short = self._load(m, job, shape, source, last_tile, last_cycle, "slices")
-                    m.d.sync += [mode.eq(ArrayMode.FULL), goes_cross.eq(0), free.eq(short | ~begins["score"])]
+                    _, short = self._load(m, job, shape, limit, source, last_tile, last_cycle, "slices")
+                    m.d.sync += [mode.eq(ArrayMode.FULL), goes_cross.eq(0), free.eq(short | ~wanted["score"])]
         return m
 
-    def _load(self, m, job, shape, source, last_tile, last_cycle, limit):
-        """Begin with the row of ``source``, of which a tile takes ``limit`` of its head's shape.
+    def _load(self, m, job, shape, limit, source, last_tile, last_cycle, count):
+        """Begin with the row of ``source``, of which a tile takes ``count`` of its head's shape.
 
         Returns the shape, and whether the row takes a single clock cycle.
         """
         source_shape = Array([self.i_shapes[head] for head in range(HEADS_INSIDE)])[source.head]
-        single_tile, single_cycle = source.n_tiles == 1, source_shape[limit] == 1
-        m.d.sync += [job.eq(source), shape.eq(source_shape), last_tile.eq(single_tile), last_cycle.eq(single_cycle)]
+        single_tile, single_cycle = source.n_tiles == 1, source_shape[count] == 1
+        m.d.sync += [job.eq(source), shape.eq(source_shape), limit.eq(source_shape[count])]
+        m.d.sync += [last_tile.eq(single_tile), last_cycle.eq(single_cycle)]
         return source_shape, single_tile & single_cycle
