@@ -207,7 +207,7 @@ MUTATIONS = [
     ("hdp_hw/rtl/core/operand_fetch.py", "op.cycle >> 2", "op.cycle >> 1", "tb.unit.core.test_operand_fetch"),
     (
         "hdp_hw/rtl/core/plane_store.py",
-        "room = ~halves.bit_select(entry.half, 1)",
+        "room = (rooms & cursor.o_place).any()",
         "room = 1",
         "tb.unit.core.test_plane_store",
     ),

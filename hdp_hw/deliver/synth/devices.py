@@ -24,7 +24,7 @@ def first_steps(small=SMALL, products=DIGIT_PRODUCT.name):
 def small_products(params):
     """``small`` of :func:`first_steps`: an array of more than half of an LFE5U-85F's multipliers leaves others few."""
     n_multipliers = params.lanes * params.tile**2 // 4 if params.exact else 0
-    return 136 if 2 * n_multipliers > 156 else SMALL
+    return 85 if 2 * n_multipliers > 156 else SMALL
 
 
 @dataclass(frozen=True)

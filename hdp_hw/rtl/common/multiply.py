@@ -33,6 +33,18 @@ def multiply(m, a, b, name="product", latency=None):
     return delay(m, total, latency - fewest, name, reset_less=True)
 
 
+def multiply_by_halves(m, a, b, name, latency):
+    """``a * b``, exact, of unsigned operands: by the two halves of ``b``, whose sum has no register.
+
+    So small, tools can make them of logic, where an array leaves few multipliers. latency : as of :func:`multiply`.
+    """
+    half = (len(b) + 1) // 2
+    low, high = (
+        multiply(m, a, part, f"{name}_{which}", latency) for which, part in (("low", b[:half]), ("high", b[half:]))
+    )
+    return low + (high << half)
+
+
 def multiply_constant(m, a, constant, name="product"):
     """``a * constant``, exact, of an unsigned ``a``: multiples of the constant by a table for each four bits of ``a``.
 

@@ -152,7 +152,8 @@ class PlaneStore(wiring.Component):
                 for half in range(N_HALVES)
             )
             m.d.sync += halves.eq(halves & ~freed | Mux(loader.i_start, 1 << entry.half, 0))
-            room = ~halves.bit_select(entry.half, 1)
+            rooms = Cat(~halves.bit_select(self.i_entries[k].half, 1) for k in range(HEADS_INSIDE))
+            room = (rooms & cursor.o_place).any()
         m.d.comb += [
             cursor.i_entries.eq(self.i_entries),
             cursor.i_ready.eq(self.i_used),

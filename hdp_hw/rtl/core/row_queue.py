@@ -4,6 +4,7 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from hdp_hw.rtl.common.pipeline import unary_counter
 from hdp_hw.rtl.common.storage import separate_memory
 from hdp_hw.rtl.core.jobs import row_job_layout
 from hdp_hw.spec.timing import QUEUE_DEPTH
@@ -41,8 +42,8 @@ class RowQueue(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         layout = row_job_layout(self.params)
-        oldest, used = Signal(layout), Signal(QUEUE_DEPTH)  # used: from the lowest bit on
-        comes, leaves = Signal(), Signal()
+        oldest, comes, leaves = Signal(layout), Signal(), Signal()
+        used = unary_counter(m, QUEUE_DEPTH, comes, leaves, name="used")
         m.d.comb += [
             self.i.ready.eq(~used[-1]),
             self.o.valid.eq(used[0]),
@@ -50,10 +51,6 @@ class RowQueue(wiring.Component):
             comes.eq(self.i.valid & self.i.ready),
             leaves.eq(self.o.valid & self.o.ready),
         ]
-        with m.If(comes & ~leaves):
-            m.d.sync += used.eq((used << 1) | 1)
-        with m.If(leaves & ~comes):
-            m.d.sync += used.eq(used >> 1)
         # All jobs lie in a ring of as many places, the oldest in its register too. What comes is written whether or not
         # it is a job, so that nothing need be known of it: the place is free, or that of the oldest.
         m.submodules.ring = ring = separate_memory(layout, QUEUE_DEPTH)
