@@ -22,9 +22,8 @@ def first_steps(small=SMALL, products=DIGIT_PRODUCT.name):
 
 
 def small_products(params):
-    """``small`` of :func:`first_steps`: an array of more than half of an LFE5U-85F's multipliers leaves others few."""
-    n_multipliers = params.lanes * params.tile**2 // 4 if params.exact else 0
-    return 85 if 2 * n_multipliers > 156 else SMALL
+    """``small`` of :func:`first_steps`: up to half a product where the core takes some by halves."""
+    return 85 if params.spares_multipliers else SMALL
 
 
 @dataclass(frozen=True)

@@ -33,11 +33,13 @@ def multiply(m, a, b, name="product", latency=None):
     return delay(m, total, latency - fewest, name, reset_less=True)
 
 
-def multiply_by_halves(m, a, b, name, latency):
-    """``a * b``, exact, of unsigned operands: by the two halves of ``b``, whose sum has no register.
+def multiply_sparing(m, params, a, b, name, latency):
+    """``a * b``, exact, of unsigned operands; where ``params.spares_multipliers``, by the halves of ``b``, in logic.
 
-    So small, tools can make them of logic, where an array leaves few multipliers. latency : as of :func:`multiply`.
+    Their sum has no register. latency : as of :func:`multiply`.
     """
+    if not params.spares_multipliers:
+        return multiply(m, a, b, name, latency)
     half = (len(b) + 1) // 2
     low, high = (
         multiply(m, a, part, f"{name}_{which}", latency) for which, part in (("low", b[:half]), ("high", b[half:]))
