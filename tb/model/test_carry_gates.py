@@ -1,5 +1,4 @@
-"""The gates that an ECP5's carry cells take in: the cells compute the same with them, and nothing is taken that matters
-elsewhere."""
+"""Gates that an ECP5's carry cells take in: sum and carry stay the same, and what others read is left."""
 
 from itertools import product
 
