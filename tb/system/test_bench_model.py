@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("safetensors")
 
 from hdp_hw.__main__ import main
-from hdp_hw.encoder import Coprocessor
+from hdp_hw.encoder.compiled_model import CompiledModel
 from hdp_hw.study.bench import model
 from tb.lib.simulation import ROOT
 
@@ -16,7 +16,7 @@ from tb.lib.simulation import ROOT
 def small(tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)  # where compiled models are kept
     monkeypatch.setattr(model, "FOLDER", tmp_path)
-    monkeypatch.setattr(model, "QUICK", ("vit-digits",))
+    monkeypatch.setattr(model, "QUICK", {"vit-digits": (65,)})
 
 
 def bench():
@@ -29,7 +29,7 @@ def test_records(tmp_path, capsys):
     dense, pruned = json.loads((tmp_path / "model.json").read_text())
     assert dense["rule"] == "dense" and pruned["rule"] == "mass"
     for each in (dense, pruned):
-        assert each["cycles"] == each["linear"]["cycles"] + each["attention"]["cycles"]
+        assert each["cycles"] == sum(each[kind]["cycles"] for kind in ("linear", "attention", "norm"))
         assert str(each["cycles"]) in printed and each["n"] == 65
     kept, visited = ([each["attention"][f"tiles_{what}"] for each in (dense, pruned)] for what in ("kept", "visited"))
     assert kept[0] == visited[0] and 0 < kept[1] < visited[1]
@@ -39,19 +39,19 @@ def test_records(tmp_path, capsys):
 
 
 def test_a_cycle_too_many_is_told(tmp_path, capsys, monkeypatch):
-    run = Coprocessor._run
+    run = CompiledModel.__call__
 
-    def late(self, kind, job):
-        result = run(self, kind, job)
-        self.counters[kind]["cycles"] += type(self.backend).__name__ == "Emulator"
+    def late(self, words):
+        result = run(self, words)
+        self.counters["cycles"] += type(self.backend.bus).__name__ == "EmulatedBus"
         return result
 
-    monkeypatch.setattr(Coprocessor, "_run", late)
+    monkeypatch.setattr(CompiledModel, "__call__", late)
     assert bench() == 1
-    assert "linear: cycles is " in capsys.readouterr().err and not list(tmp_path.iterdir())
+    assert "dense: cycles is " in capsys.readouterr().err and not list(tmp_path.iterdir())
 
 
 def test_a_core_that_takes_no_model(capsys, monkeypatch):
-    monkeypatch.setattr(model, "QUICK", ("minilm",))
+    monkeypatch.setattr(model, "QUICK", {"minilm": (32,)})
     assert bench() == 2
     assert "minilm does not fit" in (error := capsys.readouterr().err) and "CONFIG = 'tiny'" in error

@@ -7,11 +7,23 @@ from hdp_hw.deliver.synth.tools import NEXTPNR, NEXTPNR_GOWIN, NEXTPNR_NEXUS
 
 SPEEDS = (6, 7, 8)  #: speed grades of an ECP5, 6 the slowest
 DIGIT_PRODUCT = Path(__file__).parents[2] / "rtl" / "array" / "digit_product.v"
-#: What yosys does first, with DIGIT_PRODUCT's name: it keeps registers of ``pipeline.LOCAL`` apart, and maps products.
-PREPARE = "proc; select -set local */a:keep %ci1 */t:$*dff* %i; setattr -set keep 1 @local; "
-PREPARE += "wreduce t:$mul; techmap -autoproc -map {} t:$mul"
+SMALL = 48  #: bits of a product's factor times bits of the other, up to which it is made of logic
 PINS = "pins.cst"  #: where a device's pins are written for nextpnr
 KINDS = ("luts", "lutrams", "ffs", "dsps", "brams")
+
+
+def first_steps(small=SMALL, products=DIGIT_PRODUCT.name):
+    """What yosys does first: keep registers of ``pipeline.LOCAL`` apart, and make products up to ``small`` of logic.
+
+    products : where DIGIT_PRODUCT lies for it.
+    """
+    local = "select -set local */a:keep %ci1 */t:$*dff* %i; setattr -set keep 1 @local"
+    return f"proc; {local}; wreduce t:$mul; techmap -autoproc -D SMALL={small} -map {products} t:$mul"
+
+
+def small_products(params):
+    """``small`` of :func:`first_steps`: up to half a product where the core takes some by halves."""
+    return 85 if params.spares_multipliers else SMALL
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import time
 from importlib import import_module
 from pathlib import Path
 
-from hdp_hw.deliver.synth.devices import DEVICES, DIGIT_PRODUCT, ECP5, KINDS, PREPARE, SPEEDS
+from hdp_hw.deliver.synth.devices import DEVICES, DIGIT_PRODUCT, ECP5, KINDS, SMALL, SPEEDS, first_steps, small_products
 from hdp_hw.deliver.synth.netlist import area_by_block, count_cells
 from hdp_hw.deliver.synth.place_route import (
     NETLIST,
@@ -63,7 +63,7 @@ def synthesise(
     record = {"config": label, "device": device, "speed": speed if target.family is ECP5 else None}
     record |= {"parameters": vars_of(params), "sha256": write_design(params, folder, part)}
     say(f"{label}: synthesis")
-    synthesise_netlist(folder, target.family, say, multipliers=target.multipliers)
+    synthesise_netlist(folder, target.family, say, multipliers=target.multipliers, small=small_products(params))
     cells = json.loads((folder / NETLIST).read_text(encoding="utf-8"))["modules"]["harness"]["cells"]
     record |= count_cells(cells, target.family) | {"area_by_block": area_by_block(cells, target.family)}
     reports, tried, not_routed = {}, {}, {}
@@ -113,16 +113,13 @@ def write_sources(verilog, folder):
     write(folder / DIGIT_PRODUCT.name, DIGIT_PRODUCT.read_text(encoding="utf-8"))
 
 
-def synthesise_netlist(folder, family, say, top="harness", multipliers=(), contents=()):
+def synthesise_netlist(folder, family, say, top="harness", multipliers=(), small=SMALL, contents=()):
     """NETLIST of the design in ``folder``, whose module ``top`` holds it all.
 
-    multipliers : see write_netlist; contents : files of what memories begin with.
+    multipliers : as for write_netlist; small : as for first_steps; contents : files of what memories begin with.
     """
     result = "synthesised.json"
-    script = (
-        f"read_verilog {SOURCE}; hierarchy -top {top}; {PREPARE.format(DIGIT_PRODUCT.name)}; "
-        f"{family.script}; write_json {result}"
-    )
+    script = f"read_verilog {SOURCE}; hierarchy -top {top}; {first_steps(small)}; {family.script}; write_json {result}"
     sources = [SOURCE, DIGIT_PRODUCT.name, *contents]
     run(folder, "yosys.log", YOSYS, ["-v", "2", "-p", script], sources, [result], synthesis_progress, say)
     write_netlist(folder, result, family, multipliers)

@@ -1,7 +1,7 @@
 """Where an ECP5's multipliers for the array stand: the placers of nextpnr scatter them over all rows of the device.
 
-The lanes of a sub-tile that serve one element of a slice share their operands' words, and the products of all sub-tiles
-for that element meet in the row accumulators. So these multipliers form a group, which stands in one row of the device.
+The products of a sub-tile's quarter meet in its adders, and those of the two quarters of one query row, element by
+element, in a row accumulator. So these multipliers form a group, which stands in one row of the device, by elements.
 """
 
 import re
@@ -23,10 +23,11 @@ def place_multipliers(module, rows):
     n_places = sum(len(places) for _, places in rows)
     if 2 * len(lanes) < n_places or not lanes:
         return
-    quarter = (max(lane for *_, lane in lanes.values()) + 1) // 4
+    n_elements = (max(lane for *_, lane in lanes.values()) + 1) // 4
     groups = defaultdict(list)
     for name, (r, c, lane) in lanes.items():
-        groups[lane % quarter].append((r, c, lane // quarter, name))
+        quarter, element = divmod(lane, n_elements)
+        groups[r, quarter // 2, c].append((element, quarter, name))
     free = {y: list(places) for y, places in rows}
     chosen = {}
     for _, group in sorted(groups.items()):

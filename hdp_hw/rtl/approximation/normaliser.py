@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from hdp_hw.rtl.approximation.reciprocal import Reciprocal
 from hdp_hw.rtl.approximation.requantizer import Requantizer
-from hdp_hw.rtl.common.multiply import multiply, multiply_latency
+from hdp_hw.rtl.common.multiply import multiply, multiply_latency, multiply_sparing
 from hdp_hw.rtl.common.pipeline import delay
 from hdp_hw.spec.params import bits_for
 from hdp_hw.spec.tables import exp2_coefficients, guard, normalised_width
@@ -98,7 +98,7 @@ class Normaliser(wiring.Component):
         of_sums, of_values = self._product_latencies
 
         # The denominator.
-        pruned_weight = multiply(m, self.i_e_pruned, self.i_n_pruned, "pruned_weight")
+        pruned_weight = multiply_sparing(m, self.params, self.i_e_pruned, self.i_n_pruned, "pruned_weight", of_sums)
         weight_sum = delay(m, self.i_weight_sum, of_sums, "weight_sum")
         m.submodules.reciprocal = reciprocal = self.reciprocal
         denominator = Signal(reciprocal.width)

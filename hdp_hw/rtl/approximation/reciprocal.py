@@ -78,18 +78,20 @@ class Reciprocal(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        # Normalise: halve the number of leading zeros that are possible, again and again; two registers.
-        y, places = self.i_x, []
-        powers = [2**k for k in reversed(range(bits_for(self.width - 1)))]
-        for index, power in enumerate(powers, start=1):
+        # Normalise: halve the number of possible leading zeros, a few times; after a register, shift by the rest.
+        y, places, powers = self.i_x, [], [2**k for k in reversed(range(bits_for(self.width - 1)))]
+        for power in powers[: len(powers) // 2]:
             empty = ~y[-power:].any()
             y, places = Mux(empty, y << power, y)[: self.width], [empty, *places]
-            if index in (len(powers) // 2, len(powers)):
-                y_register = Signal(self.width, name=f"normalised_{index}")
-                places_register = Signal(index, name=f"places_{index}")
-                m.d.sync += [y_register.eq(y), places_register.eq(Cat(places))]
-                y, places = y_register, list(places_register)
-        exists, s = y[-1], Cat(places)
+        y, places = (register(m, value, name) for value, name in ((y, "coarse"), (Cat(places), "places")))
+        rest = Signal(len(powers) - len(places), name="rest")
+        m.d.comb += rest.eq(-1)
+        for zeros in range((1 << len(rest)) - 1):
+            with m.If(y[-1 - zeros]) if zeros == 0 else m.Elif(y[-1 - zeros]):
+                m.d.comb += rest.eq(zeros)
+        s = register(m, Cat(rest, places), "shift")
+        y = register(m, (y << rest)[: self.width], "normalised")
+        exists = y[-1]
 
         # The bits below the leading one: a segment and a position in it. A narrow x only ever meets some segments.
         segment_bits = reciprocal_segment_bits(self.params.digit_width)

@@ -22,7 +22,11 @@ module digit_product(A, B, Y);
   assign Y = product;
 endmodule
 
-// Other small products in logic too, so that the multipliers are left to the array: an LFE5U-25F has 28.
+// Other small products in logic too, so that the multipliers are left to the array: an LFE5U-25F has 28. Yosys says what
+// is small.
+`ifndef SMALL
+`define SMALL 48
+`endif
 (* techmap_celltype = "$mul" *)
 module small_product(A, B, Y);
   parameter A_SIGNED = 0;
@@ -34,7 +38,7 @@ module small_product(A, B, Y);
   input [B_WIDTH-1:0] B;
   output reg [Y_WIDTH-1:0] Y;
 
-  wire _TECHMAP_FAIL_ = A_WIDTH * B_WIDTH > 48 || A_SIGNED || B_SIGNED;
+  wire _TECHMAP_FAIL_ = A_WIDTH * B_WIDTH > `SMALL || A_SIGNED || B_SIGNED;
   localparam NARROW = A_WIDTH < B_WIDTH ? A_WIDTH : B_WIDTH;
   wire [Y_WIDTH-1:0] wide = A_WIDTH < B_WIDTH ? B : A;
   wire [NARROW-1:0] narrow = A_WIDTH < B_WIDTH ? A : B;

@@ -1,6 +1,6 @@
 """Operands of V to their two signed digits."""
 
-from amaranth.hdl import Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import C, Cat, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -56,8 +56,23 @@ class DigitSplitter(wiring.Component):
 
 
 def split_operand(m, operand, params, name):
-    """``(I, F)`` of an operand, in the same clock cycle; the lowest w bits of I count. name : of the saturated one."""
-    w, largest = params.digit_width, params.digit_max
-    x = Signal(signed(2 * w), name=name)
-    m.d.comb += x.eq(Mux(operand > largest, largest, Mux(operand < -largest, -largest, operand)))
-    return (x + (1 << (w - 1))) >> w, x[:w]
+    """``(I, F)`` of an operand, in the same clock cycle; as w bits each. name : of its signals."""
+    w = params.digit_width
+    above = operand[w - 1 :]
+    high, low = Signal(name=f"{name}_high"), Signal(name=f"{name}_low")
+    m.d.comb += [
+        high.eq(above == (1 << w) - 1),
+        low.eq((above == 1 << w) | ((above == (1 << w) + 1) & ~operand[: w - 1].any())),
+    ]
+    largest = (1 << (w - 1)) - 1  # of a digit
+    digits = more(operand[w:], operand[w - 1]), operand[:w]
+    return tuple(Mux(high, C(largest, w), Mux(low, C(-largest, signed(w)).as_unsigned(), digit)) for digit in digits)
+
+
+def more(digit, bit):
+    """The bits of ``digit + bit``; written as logic, since a carry chain of so few bits takes more."""
+    bits, carry = [], bit
+    for of_digit in digit:
+        bits.append(of_digit ^ carry)
+        carry = carry & of_digit
+    return Cat(bits)

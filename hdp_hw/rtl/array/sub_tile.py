@@ -5,7 +5,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hdp_hw.rtl.array.operand_packer import field_width, packed_width
-from hdp_hw.rtl.common.pipeline import adder_tree, delay, register
+from hdp_hw.rtl.common.pipeline import register
 from hdp_hw.spec.timing import tree_latency
 
 
@@ -15,7 +15,8 @@ class SubTile(wiring.Component):
     The product of packed operands ``a0 + (a1 << field)`` and ``b0 + (b1 << 2 * field)`` has a field for each of a0*b0,
     a1*b0, a0*b1, a1*b1. Sign extension moves them a bit further apart without changing a value, so that one adder adds
     all four; a field is one too low where what stands below it is negative. INTEGER sums the fields over all lanes.
-    FULL sums the products of quarter q of the lanes for score (q / 2, q % 2); in CONTEXT they are elements of P.V.
+    FULL sums the products of quarter q of the lanes for score (q / 2, q % 2), by the same adders: bits of a product are
+    fields too, whose sums are put together again. In CONTEXT the products are elements of P.V.
     Tiles of INTEGER accumulate to A, tiles of FULL to Q.K^T.
 
     Parameters
@@ -90,8 +91,7 @@ class SubTile(wiring.Component):
             right = register(m, self.i_right[lane], f"right_{lane}", local=True)
             products.append(register(m, (left * right)[: 4 * field], f"product_{lane}"))
 
-        # The four lanes of one element of the slice lie close together, so they are added first.
-        fields = self._fields(m, [products[lane] for i in range(quarter) for lane in range(i, lanes, quarter)])
+        quarters, fields = self._sums(m, products)
         for r in range(2):
             for c in range(2):
                 elements = self.o_elements[r][c]
@@ -100,29 +100,54 @@ class SubTile(wiring.Component):
                     elements[i].eq(products[place * quarter + i][: 4 * self.params.digit_width]) for i in range(quarter)
                 ]
                 integer, carry = fields[r + 2 * c]
-                whole = adder_tree(m, [elements[i] for i in range(quarter)], 1, f"full_{r}_{c}")
-                late = tree_latency(lanes, 1) - tree_latency(quarter, 1)
-                whole = delay(m, whole, late, f"full_{r}_{c}", reset_less=True)
+                whole = self._whole(m, quarters[place], f"{r}_{c}")
                 total = Signal(signed(self.params.dot_width), name=f"total_{r}_{c}")
                 m.d.comb += total.eq(Mux(self.i_full, whole, integer))
                 total, carry = register(m, total, f"sum_{r}_{c}"), register(m, carry & ~self.i_full, f"carry_{r}_{c}")
                 score = Signal(signed(self.params.sum_width), name=f"score_{r}_{c}", reset_less=True)
                 m.d.comb += self.o_scores[r][c].eq(score)
                 with m.If(self.i_valid):
-                    before = Mux(self.i_first, 0, score)
-                    m.d.sync += score.eq((Cat(C(1, 1), before).as_signed() + Cat(carry, total).as_signed())[1:])
+                    m.d.sync += score.eq(_add(Mux(self.i_first, 0, score), total, carry))
         return m
 
-    def _fields(self, m, products):
-        """``[(sum, carry)]`` of the four fields of products: added, they are the sum of the field's values."""
+    def _sums(self, m, products):
+        """Fields of the sums of products: of each quarter of the lanes, ``[[(sum, carry)]]``, and of all lanes.
+
+        A field's sum and its carry, added, are the sum of the field's values.
+        """
         terms, width = products, field_width(self.params)
         while len(terms) > 1:
+            if len(terms) == 4:
+                quarters = [_fields(term, width) for term in terms]
             terms = [Cat(Cat(field, field[-1]) for field in _parts(term, width)).as_signed() for term in terms]
             width += 1
             sums = [(a + b)[: 4 * width] for a, b in zip(terms[::2], terms[1::2])]
             terms = [register(m, total, f"fields_{width}_{index}") for index, total in enumerate(sums)]
-        fields = [field.as_signed() for field in _parts(terms[0], width)]
-        return list(zip(fields, [C(0, 1), *(field[-1] for field in fields)]))
+        return quarters, _fields(terms[0], width)
+
+    def _whole(self, m, fields, name):
+        """The sum of a quarter's products, which its fields are, where they stood in a product; 2 clock cycles."""
+        width = field_width(self.params)
+        (low, _), (middle, carry), (high, next_carry), _ = fields  # the highest repeats the sign
+        high = high[: self.params.dot_width - 2 * width].as_signed()
+        middle = register(m, _add(low >> width, middle, carry), f"middle_{name}")
+        low, high, next_carry = (
+            register(m, part, f"{part_name}_{name}")
+            for part, part_name in ((low[:width], "low"), (high, "high"), (next_carry, "next_carry"))
+        )
+        high = _add(middle >> width, high, next_carry)
+        return register(m, Cat(low, middle[:width], high)[: self.params.dot_width].as_signed(), f"whole_{name}")
+
+
+def _fields(term, width):
+    """``[(sum, carry)]`` of the four fields of a term: a field is one too low where what stands below is negative."""
+    fields = [field.as_signed() for field in _parts(term, width)]
+    return list(zip(fields, [C(0, 1), *(field[-1] for field in fields)]))
+
+
+def _add(a, b, carry):
+    """``a + b + carry`` by one adder."""
+    return (Cat(C(1, 1), a).as_signed() + Cat(carry, b).as_signed())[1:].as_signed()
 
 
 def _parts(value, width):

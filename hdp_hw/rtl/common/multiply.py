@@ -33,6 +33,20 @@ def multiply(m, a, b, name="product", latency=None):
     return delay(m, total, latency - fewest, name, reset_less=True)
 
 
+def multiply_sparing(m, params, a, b, name, latency):
+    """``a * b``, exact, of unsigned operands; where ``params.spares_multipliers``, by the halves of ``b``, in logic.
+
+    Their sum has no register. latency : as of :func:`multiply`.
+    """
+    if not params.spares_multipliers:
+        return multiply(m, a, b, name, latency)
+    half = (len(b) + 1) // 2
+    low, high = (
+        multiply(m, a, part, f"{name}_{which}", latency) for which, part in (("low", b[:half]), ("high", b[half:]))
+    )
+    return low + (high << half)
+
+
 def multiply_constant(m, a, constant, name="product"):
     """``a * constant``, exact, of an unsigned ``a``: multiples of the constant by a table for each four bits of ``a``.
 

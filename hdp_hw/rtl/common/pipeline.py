@@ -39,13 +39,14 @@ def _as_shape(bits, shape):
 def unary_counter(m, limit, up, down, init=0, name="count"):
     """A count from 0 to ``limit``, bit k of which says that it is above k; ``up`` and ``down`` move it by one.
 
-    So a comparison with 0 or ``limit`` takes no logic.
+    So a comparison with 0 or ``limit`` takes no logic. ``up`` and ``down``, which come late, pass one gate: from
+    conditions tools would make an enable and a reset.
     """
     count = Signal(limit, init=(1 << init) - 1, name=name)
-    with m.If(up & ~down):
-        m.d.sync += count.eq(Cat(C(1, 1), count))
-    with m.If(down & ~up):
-        m.d.sync += count.eq(count[1:])
+    more, fewer = Cat(C(1, 1), count[:-1]), count[1:]
+    for bit in range(limit):
+        stays = fewer[bit] if bit + 1 < limit else 0
+        m.d.sync += count[bit].eq(stays | (count[bit] & (up | ~down)) | (more[bit] & up & ~down))
     return count
 
 

@@ -10,6 +10,12 @@ from hdp_hw.spec.params import ArrayMode
 class ActivityCounters(wiring.Component):
     """Counts clock cycles with a head inside the core, and those that the array spends in each mode.
 
+    An ``exact`` array has no CROSS: its counter stays 0.
+
+    Parameters
+    ----------
+    params : HdpParams
+
     Ports
     -----
     i_inside : In(unsigned(1))
@@ -26,7 +32,8 @@ class ActivityCounters(wiring.Component):
     A clock cycle is counted in the next.
     """
 
-    def __init__(self):
+    def __init__(self, params):
+        self.params = params
         names = ("cycles", *(mode.name.lower() for mode in ArrayMode))
         self.counter_layout = data.StructLayout({name: unsigned(64) for name in names})
         super().__init__(
@@ -43,6 +50,7 @@ class ActivityCounters(wiring.Component):
         counters = self.o_counters
         m.d.sync += counters.cycles.eq(counters.cycles + self.i_inside)
         for mode in ArrayMode:
-            counter = counters[mode.name.lower()]
-            m.d.sync += counter.eq(counter + (self.i_valid & (self.i_mode == mode)))
+            if mode != ArrayMode.CROSS or not self.params.exact:
+                counter = counters[mode.name.lower()]
+                m.d.sync += counter.eq(counter + (self.i_valid & (self.i_mode == mode)))
         return m

@@ -81,7 +81,7 @@ class AttentionCore(wiring.Component):
             self.predictor, self.means = Predictor(params), PrunedMeans(params)
         self.softmax = SoftmaxUnit(params)
         self.drain = Drain(params, self.softmax.sums_layout)
-        self.counters = ActivityCounters()
+        self.counters = ActivityCounters(params)
         if params.encoder:
             self.linear = LinearDrain(params, self.drain.beat_layout)
         super().__init__(
@@ -163,7 +163,7 @@ class AttentionCore(wiring.Component):
 
         # Execution: a micro-operation's operands, and the array's results.
         m.d.comb += [
-            execute.i_ready.eq(predict.o_predicted & planes.o_loaded[0] & planes.o_loaded[1] & planes.o_loaded[2]),
+            execute.i_ready.eq(predict.o_predicted & planes.o_complete),
             execute.i_mask.eq(self.o_mask),
             execute.i_mask_head.eq(predict.o_at_head),
             execute.i_freed.eq(sequencer.o_freed | self.linear.o_freed if params.encoder else sequencer.o_freed),

@@ -143,12 +143,12 @@ class Drain(wiring.Component):
         job, sums, shape = Signal(row_job_layout(params)), Signal(self.sums_layout), Signal(self.shape_layout)
         n_rows = Signal(range(tile + 1))
         row, slice_, part = Signal(range(tile)), Signal(slice_bits), Signal(range(n_parts + 1))
-        last_part, last, takes = Signal(), Signal(), Signal()
-        last_slice, last_row = Signal(), Signal()  # told a cycle ahead, for the last beat decides what is taken
+        last, takes = Signal(), Signal()
+        # Told a cycle ahead, for the last beat decides what is taken.
+        last_part, last_slice, last_row = Signal(init=n_parts == 1), Signal(), Signal()
         incoming = self.i.payload
         empty, ends, waiting = incoming.empty, Signal(), Signal()
         m.d.comb += [
-            last_part.eq(part == n_parts - 1),
             last.eq(job.error | (last_part & last_slice & last_row)),
             ends.eq(steps & last),
             takes.eq((~active | ends) & self.i.valid & self.i_sums.valid & (empty | waiting)),
@@ -159,14 +159,19 @@ class Drain(wiring.Component):
         m.d.comb += waiting.eq(unary_counter(m, 2, complete, takes & ~empty, name="stores_waiting")[0])
         m.d.sync += read_store.eq(read_store ^ self.o_free)
         with m.If(steps):
-            m.d.sync += part.eq(part + 1)
+            m.d.sync += [part.eq(part + 1), last_part.eq(part + 2 == n_parts)]
             with m.If(last_part):
-                m.d.sync += [part.eq(0), slice_.eq(slice_ + 1), last_slice.eq(slice_ + 2 == shape.slices)]
+                m.d.sync += [
+                    part.eq(0),
+                    last_part.eq(n_parts == 1),
+                    slice_.eq(slice_ + 1),
+                    last_slice.eq(slice_ + 2 == shape.slices),
+                ]
                 with m.If(last_slice):
                     m.d.sync += [slice_.eq(0), last_slice.eq(shape.slices == 1)]
                     m.d.sync += [row.eq(row + 1), last_row.eq(row + 2 == n_rows)]
         with m.If(~active | ends):
-            m.d.sync += [active.eq(takes), row.eq(0), slice_.eq(0), part.eq(0)]
+            m.d.sync += [active.eq(takes), row.eq(0), slice_.eq(0), part.eq(0), last_part.eq(n_parts == 1)]
         next_shape = data.View(self.shape_layout, Signal(self.shape_layout.size, name="next_shape"))
         with m.Switch(incoming.head):
             for head in range(HEADS_INSIDE):

@@ -26,7 +26,7 @@ class ExecuteControl(wiring.Component):
     i_entries : In(data.ArrayLayout(head_entry_layout(params), HEADS_INSIDE))
         The head table's entries.
     i_ready : In(unsigned(HEADS_INSIDE))
-        Bits of the entries that have a verdict and all of whose planes are there.
+        Bits of the entries that have a verdict and all of whose planes are there, one clock cycle ahead.
     i_failed : In(unsigned(HEADS_INSIDE))
         The head table's bits of the heads that have an error.
     i_retired : In(unsigned(HEADS_INSIDE))
@@ -95,7 +95,7 @@ class ExecuteControl(wiring.Component):
         taken = self.o.valid & self.o.ready
         m.d.comb += [
             cursor.i_entries.eq(self.i_entries),
-            cursor.i_ready.eq(self.i_ready),
+            cursor.i_ready.eq(delay(m, self.i_ready, 1, "ready")),
             cursor.i_leaves.eq(taken & self.o.payload.last),
             cursor.i_retired.eq(self.i_retired),
             survivors.i_mask_valid.eq(self.i_mask.valid),

@@ -5,6 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hdp_hw.rtl.common.layouts import settings_layout
+from hdp_hw.rtl.common.storage import separate_memory
 from hdp_hw.rtl.core.jobs import head_entry_layout
 from hdp_hw.rtl.core.settings_check import SettingsCheck
 from hdp_hw.spec.formats import HEADS_INSIDE, STREAMS
@@ -160,9 +161,6 @@ class HeadTable(wiring.Component):
                     *(entry[name].eq(value) for name, value in long_rows.items()),
                     entry.settings_error.eq(~check.o_legal),
                     entry.errors.eq(0),
-                    entry.theta_head.eq(0),
-                    entry.n_visited.eq(0),
-                    entry.n_kept.eq(0),
                     self.o_unpredicted[head].eq(~check.o_legal | (settings.rule == Rule.DENSE)),
                     self.o_failed[head].eq(~check.o_legal),
                 ]
@@ -174,22 +172,45 @@ class HeadTable(wiring.Component):
                         if plane == 0:
                             m.d.sync += self.o_unpredicted[head].eq(1)
             with m.If(self.i_predicted[head]):
-                m.d.sync += [entry.verdict.eq(self.i_verdict), entry.theta_head.eq(self.i_theta_head)]
-            with m.If(self.i_row_head[head]):
-                m.d.sync += [
-                    entry.n_visited.eq(entry.n_visited + Mux(self.i_row_blocks == 0, 1, self.i_row_blocks)),
-                    entry.n_kept.eq(entry.n_kept + self.i_row_tiles),
-                ]
+                m.d.sync += entry.verdict.eq(self.i_verdict)
             with m.If(oldest[head] & ~self.o_status.valid):  # the report, which comes late, decides on valid alone
                 error = entry_error(entry)
                 m.d.sync += [
                     self.o_status.payload.error.eq(error),
                     self.o_status.payload.verdict.eq(Mux(error == HeadError.NONE, entry.verdict, Verdict.ERROR)),
-                    self.o_status.payload.n_visited.eq(entry.n_visited),
-                    self.o_status.payload.n_kept.eq(entry.n_kept),
-                    self.o_status.payload.theta_head.eq(entry.theta_head),
                 ]
+        tally = self._tally(m, Mux(staged, newest, 0), oldest)
+        with m.If(~self.o_status.valid):
+            m.d.sync += tally
         return m
+
+    def _tally(self, m, enters, oldest):
+        """What the status says of the oldest head alone: importance, and blocks so far. enters : bit of a new head."""
+        status = self.o_status.payload
+        names = ("n_visited", "n_kept")
+        layout = data.StructLayout({name: unsigned(self.params.count_width) for name in names})
+        m.submodules.counts = counts = separate_memory(layout, HEADS_INSIDE)
+        m.submodules.thetas = thetas = separate_memory(status.theta_head.shape(), HEADS_INSIDE)
+        before, of_oldest, theta = (store.read_port(domain="comb") for store in (counts, counts, thetas))
+        counted = Signal(HEADS_INSIDE)  # heads whose counts are stored; those of the others are 0
+        m.d.sync += counted.eq((counted | self.i_row_head) & ~enters)
+        blocks = (Mux(self.i_row_blocks == 0, 1, self.i_row_blocks), self.i_row_tiles)
+        write, write_theta = counts.write_port(), thetas.write_port()
+        m.d.comb += [
+            before.addr.eq(_index(self.i_row_head)),
+            write.addr.eq(before.addr),
+            write.en.eq(self.i_row_head.any()),
+            write_theta.addr.eq(_index(self.i_predicted)),
+            write_theta.data.eq(self.i_theta_head),
+            write_theta.en.eq(self.i_predicted.any()),
+            *(port.addr.eq(_index(oldest)) for port in (of_oldest, theta)),
+        ]
+        for name, addend in zip(names, blocks):
+            m.d.comb += write.data[name].eq(Mux((counted & self.i_row_head).any(), before.data[name], 0) + addend)
+        return [
+            *(status[name].eq(Mux((counted & oldest).any(), of_oldest.data[name], 0)) for name in names),
+            status.theta_head.eq(theta.data),
+        ]
 
     def _joins(self, reused):
         """Whether the head that is offered may join those inside; reused : the last of these reuses rows.
@@ -202,7 +223,7 @@ class HeadTable(wiring.Component):
     def _long_rows(self, m, settings, words, staged, half, newest):
         """``{field of an entry: value}`` of long_rows_layout."""
         q_head, q_half = Signal(2), Signal()  # of the head before
-        places = {"q_head": (Cat(newest[1], newest[2]), q_head), "q_half": (half, q_half)}
+        places = {"q_head": (_index(newest), q_head), "q_half": (half, q_half)}
         values = {"stride": self._stride(m, settings, words)}
         for name, (own, before) in places.items():
             values[name] = Mux(settings.reuse, before, own)
@@ -219,6 +240,11 @@ class HeadTable(wiring.Component):
             with m.Elif((words - 1)[self.params.bank_bits - 1 - bit :].any()):
                 m.d.comb += stride.eq(self.params.bank_bits - bit)
         return stride
+
+
+def _index(places):
+    """The index of a one-hot entry."""
+    return Cat(places[1], places[2])
 
 
 def entry_error(entry):

@@ -14,8 +14,7 @@ def head_entry_layout(params):
 
     half : its place among the two in the F and V buffers; cycles : of a tile; words, value_words : of a row of digits
     and of V; with ``encoder`` stride : log2 of the words from row to row in a bank, q_head, q_half : places of its Q;
-    settings_error : its settings are refused; errors : HeadError of its planes I, F, V; n_visited, n_kept : blocks so
-    far.
+    settings_error : its settings are refused; errors : HeadError of its planes I, F, V.
     """
     return data.StructLayout(
         {
@@ -28,9 +27,6 @@ def head_entry_layout(params):
             "settings_error": unsigned(1),
             "errors": data.ArrayLayout(unsigned(3), len(STREAMS)),
             "verdict": unsigned(3),
-            "theta_head": unsigned(params.theta_head_width),
-            "n_visited": unsigned(params.count_width),
-            "n_kept": unsigned(params.count_width),
         }
     )
 

@@ -1,5 +1,8 @@
 """The operands of the heads inside the core."""
 
+from functools import reduce
+from operator import and_
+
 from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -55,6 +58,8 @@ class PlaneStore(wiring.Component):
         Of each plane, with ``o_ended``: a HeadError.
     o_loaded : Out(data.ArrayLayout(unsigned(HEADS_INSIDE), len(STREAMS)))
         Of each plane: bits of the entries whose plane has ended and that are still in use.
+    o_complete : Out(unsigned(HEADS_INSIDE))
+        Bits of the entries that all three of ``o_loaded`` name in the next clock cycle.
     o_words : Out(operand_words_layout(params))
         The words of ``i_read``; those of planes that were not read may hold anything.
     o_total : Out(data.ArrayLayout(signed(params.value_sum_width), params.lanes // 2))
@@ -99,6 +104,7 @@ class PlaneStore(wiring.Component):
                 "o_ended": Out(of_planes),
                 "o_errors": Out(data.ArrayLayout(unsigned(3), len(STREAMS))),
                 "o_loaded": Out(of_planes),
+                "o_complete": Out(unsigned(HEADS_INSIDE)),
                 "o_words": Out(operand_words_layout(params)),
                 "o_total": Out(data.ArrayLayout(signed(params.value_sum_width), params.lanes // 2)),
                 **({"o_scales": Out(self.scales_layout)} if params.encoder else {}),
@@ -129,6 +135,8 @@ class PlaneStore(wiring.Component):
                     m.d.comb += loader.i_keys_alone.eq(cursor.o_entry.settings.reuse)
                 self._read(m, buffer, plane, f"{operand}_{plane}")
         self._values(m)
+        ended = [loaded | ends for loaded, ends in zip(self.o_loaded, self.o_ended)]
+        m.d.comb += self.o_complete.eq(reduce(and_, ended) & ~self.i_retired)
         return m
 
     def _load(self, m, index, plane):
@@ -144,7 +152,8 @@ class PlaneStore(wiring.Component):
                 for half in range(N_HALVES)
             )
             m.d.sync += halves.eq(halves & ~freed | Mux(loader.i_start, 1 << entry.half, 0))
-            room = ~halves.bit_select(entry.half, 1)
+            rooms = Cat(~halves.bit_select(self.i_entries[k].half, 1) for k in range(HEADS_INSIDE))
+            room = (rooms & cursor.o_place).any()
         m.d.comb += [
             cursor.i_entries.eq(self.i_entries),
             cursor.i_ready.eq(self.i_used),

@@ -50,7 +50,7 @@ class PredictControl(wiring.Component):
     o_settings : Out(settings_layout(params))
         That head's settings, for the predictor, from one clock cycle after the head's turn has come.
     o_predicted : Out(unsigned(HEADS_INSIDE))
-        Bits of the heads that have a verdict and whose means are stored.
+        Bits of the heads that have a verdict and whose means are stored, one clock cycle ahead.
     o_decided : Out(unsigned(HEADS_INSIDE))
         For the head table: the bit of the head whose verdict falls; else 0.
     o_decided_verdict : Out(unsigned(3))
@@ -65,7 +65,7 @@ class PredictControl(wiring.Component):
     A head begins in the clock cycle in which its I plane is there and the head before it has ended; it is offered row
     by row as BlockRows has them, as long as no more than ``PREDICTOR_ROWS`` are in the predictor. A head without
     prediction takes one clock cycle. ``o_decided`` follows ``i_done`` by one clock cycle, ``o_predicted`` by
-    ``means_latency`` + 1.
+    ``means_latency``.
 
     Numerics
     --------
@@ -140,9 +140,9 @@ class PredictControl(wiring.Component):
         # cycle later, before a row can ask for it.
         verdict, predicted = Signal(Verdict), Signal(HEADS_INSIDE)
         stored = delay(m, Mux(self.i_done, cursor.o_leaves, 0), self.means_latency, "stored")
-        m.d.sync += predicted.eq((predicted | stored | Mux(skips, cursor.o_leaves, 0)) & ~self.i_retired)
+        m.d.sync += predicted.eq(self.o_predicted)
         m.d.comb += [
-            self.o_predicted.eq(predicted),
+            self.o_predicted.eq((predicted | stored | Mux(skips, cursor.o_leaves, 0)) & ~self.i_retired),
             verdict.eq(Mux(self.i_done, self.i_verdict, Verdict.DENSE)),
             self.o_verdict.valid.eq(ends),
             self.o_verdict.verdict.eq(verdict),

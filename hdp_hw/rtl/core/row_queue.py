@@ -1,9 +1,11 @@
 """Rows that wait between two stages of execution."""
 
-from amaranth.hdl import C, Module, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from hdp_hw.rtl.common.pipeline import unary_counter
+from hdp_hw.rtl.common.storage import separate_memory
 from hdp_hw.rtl.core.jobs import row_job_layout
 from hdp_hw.spec.timing import QUEUE_DEPTH
 
@@ -39,26 +41,28 @@ class RowQueue(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        slots = [Signal(row_job_layout(self.params), name=f"slot_{index}") for index in range(QUEUE_DEPTH)]
-        used = Signal(QUEUE_DEPTH)  # from the lowest on
-        comes, leaves = Signal(), Signal()
+        layout = row_job_layout(self.params)
+        oldest, comes, leaves = Signal(layout), Signal(), Signal()
+        used = unary_counter(m, QUEUE_DEPTH, comes, leaves, name="used")
         m.d.comb += [
             self.i.ready.eq(~used[-1]),
             self.o.valid.eq(used[0]),
-            self.o.payload.eq(slots[0]),
+            self.o.payload.eq(oldest),
             comes.eq(self.i.valid & self.i.ready),
             leaves.eq(self.o.valid & self.o.ready),
         ]
-        with m.If(comes & ~leaves):
-            m.d.sync += used.eq((used << 1) | 1)
-        with m.If(leaves & ~comes):
-            m.d.sync += used.eq(used >> 1)
-        # Slots that hold no job follow the input, so that nothing need be known of where the next job goes.
-        for index, slot in enumerate(slots):
-            after = slots[index + 1] if index + 1 < QUEUE_DEPTH else self.i.payload
-            after_used = used[index + 1] if index + 1 < QUEUE_DEPTH else C(0)
-            with m.If(~used[index] | (leaves & ~after_used)):
-                m.d.sync += slot.eq(self.i.payload)
-            with m.Elif(leaves):
-                m.d.sync += slot.eq(after)
+        # All jobs lie in a ring of as many places, the oldest in its register too. What comes is written whether or not
+        # it is a job, so that nothing need be known of it: the place is free, or that of the oldest.
+        m.submodules.ring = ring = separate_memory(layout, QUEUE_DEPTH)
+        write, read = ring.write_port(), ring.read_port(domain="comb")
+        come, next_oldest = Signal(range(QUEUE_DEPTH)), Signal(range(QUEUE_DEPTH), init=1)
+        m.d.sync += [come.eq(come + comes), next_oldest.eq(next_oldest + leaves)]
+        m.d.comb += [
+            write.addr.eq(come),
+            write.data.eq(self.i.payload),
+            write.en.eq(1),
+            read.addr.eq(next_oldest),
+        ]
+        with m.If(leaves | ~used[0]):
+            m.d.sync += oldest.eq(Mux(used[1], read.data, self.i.payload))
         return m

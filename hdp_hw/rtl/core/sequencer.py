@@ -92,40 +92,45 @@ class Sequencer(wiring.Component):
         tile = Signal(params.n_blocks_width)
         op = Signal(micro_op_layout(params))
 
-        limit = Signal(params.slice_index_width)
-        with m.Switch(mode):
-            with m.Case(ArrayMode.INTEGER):
-                m.d.comb += limit.eq(shape.integer)
-            with m.Case(ArrayMode.CROSS):
-                m.d.comb += limit.eq(shape.cross)
-            with m.Default():
-                m.d.comb += limit.eq(shape.slices)
+        limit = Signal(params.slice_index_width)  # cycles of a tile, or of a row of slices, in this mode
         is_context = mode == ArrayMode.CONTEXT
         # Ends are told a cycle ahead: the last cycle of an operation decides what begins in the next.
         last_tile, last_cycle = Signal(), Signal()
-        goes_cross = Signal()  # the tile's CROSS cycles are still to come
-        first_tile, ends = Signal(), Signal()
-        m.d.comb += [first_tile.eq(tile == 0), ends.eq(last_tile & last_cycle & ~goes_cross)]
+        goes_cross = Signal()  # the tile's CROSS cycles are still to come; an exact array has none
+        free = Signal(init=1)  # nothing runs, or the operation ends
+        first_tile = Signal()
+        m.d.comb += first_tile.eq(tile == 0)
 
         # The running operation: tiles outside and cycles inside for scores, the other way round for context.
+        ends_tile, ends_cycle, crosses = Signal(), Signal(), Signal()  # last_tile, last_cycle, goes_cross that follow
+        m.d.comb += [ends_tile.eq(last_tile), ends_cycle.eq(last_cycle), crosses.eq(goes_cross)]
         with m.If(active):
             with m.If(is_context):
-                m.d.sync += [tile.eq(tile + 1), last_tile.eq(tile + 2 == job.n_tiles)]
+                m.d.sync += tile.eq(tile + 1)
+                m.d.comb += ends_tile.eq(tile + 2 == job.n_tiles)
                 with m.If(last_tile):
-                    m.d.sync += [tile.eq(0), last_tile.eq(job.n_tiles == 1)]
-                    m.d.sync += [cycle.eq(cycle + 1), last_cycle.eq(cycle + 2 == limit)]
+                    m.d.sync += [tile.eq(0), cycle.eq(cycle + 1)]
+                    m.d.comb += [ends_tile.eq(job.n_tiles == 1), ends_cycle.eq(cycle + 2 == limit)]
             with m.Else():
-                m.d.sync += [cycle.eq(cycle + 1), last_cycle.eq(cycle + 2 == limit)]
+                m.d.sync += cycle.eq(cycle + 1)
+                m.d.comb += ends_cycle.eq(cycle + 2 == limit)
                 with m.If(last_cycle):
                     wait = Mux(predict, shape.wait, 0)
-                    m.d.sync += [cycle.eq(-wait), last_cycle.eq((limit == 1) & (wait == 0))]
-                    with m.If(goes_cross):
-                        m.d.sync += [mode.eq(ArrayMode.CROSS), last_cycle.eq(shape.cross == 1), goes_cross.eq(0)]
-                    with m.Else():
-                        m.d.sync += [tile.eq(tile + 1), last_tile.eq(tile + 2 == job.n_tiles)]
-                        with m.If(mode == ArrayMode.CROSS):
-                            m.d.sync += [mode.eq(ArrayMode.INTEGER), last_cycle.eq(shape.integer == 1)]
-                            m.d.sync += goes_cross.eq(1)
+                    m.d.sync += [cycle.eq(-wait), tile.eq(tile + 1)]
+                    m.d.comb += [ends_cycle.eq((limit == 1) & (wait == 0)), ends_tile.eq(tile + 2 == job.n_tiles)]
+                    if not params.exact:
+                        with m.If(goes_cross):
+                            m.d.sync += [mode.eq(ArrayMode.CROSS), limit.eq(shape.cross), tile.eq(tile)]
+                            m.d.comb += [ends_cycle.eq(shape.cross == 1), crosses.eq(0), ends_tile.eq(last_tile)]
+                        with m.Elif(mode == ArrayMode.CROSS):
+                            m.d.sync += [mode.eq(ArrayMode.INTEGER), limit.eq(shape.integer)]
+                            m.d.comb += [ends_cycle.eq(shape.integer == 1), crosses.eq(1)]
+        m.d.sync += [
+            last_tile.eq(ends_tile),
+            last_cycle.eq(ends_cycle),
+            goes_cross.eq(crosses),
+            free.eq(ends_tile & ends_cycle & ~crosses),
+        ]
         m.d.comb += [
             op.mode.eq(mode),
             op.predict.eq(predict),
@@ -144,19 +149,19 @@ class Sequencer(wiring.Component):
         m.d.sync += [
             self.o_valid.eq(active & (cycle >= 0)),
             self.o_op.eq(op),
-            self.o_freed.eq(Mux(active & ends & is_context, job.n_tiles, 0)),
+            self.o_freed.eq(Mux(active & free & is_context, job.n_tiles, 0)),
         ]
 
         # The next operation. What is chosen comes straight from the queues' registers, and is loaded whether or not it
         # begins: that decides on `active` alone.
-        free, yields = Signal(), Signal()
-        m.d.comb += free.eq(~active | ends)
+        yields = Signal()
         room = {"context": self.i_context_free, "score": 1}
         wanted, begins = {}, {}
         for name, condition in room.items():
             source, sink = getattr(self, f"i_{name}"), getattr(self, f"o_{name}")
             wanted[name] = source.valid & ~source.payload.empty & condition & sink.ready
         first, predicts = Signal(), Signal()  # a prediction may begin, and does
+        before_all = self.i_predict.valid & ~yields  # a prediction begins whatever else is wanted
         m.d.comb += [
             first.eq(~yields | ~(wanted["context"] | wanted["score"])),
             predicts.eq(self.i_predict.valid & first),
@@ -166,7 +171,7 @@ class Sequencer(wiring.Component):
             source, sink = getattr(self, f"i_{name}"), getattr(self, f"o_{name}")
             begins[name] = Signal(name=f"{name}_begins")
             passes = source.valid & source.payload.empty
-            before = predicts | (wanted["context"] if name == "score" else 0)
+            before = before_all | (wanted["context"] if name == "score" else 0)
             m.d.comb += [
                 begins[name].eq(wanted[name] & free & ~before),
                 source.ready.eq(begins[name] | (passes & sink.ready)),
@@ -179,35 +184,40 @@ class Sequencer(wiring.Component):
             m.d.sync += yields.eq(1)
         with m.If(free):
             m.d.sync += [
-                active.eq(predicts | begins["context"] | begins["score"]),
+                active.eq(predicts | wanted["context"] | wanted["score"]),
                 predict.eq(predicts),
                 goes_cross.eq(0),
                 cycle.eq(0),
                 tile.eq(0),
+                free.eq(1),
             ]
             with m.If(predicts):
-                begun = self._load(m, job, shape, self.i_predict.payload, last_tile, last_cycle, "integer")
-                m.d.sync += [mode.eq(ArrayMode.INTEGER), cycle.eq(-begun.wait)]
+                begun, short = self._load(
+                    m, job, shape, limit, self.i_predict.payload, last_tile, last_cycle, "integer"
+                )
+                m.d.sync += [mode.eq(ArrayMode.INTEGER), cycle.eq(-begun.wait), free.eq(short & (begun.wait == 0))]
                 with m.If(begun.wait != 0):
                     m.d.sync += last_cycle.eq(0)
-            with m.Elif(begins["context"]):
-                self._load(m, job, shape, self.i_context.payload, last_tile, last_cycle, "slices")
-                m.d.sync += mode.eq(ArrayMode.CONTEXT)
+            with m.Elif(wanted["context"]):
+                _, short = self._load(m, job, shape, limit, self.i_context.payload, last_tile, last_cycle, "slices")
+                m.d.sync += [mode.eq(ArrayMode.CONTEXT), free.eq(short)]
             with m.Else():
-                self._load(m, job, shape, self.i_score.payload, last_tile, last_cycle, "integer")
-                m.d.sync += [mode.eq(ArrayMode.INTEGER), goes_cross.eq(1)]
-                with m.If(self.i_score.payload.full | self.params.exact):
-                    self._load(m, job, shape, self.i_score.payload, last_tile, last_cycle, "slices")
-                    m.d.sync += [mode.eq(ArrayMode.FULL), goes_cross.eq(0)]
+                source = self.i_score.payload
+                if not params.exact:
+                    self._load(m, job, shape, limit, source, last_tile, last_cycle, "integer")
+                    m.d.sync += [mode.eq(ArrayMode.INTEGER), goes_cross.eq(1), free.eq(~wanted["score"])]
+                with m.If(source.full | params.exact):
+                    _, short = self._load(m, job, shape, limit, source, last_tile, last_cycle, "slices")
+                    m.d.sync += [mode.eq(ArrayMode.FULL), goes_cross.eq(0), free.eq(short | ~wanted["score"])]
         return m
 
-    def _load(self, m, job, shape, source, last_tile, last_cycle, limit):
-        """Begin with the row of ``source``, of which a tile takes ``limit`` of its head's shape; returns the shape."""
+    def _load(self, m, job, shape, limit, source, last_tile, last_cycle, count):
+        """Begin with the row of ``source``, of which a tile takes ``count`` of its head's shape.
+
+        Returns the shape, and whether the row takes a single clock cycle.
+        """
         source_shape = Array([self.i_shapes[head] for head in range(HEADS_INSIDE)])[source.head]
-        m.d.sync += [
-            job.eq(source),
-            shape.eq(source_shape),
-            last_tile.eq(source.n_tiles == 1),
-            last_cycle.eq(source_shape[limit] == 1),
-        ]
-        return source_shape
+        single_tile, single_cycle = source.n_tiles == 1, source_shape[count] == 1
+        m.d.sync += [job.eq(source), shape.eq(source_shape), limit.eq(source_shape[count])]
+        m.d.sync += [last_tile.eq(single_tile), last_cycle.eq(single_cycle)]
+        return source_shape, single_tile & single_cycle

@@ -1,9 +1,11 @@
 """Sum of V over all keys of a head, accumulated while V is loaded."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
-from amaranth.lib import data, memory, wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from hdp_hw.rtl.array.operand_packer import less
+from hdp_hw.rtl.common.storage import separate_memory
 from hdp_hw.spec.params import bits_for
 
 
@@ -65,23 +67,24 @@ class ValueTotals(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.totals = totals = memory.Memory(shape=self.total_layout, depth=2 << self.index_width, init=[])
-        write = totals.write_port()
-        update = totals.read_port(transparent_for=(write,))  # a word may follow itself in the next cycle
-        read = totals.read_port()
-        valid, first, address = Signal(), Signal(), Signal(self.index_width + 1)
-        digits = Signal(self.i_digits.shape())
+        m.submodules.totals = totals = separate_memory(self.total_layout, 2 << self.index_width)
+        write, before, read = totals.write_port(), totals.read_port(domain="comb"), totals.read_port()
+        valid, place, address = Signal(), Cat(self.i_word, self.i_half), Signal(self.index_width + 1)
+        digits, sums = Signal(self.i_digits.shape()), Signal(self.total_layout)
         m.d.comb += [
-            update.addr.eq(Cat(self.i_word, self.i_half)),
-            update.en.eq(self.i_valid),
+            before.addr.eq(place),
             write.addr.eq(address),
+            write.data.eq(sums),
             write.en.eq(valid),
             read.addr.eq(Cat(self.i_read_word, self.i_read_half)),
             read.en.eq(1),
             self.o_total.eq(read.data),
         ]
-        m.d.sync += [valid.eq(self.i_valid), first.eq(self.i_first), address.eq(update.addr), digits.eq(self.i_digits)]
+        m.d.sync += [valid.eq(self.i_valid), address.eq(place), digits.eq(self.i_digits)]
+        follows_itself = valid & (address == place)  # a word may, in the next cycle
         for i in range(self.params.lanes // 2):
-            value = (digits[i][1] << self.params.digit_width) + digits[i][0]
-            m.d.comb += write.data[i].eq(Mux(first, 0, update.data[i]) + value)
+            total = Signal(signed(self.params.value_sum_width), name=f"total_{i}")
+            m.d.sync += total.eq(Mux(self.i_first, 0, Mux(follows_itself, sums[i], before.data[i])))
+            fraction, integer = digits[i]
+            m.d.comb += sums[i].eq(total + Cat(fraction, less(integer, fraction[-1])).as_signed())
         return m

@@ -5,7 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hdp_hw.rtl.common.layouts import settings_layout
-from hdp_hw.rtl.common.multiply import multiply
+from hdp_hw.rtl.common.multiply import multiply_sparing
 from hdp_hw.rtl.common.pipeline import delay, register
 from hdp_hw.rtl.pruning.arithmetic import PRODUCT_LATENCY, serial_product
 from hdp_hw.rtl.pruning.row_statistics import theta_sum_width
@@ -84,7 +84,7 @@ class RowThreshold(wiring.Component):
         # A block without a valid element is the only one of a row whose sum is 0. A sum of 1 puts the excess below any
         # limit, of -1 times |rho| or more.
         mean = delay(m, self.i_theta_sum | (self.i_n_b == 0), PRODUCT_LATENCY, "theta_sum")
-        product = multiply(m, self.i_theta, self.i_n_b, "theta_n_b", PRODUCT_LATENCY)
+        product = multiply_sparing(m, self.params, self.i_theta, self.i_n_b, "theta_n_b", PRODUCT_LATENCY)
         m.d.sync += self.o_excess.eq(product - mean)
 
         extreme = Signal(self.o_excess.shape())

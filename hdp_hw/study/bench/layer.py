@@ -24,7 +24,7 @@ from hdp_hw.study.bench.records import FOLDER, aligned, say, with_block, write_r
 from hdp_hw.study.threads import threads
 
 DEFAULT_CONFIGS = ("edge",)
-BUS_WIDTHS, CORES, LATENCY = (32, 64, 128), (1, 2, 4), 20
+BUS_WIDTHS, CORES, LATENCY = (32, 64, 128), (1, 2), 20
 N_HEADS = 12
 SHARE = 0.25  #: of the blocks, that the pruning rules are to keep
 PART = "layer"  #: of the documentation, that is written anew

@@ -1,49 +1,50 @@
-"""hdp-hw bench model: whole inferences in RTL simulation, by cores and bus width, equal to the cycle model.
+"""hdp-hw bench model: whole compiled inferences in RTL simulation, by cores and bus width, equal to the cycle model.
 
-Linear layers and attention run on the simulated co-processor; normalisation, embeddings and what follows the last layer
-on the host, whose time nobody counts.
+One start runs linear layers, attention and norms; embeddings and what follows the last layer are the host's.
 """
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from hdp_hw.driver.driver import MODES
-from hdp_hw.driver.emulator import Emulator
 from hdp_hw.driver.errors import Mismatch
-from hdp_hw.encoder import Coprocessor, IntegerModel
-from hdp_hw.encoder.coprocessor import KINDS
+from hdp_hw.encoder import IntegerModel
+from hdp_hw.encoder.compile import compile_model
+from hdp_hw.encoder.compiled_model import CompiledModel
 from hdp_hw.encoder.tiling import max_inputs
 from hdp_hw.simulation import MemoryTiming, Simulation
 from hdp_hw.spec.params import ParameterError
 from hdp_hw.study.bench.layer import CORES, LATENCY
 from hdp_hw.study.bench.records import FOLDER, aligned, say, write_records
 from hdp_hw.study.encoder.calibrate import calibrate
-from hdp_hw.study.encoder.integer import IntegerEncoder
-from hdp_hw.study.models import Encoder, load_model
+from hdp_hw.study.encoder.compiled import KINDS, Emulated
+from hdp_hw.study.encoder.integer import words_of
+from hdp_hw.study.models import load_model
 from hdp_hw.study.tasks import load_task
 from hdp_hw.study.threads import threads
 
 DEFAULT_CONFIGS = ("edge",)
-MODELS = {"vit-digits": 65, "vit-vowels": 145, "bert-tiny-sst2": 128, "minilm": 32}  #: positions of an inference
-QUICK = ("vit-digits", "bert-tiny-sst2")
+QUICK = {"vit-digits": (65,), "bert-tiny-sst2": (128,)}  #: positions of inferences
+MODELS = QUICK | {"vit-vowels": (145,), "minilm": (32, 128, 256)}
 PRUNED = {"rule": "mass", "threshold": 1.0, "relative": True, "compensate": True}  #: beside dense
 N_CALIBRATED = 24
 
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """An inference. rule : of all attention layers, "dense" or that of PRUNED."""
+    """An inference. rule : of all attention layers, "dense" or that of PRUNED; words : of its embeddings."""
 
     model: str
     rule: str
-    encoder: Encoder
     integer: IntegerModel
-    example: object
+    words: np.ndarray
 
     def __str__(self):
-        return f"{self.model}, {self.encoder.seq_len(self.example)} positions, {self.rule}"
+        return f"{self.model}, {len(self.words)} positions, {self.rule}"
 
 
-def bench(configs, bus_widths=(64,), cores=CORES[:2], latency=LATENCY, quick=False, jobs=1):
+def bench(configs, bus_widths=(64,), cores=CORES, latency=LATENCY, quick=False, jobs=1):
     """Measure inferences on ``configs``, ``[(name, HdpParams)]``; print a table and write ``model.json``.
 
     Each core is taken with ``encoder`` = 1. bus_widths, cores : each pair of them is simulated; latency : clock cycles
@@ -54,7 +55,8 @@ def bench(configs, bus_widths=(64,), cores=CORES[:2], latency=LATENCY, quick=Fal
     for name, params in configs:  # bad ones are refused before all the work
         variants = [replace(params, n_cores=n, bus_width=width, encoder=1) for n in cores for width in bus_widths]
         say(f"{name}: models in integers")
-        cases = [case for model in (QUICK if quick else MODELS) for case in cases_of(model, variants[0])]
+        models = QUICK if quick else MODELS
+        cases = [case for model in models for case in cases_of(model, models[model], variants[0])]
         if not cases:
             raise ParameterError("CONFIG", name, f"one that takes one of {', '.join(MODELS)}")
         tasks += [(name, each, cases, latency) for each in variants]
@@ -64,52 +66,63 @@ def bench(configs, bus_widths=(64,), cores=CORES[:2], latency=LATENCY, quick=Fal
     write_records(records, FOLDER / "model.json")
 
 
-def cases_of(name, params):
-    """Cases of a model: its longest example, cut to MODELS' positions, dense and pruned; none if it does not fit."""
-    task = load_task(None, load_model(name), min(MODELS[name], params.max_seq_len), N_CALIBRATED)
+def cases_of(name, positions, params):
+    """Dense and pruned cases of a model's longest example, cut to each of ``positions``; none if it does not fit."""
+    task = load_task(None, load_model(name), None, N_CALIBRATED)
     encoder, *inputs = task.model.encoder, *sorted(task.inputs, key=task.model.encoder.seq_len)
-    if encoder.head_dim > params.max_head_dim or encoder.inner_size > max_inputs(params, bits=16):
-        say(f"{name} does not fit: d = {encoder.head_dim}, {encoder.inner_size} inputs")
+    sizes = {
+        "elements of a head": (encoder.head_dim, params.max_head_dim),
+        "elements of a row": (encoder.hidden_size, params.max_features),
+        "inputs of a layer": (encoder.inner_size, max_inputs(params, bits=16)),
+    }
+    if wrong := [f"{size} {what}, and the core takes {most}" for what, (size, most) in sizes.items() if size > most]:
+        say(f"{name} does not fit: {'; '.join(wrong)}")
         return
     integer = calibrate(encoder, inputs[:-1]).model
+    words = words_of(encoder.embed(inputs[-1]), integer.embedding_unit)
     layers = [replace(layer, attention=replace(layer.attention, **PRUNED)) for layer in integer.layers]
-    yield Case(name, "dense", encoder, integer, inputs[-1])
-    yield Case(name, PRUNED["rule"], encoder, replace(integer, layers=layers), inputs[-1])
+    for n in (n for n in positions if n <= min(len(words), params.max_seq_len)):
+        yield Case(name, "dense", integer, words[:n])
+        yield Case(name, PRUNED["rule"], replace(integer, layers=layers), words[:n])
 
 
 def measure(name, params, cases, latency):
     """Records of all cases on one co-processor."""
     what = f"{name}, {params.n_cores} cores, {params.bus_width} bits"
     say(f"{what}: building the simulation")
-    backends = Simulation(params, timing=MemoryTiming(latency, latency)), Emulator(params, latency, latency)
-    records = []
-    for case in cases:
-        simulated, emulated = (Coprocessor(backend) for backend in backends)
-        golden, *hidden = (
-            IntegerEncoder(case.encoder, case.integer, params, coprocessor=each)(case.example)
-            for each in (None, simulated, emulated)
-        )
-        if any((each != golden).any() for each in hidden):
-            raise Mismatch(f"{what}: {case}: hidden states differ from those of the golden model")
-        for kind, counters in emulated.counters.items():
-            for counter, count in counters.items():
-                if simulated.counters[kind][counter] != count:
-                    found = simulated.counters[kind][counter]
-                    raise Mismatch(f"{what}: {case}: {kind}: {counter} is {found}, the model has {count}")
-        records.append(record(name, params, case, latency, simulated))
-        say(f"{what}: {case}: {sum(records[-1][kind]['cycles'] for kind in KINDS)} cycles")
+    images = [compile_model(case.integer, params, [len(case.words)]) for case in cases]
+    size = max(image.header["memory_bytes"] for image in images)
+    simulation, records = Simulation(params, timing=MemoryTiming(latency, latency), size=size), []
+    for case, image in zip(cases, images):
+        simulated, emulated = CompiledModel(image, simulation), Emulated(image, latency)
+        golden = case.integer(case.words[None], params)[0]
+        for each in (simulated, emulated.compiled):
+            if not np.array_equal(each(case.words), golden):
+                raise Mismatch(f"{what}: {case}: hidden states differ from those of the golden model")
+        for counter, count in emulated.compiled.counters.items():
+            found = simulated.counters[counter]
+            if found != count and not counter.startswith("stall"):  # which nothing predicts
+                raise Mismatch(f"{what}: {case}: {counter} is {found}, the model has {count}")
+        records.append(record(name, params, case, latency, emulated.kinds))
+        say(f"{what}: {case}: {records[-1]['cycles']} cycles")
     return records
 
 
-def record(name, params, case, latency, run):
-    """One entry of model.json; of each kind of job their number and the sums of their counters."""
-    kinds = {kind: {"jobs": run.jobs[kind], **run.counters[kind]} for kind in KINDS}
-    busy = sum(of_kind[f"busy_{mode}"] for of_kind in kinds.values() for mode in MODES)
+def record(name, params, case, latency, jobs):
+    """One entry of model.json; of each kind of job their number and the sums of their counters.
+
+    jobs : ``{kind: [counters]}``; a norm beside another job is part of that.
+    """
+    kinds = {}
+    for kind, of_kind in jobs.items():
+        counters = {counter: sum(job[counter] for job in of_kind) for counter in (of_kind or [{}])[0]}
+        kinds[kind] = {"jobs": len(of_kind), "cycles": 0, "bytes_read": 0} | counters
+    busy = sum(job[f"busy_{mode}"] for of_kind in jobs.values() for job in of_kind for mode in MODES)
     cycles = sum(of_kind["cycles"] for of_kind in kinds.values())
     return {
         "config": name,
         "model": case.model,
-        "n": case.encoder.seq_len(case.example),
+        "n": len(case.words),
         "rule": case.rule,
         "n_cores": params.n_cores,
         "bus_width": params.bus_width,
@@ -122,9 +135,9 @@ def record(name, params, case, latency, run):
 
 def table(records):
     """The records as text, a line each."""
-    rows = [["config", "model", "n", "rule", "cores", "bus", "linear", "attention", "all cycles", "busy", "bytes read"]]
+    rows = [["config", "model", "n", "rule", "cores", "bus", *KINDS, "all cycles", "busy", "bytes read"]]
     for x in records:
         cells = [x[key] for key in ("config", "model", "n", "rule", "n_cores", "bus_width")]
-        cells += [x["linear"]["cycles"], x["attention"]["cycles"], x["cycles"], f"{x['busy_ratio']:.1%}"]
+        cells += [*(x[kind]["cycles"] for kind in KINDS), x["cycles"], f"{x['busy_ratio']:.1%}"]
         rows.append([*map(str, cells), str(sum(x[kind]["bytes_read"] for kind in KINDS))])
     return aligned(rows)

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from hdp_hw.deliver.synth import block_of, count_cells, harnessed
-from hdp_hw.deliver.synth.devices import DEVICES, DIGIT_PRODUCT, ECP5, KINDS, PREPARE
+from hdp_hw.deliver.synth.devices import DEVICES, DIGIT_PRODUCT, ECP5, KINDS, first_steps
 from hdp_hw.deliver.synth.flow import BUILD, synthesis_progress
 from hdp_hw.deliver.synth.multiplier_registers import take_registers
 from hdp_hw.deliver.synth.published import read
@@ -47,7 +47,7 @@ def measure(design, params, build=BUILD, say=print):
     say(f"synthesis of {design}: {', '.join(f'{name} {value}' for name, value in vars_of(params).items())}")
     script = (
         "read_verilog part.v; blackbox *.lane_?.core; hierarchy -top harness; "
-        f"{PREPARE.format(DIGIT_PRODUCT.name)}; {ECP5.script} -json netlist.json"
+        f"{first_steps()}; {ECP5.script} -json netlist.json"
     )
     sources = ["part.v", DIGIT_PRODUCT.name]
     run(folder, "yosys.log", YOSYS, ["-v", "2", "-p", script], sources, ["netlist.json"], synthesis_progress, say)

@@ -77,9 +77,6 @@ class Head:
             **self._long_rows(d, half),
             "settings_error": self.settings_error,
             "errors": [HeadError.NONE] * N_PLANES,
-            "theta_head": 0,
-            "n_visited": 0,
-            "n_kept": 0,
         }
 
 
@@ -171,13 +168,10 @@ class Schedule:
         inputs = {"i_loaded": loaded, "i_errors": errors, "i_predicted": 0, "i_row_head": 0}
         if head := self.choose(lambda head: not head.predicted):
             head.predicted = True
-            self._update(head, verdict=head.verdict, theta_head=head.theta_head)
+            self._update(head, verdict=head.verdict)
             inputs |= {"i_predicted": 1 << head.place, "i_verdict": head.verdict, "i_theta_head": head.theta_head}
         if head := self.choose(lambda head: head.rows):
             n_blocks, n_tiles = head.rows.popleft()
-            entry = self.entries[head.place]
-            counts = {"n_visited": entry["n_visited"] + max(1, n_blocks), "n_kept": entry["n_kept"] + n_tiles}
-            self._update(head, **counts)
             inputs |= {"i_row_head": 1 << head.place, "i_row_blocks": n_blocks, "i_row_tiles": n_tiles}
         return inputs
 

@@ -74,6 +74,7 @@ class Streams:
     def __init__(self, dut, rng, idle):
         self.dut, self.rng, self.idle = dut, rng, idle
         self.beats, self.driven = {plane: deque() for plane in PLANES}, dict.fromkeys(PLANES, False)
+        self.complete = 0  #: ``o_complete`` of the clock cycle before
 
     def add(self, head):
         for plane in PLANES:
@@ -144,7 +145,10 @@ async def cycle(dut, streams, heads, ended):
             assert errors >> (3 * index) & 7 == head.error[plane], f"the {plane} plane of head {ended[plane]}"
             ended[plane] += 1
     loaded = read(dut.o_loaded, "o_loaded")
-    return [loaded >> (HEADS_INSIDE * index) & ((1 << HEADS_INSIDE) - 1) for index in range(3)]
+    loaded = [loaded >> (HEADS_INSIDE * index) & ((1 << HEADS_INSIDE) - 1) for index in range(3)]
+    assert streams.complete == loaded[0] & loaded[1] & loaded[2], f"{streams.complete:#b} was said to follow"
+    streams.complete = read(dut.o_complete, "o_complete")
+    return loaded
 
 
 async def check(dut, rng, head, streams, heads, ended):

@@ -66,6 +66,10 @@ class Model:
 
         ends = skips or done
         said = verdict if done else int(Verdict.DENSE)
+        leaves = 1 << head if ends else 0
+        self.stored.append(leaves if done else 0)
+        stored = self.stored.pop(0) if MEANS_LATENCY else 0
+        self.predicted = (self.predicted | stored | (leaves if skips else 0)) & ~retired
         outputs = {"o_valid": int(offered), "o_at_head": head, "o_predicted": self.predicted}
         outputs |= {"o_verdict_valid": int(ends), "o_decided": self.decided[0]}
         outputs |= flat("o_settings", self.settings_before) if self.settings_before else {}
@@ -87,10 +91,6 @@ class Model:
             self.rows.pop(0)
             self.row_at = now + BLOCK_ROWS_LATENCY if self.rows else None
         self.in_flight += bool(offered and ready) - row_done
-        leaves = 1 << head if ends else 0
-        self.stored.append(leaves if done else 0)
-        stored = self.stored.pop(0) if MEANS_LATENCY else 0
-        self.predicted = (self.predicted | stored | (leaves if skips else 0)) & ~retired
         self.decided = (leaves, said, theta if done else 0)
         self.left = (self.left | leaves) & ~retired
         if ends:
