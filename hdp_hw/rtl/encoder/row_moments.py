@@ -4,6 +4,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from hdp_hw.rtl.common.pipeline import delay
 from hdp_hw.spec.encoder import EPSILON_WIDTH, MAX_FEATURES, WORD_WIDTH
 from hdp_hw.spec.params import bits_for
 
@@ -67,40 +68,47 @@ class RowMoments(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        place = Signal(range(TOTAL_WIDTH), init=TOTAL_WIDTH - 1)  # of a bit of total, from the highest down
-        runs, adds, lowest = Signal(), Signal(), Signal()  # adds: a bit of n has its turn, behind that of total
-        m.d.comb += lowest.eq(place == 0)
-        m.d.sync += self.o_done.eq(runs & adds & lowest)
-        with m.If(self.i_start):
-            m.d.sync += runs.eq(1)
-        with m.If(runs):
-            m.d.sync += adds.eq(~adds & (place < N_WIDTH))
-            with m.If(adds | (place >= N_WIDTH)):
-                m.d.sync += [place.eq(Mux(lowest, TOTAL_WIDTH - 1, place - 1)), runs.eq(~lowest)]
-        bit = Signal()  # of total
-        m.d.comb += bit.eq(self.i_total.bit_select(place, 1))
-        self._variance(m, place, runs, adds, bit)
-        self._mean(m, runs, adds, lowest, bit)
+        # Chosen one clock cycle ahead of its step, so that no adder waits for it: the bit of total at ``place``, from
+        # the highest down, and behind it, where n has a bit there, that of n.
+        place, adds, more = Signal(range(TOTAL_WIDTH), init=TOTAL_WIDTH - 1), Signal(), Signal()
+        chooses, lowest, both = self.i_start | more, place == 0, place < N_WIDTH
+        with m.If(chooses):
+            m.d.sync += adds.eq(both & ~adds)
+            with m.If(adds | ~both):
+                m.d.sync += place.eq(Mux(lowest, TOTAL_WIDTH - 1, place - 1))
+        m.d.sync += more.eq(chooses & ~(adds & lowest))
+        steps, doubles, bit, of_epsilon, of_n, divides = (
+            delay(m, value, 1, name)
+            for name, value in {
+                "steps": chooses,
+                "doubles": ~adds,
+                "bit": chooses & ~adds & self.i_total.bit_select(place, 1),
+                "of_epsilon": self.i_epsilon.bit_select(place, 1),
+                "of_n": adds & self.i_n.bit_select(place[: bits_for(N_WIDTH - 1)], 1),
+                "divides": ~adds | lowest,
+            }.items()
+        )
+        m.d.sync += self.o_done.eq(steps & ~more)
+        self._variance(m, steps, doubles, bit, of_epsilon, of_n)
+        self._mean(m, (steps & divides) | self.o_done, bit)
         return m
 
-    def _variance(self, m, place, runs, adds, bit):
+    def _variance(self, m, steps, doubles, bit, of_epsilon, of_n):
         """V doubles, takes the next bit of epsilon and loses the total if its bit is 1; or takes squares if n's is."""
-        v, subtracts = self.o_variance, Signal()
-        m.d.comb += subtracts.eq(~adds & bit)
-        taken = self.i_n.bit_select(place[: bits_for(N_WIDTH - 1)], 1) & adds
-        term = Mux(subtracts, ~Cat(self.i_total, 0).as_signed(), Mux(taken, self.i_squares, 0))
-        before = Mux(adds, v, Cat(self.i_epsilon.bit_select(place, 1), v))
-        with m.If(runs):
-            m.d.sync += v.eq((Cat(1, before) + Cat(subtracts, term).as_signed()) >> 1)
+        v = self.o_variance
+        term = Mux(bit, ~Cat(self.i_total, 0).as_signed(), Mux(of_n, self.i_squares, 0))
+        before = Mux(doubles, Cat(of_epsilon, v), v)
+        with m.If(steps):
+            m.d.sync += v.eq((Cat(1, before) + Cat(bit, term).as_signed()) >> 1)
         with m.If(self.i_start):
             m.d.sync += v.eq(self.i_epsilon >> TOTAL_WIDTH)
 
-    def _mean(self, m, runs, adds, lowest, bit):
+    def _mean(self, m, divides, bit):
         """Division by subtraction: of the bits of total, and of two zeros in the two clock cycles behind the lowest."""
         rest, difference = Signal(N_WIDTH), Signal(signed(N_WIDTH + 2))
-        doubled = Cat(bit & ~adds & runs, rest)
+        doubled = Cat(bit, rest)
         m.d.comb += difference.eq(doubled - self.i_n)
-        with m.If((runs & (~adds | lowest)) | self.o_done):
+        with m.If(divides):
             m.d.sync += [
                 rest.eq(Mux(difference < 0, doubled, difference)),
                 self.o_mean.eq(Cat(difference >= 0, self.o_mean)),
