@@ -21,7 +21,7 @@ GRAY = "#6e7781"
 
 @dataclass(frozen=True)
 class Curve:
-    """A line with error bars. x, y, error : numbers of each point; color, dashed, width : its looks."""
+    """A line with error bars. x, y, error : numbers of each point; color, dashed, width, marker : its looks."""
 
     name: str
     x: list
@@ -30,6 +30,7 @@ class Curve:
     color: str
     dashed: bool = False
     width: float = 1.4
+    marker: str = "o"
 
 
 def curves_figure(curves, x_label, y_label, limit=None, title=""):
@@ -40,7 +41,7 @@ def curves_figure(curves, x_label, y_label, limit=None, title=""):
         for curve in curves:
             axes.errorbar(
                 curve.x, curve.y, curve.error, label=curve.name, color=curve.color, linewidth=curve.width,
-                linestyle="--" if curve.dashed else "-", marker="o", markersize=3.5, elinewidth=0.8, capsize=2,
+                linestyle="--" if curve.dashed else "-", marker=curve.marker, markersize=4, elinewidth=0.8, capsize=2,
             )  # fmt: skip
         axes.axhline(0, color=GRAY, linewidth=0.8)
         if limit is not None:
