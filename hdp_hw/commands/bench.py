@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     length.add_argument("--lengths", metavar="N", type=integer(*SEQ_LEN_RANGE), nargs="+", help=text)
     text = "of all blocks (default: 0.225, which calibration leaves of MiniLM on STS-B)"
     length.add_argument("--kept", metavar="SHARE", type=number(0, 1), help=text)
-    text = "of the heads that are pruned whole (default: 0.25, as there)"
+    text = "of the heads that are pruned whole (default: none, as there)"
     length.add_argument("--pruned", metavar="SHARE", type=number(0, 1), help=text)
     area = benches.add_parser("area", help="operations a second for LUTs and DSPs, from records of hdp-hw synth")
     area.add_argument("configs", metavar="CONFIG|NAME=VALUE", nargs="*", help="(default: tiny edge)")

@@ -165,6 +165,8 @@ def test_files(folder, made):
     with (folder / "one" / "pairs.csv").open() as file:
         assert [row["curve"] for row in csv.DictReader(file)] == [row["curve"] for row in rows]
     page = html.unescape((folder / "one" / "pairs.html").read_text())
+    assert any("loss, judged by" in line for line in said), "the table is printed, too"
+    assert "saved of the model, %" in page, "the axis of a figure, whose texts stay texts"
     assert "the command" in page and all(sentence in page for sentence in findings(records))
     assert said[1] == f"pairs: 8 examples, search; {N_POINTS} of {N_POINTS} points to evaluate"
     assert f"pairs: 8 examples, judged; {len(judging)} of {len(judging)} points to evaluate" in said

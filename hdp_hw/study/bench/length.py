@@ -26,7 +26,7 @@ from hdp_hw.study.bench.records import FOLDER, aligned, write_records
 DEFAULT_CONFIGS = ("edge",)
 LENGTHS = (128, 256, 512, 1024, 2048, 4096)
 DEFAULT_SHARE = 0.225  #: of the blocks, that calibration leaves of MiniLM on STS-B, see docs/models.md
-DEFAULT_PRUNED = 0.25  #: of the heads, that are pruned whole there
+DEFAULT_PRUNED = 0.0  #: of the heads, that are pruned whole there
 WORD_BYTES = 2
 BUSY = "So are attention's: as if its array waited for nothing but the predictor."
 TITLES = ["model", "n", "attention, of MACs", "of dense cycles", "cycles, attention", "pruned", "cycles, linear"]

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 from hdp_hw.spec.failure import MissingPackage
 from hdp_hw.spec.output_file import write
+from hdp_hw.study.bench.records import aligned
 from hdp_hw.study.compare.findings import BUDGETS, chosen, findings
 from hdp_hw.study.compare.records import Record, write_records
-from hdp_hw.study.compare.report import report
+from hdp_hw.study.compare.report import ranking, report
 from hdp_hw.study.compare.sweep import JUDGED, SEARCH, points
 from hdp_hw.study.compare.worker import evaluate, prepare
 from hdp_hw.study.models import ModelError
@@ -54,6 +55,8 @@ def compare(job, folder, only=(), jobs=1, scheduler=None, command="", say=print)
     judged = [replace(point, part=JUDGED) for point in swept if (point.curve, *point.parameters) in best]
     records = found + records_of(judged)
     write_records(records, folder / name)
+    titles, rows = ranking(records)
+    say(aligned([titles, *(list(map(str, row)) for row in rows)]))
     for sentence in findings(records):
         say(sentence)
     try:

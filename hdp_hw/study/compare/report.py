@@ -126,11 +126,11 @@ def _curve_figure(records, names, x_label, saved, marked=False):
                 [100 * each.stderr for each in own],
                 COLORS.get(name, "#1f2328"),
                 dashed=name.startswith(BOUND),
-                width=2.2 if name.startswith("HDP mass, compensated") else 1.4,
+                width=0.9 if marked else 2.2 if name.startswith("HDP mass, compensated") else 1.4,
                 marker=MARKERS[index % len(MARKERS)] if marked else "o",
             )
         )
-    return curves_figure(drawn, x_label, "loss, points", 100 * BUDGET) if drawn else None
+    return curves_figure(drawn, x_label, "loss, points", 100 * BUDGET, wide=marked) if drawn else None
 
 
 HEAD = [
@@ -142,7 +142,6 @@ HEAD = [
 
 def _ranking(records):
     within = judged(records, BUDGET)
-    of_search = chosen(records, BUDGET)
     text = [
         f"Of each curve the setting that saves most of the model while its loss and one standard error are "
         f"{100 * BUDGET:g} point or less together, on the examples that chose it, and what it does on the others. "
@@ -155,12 +154,17 @@ def _ranking(records):
     if missing:
         text.append(f"No setting tried saves anything within that loss: {'; '.join(missing)}.")
     strong = tuple(index for index, record in enumerate(within.values()) if record.ours)
-    head = [*HEAD[:3], "loss, chosen by", "loss, judged by", *HEAD[4:13]]
-    rows = []
-    for curve, record in within.items():
+    return Section("Best at one point", text, [], [Table(*ranking(records), strong)])
+
+
+def ranking(records):
+    """Titles and rows: of each curve the setting that is best within BUDGET where it is chosen, and what it does where
+    it is judged."""
+    of_search, rows = chosen(records, BUDGET), []
+    for curve, record in judged(records, BUDGET).items():
         cells = _cells(record)
         rows.append([*cells[:3], of_search[curve].lost, *cells[3:13]])
-    return Section("Best at one point", text, [], [Table(head, rows, strong)])
+    return [*HEAD[:3], "loss, chosen by", "loss, judged by", *HEAD[4:13]], rows
 
 
 def _cells(record):
