@@ -20,6 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--timed", metavar="N", type=integer(1), default=20, help=text)
     text = "curves with one of these in their names"
     parser.add_argument("--only", metavar="TEXT", nargs="+", default=[], help=text)
+    text = "try every N-th setting of each curve (default: 1)"
+    parser.add_argument("--every", metavar="N", type=integer(1), default=1, help=text)
     text = "settings of this model, as the driver reads them, to add"
     parser.add_argument("--settings", metavar="FILE", help=text)
     add_processes(parser)
@@ -35,6 +37,6 @@ def run(arguments: argparse.Namespace) -> int:
     sizes = tokens, arguments.examples, arguments.search or arguments.examples, arguments.timed
     files = arguments.settings, arguments.columns, arguments.calibration
     job = Job(arguments.model, arguments.data, *sizes, params, *files)
-    options = arguments.only, arguments.processes, arguments.scheduler
+    options = arguments.only, arguments.every, arguments.processes, arguments.scheduler
     compare(job, arguments.output, *options, typed())
     return 0

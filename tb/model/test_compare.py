@@ -20,7 +20,7 @@ from hdp_hw.study.compare.command import compare, digest
 from hdp_hw.study.compare.findings import best, chosen, curves, findings, judged, part
 from hdp_hw.study.compare.records import Record, percent
 from hdp_hw.study.compare.report import BUDGET, COLORS
-from hdp_hw.study.compare.sweep import JUDGED, SEARCH, Point, points
+from hdp_hw.study.compare.sweep import JUDGED, SEARCH, Point, points, thinned
 from hdp_hw.study.compare.worker import Job, evaluate, method_of, prepare
 from hdp_hw.study.models import Model
 from hdp_hw.study.peers import METHODS
@@ -77,6 +77,16 @@ def test_points_are_distinct_and_legal(folder):
         assert given.items() <= method.parameters.items()
     with pytest.raises(ParameterError, match="alpha = 2"):
         method_of(Point.of("Energon", "energon", alpha=2), prepared, CONFIGS["tiny"])
+
+
+def test_thinned():
+    """The first of each curve stays, and the order."""
+    swept = points("a file")
+    assert thinned(swept, 1) == swept
+    few = thinned(swept, 3)
+    assert few == [point for point in swept if point in few]
+    tau = [dict(point.parameters)["tau"] for point in few if point.curve == "DynaTran"]
+    assert tau == [0.005, 0.03, 0.2] and {point.curve for point in few} == {point.curve for point in swept}
 
 
 @pytest.mark.parametrize("share", [0.25, 0.5])

@@ -8,18 +8,19 @@ from hdp_hw.study.bench.records import aligned
 from hdp_hw.study.compare.findings import BUDGETS, chosen, findings
 from hdp_hw.study.compare.records import Record, write_records
 from hdp_hw.study.compare.report import ranking, report
-from hdp_hw.study.compare.sweep import JUDGED, SEARCH, points
+from hdp_hw.study.compare.sweep import JUDGED, SEARCH, points, thinned
 from hdp_hw.study.compare.worker import evaluate, prepare
 from hdp_hw.study.models import ModelError
 from hdp_hw.study.sweep import Results, SweepError, digest_of_job, run
 from hdp_hw.study.tasks import TaskError
 
 
-def compare(job, folder, only=(), jobs=1, scheduler=None, command="", say=print):
+def compare(job, folder, only=(), every=1, jobs=1, scheduler=None, command="", say=print):
     """Evaluate the points of the sweep that ``folder`` does not hold yet, judge the best, write the comparison's files.
 
     The sweep is on examples to choose by. The settings that each curve is best with, within each budget, are judged on
-    others. only : parts of names of curves, to which the sweep is restricted; jobs : processes on this machine;
+    others. only : parts of names of curves, to which the sweep is restricted; every : of each curve, every so many-th setting is
+    tried; jobs : processes on this machine;
     scheduler : address of a Dask scheduler, whose workers are used in their place. Each of them must find the model
     and the data under the names that ``job`` has. Returns the records. Raises SweepError.
     """
@@ -28,7 +29,7 @@ def compare(job, folder, only=(), jobs=1, scheduler=None, command="", say=print)
     except (ModelError, TaskError) as error:
         raise SweepError(error) from None
     swept = points(job.settings, first_only=bool(prepared.task.model.encoder.n_labels))
-    swept = [point for point in swept if not only or any(part in point.curve for part in only)]
+    swept = thinned([point for point in swept if not only or any(part in point.curve for part in only)], every)
     if not swept:
         raise SweepError(f"no curve has any of {', '.join(only)} in its name")
     name, sizes = prepared.task.name, {part: len(each.dense) for part, each in prepared.parts.items()}

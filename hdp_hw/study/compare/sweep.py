@@ -1,6 +1,7 @@
 """Which methods are compared, and with which parameters."""
 
 from dataclasses import dataclass
+from itertools import groupby, islice
 
 RULES = {
     "row_threshold": (-0.9, -0.7, -0.5, -0.3, -0.1, 0.1, 0.3),
@@ -91,3 +92,9 @@ def points(settings=None, first_only=False):
     swept += [Point.of("DynaTran", "dynatran", tau=tau) for tau in TAU]
     swept += [Point.of("Sanger", "sanger", threshold=probability) for probability in PROBABILITY]
     return swept
+
+
+def thinned(swept, every):
+    """Of each curve of the Points, the first and every ``every``-th one behind it."""
+    curves = groupby(swept, lambda point: point.curve)
+    return [point for _, of_curve in curves for point in islice(of_curve, None, None, every)]
