@@ -19,10 +19,10 @@ def compare(job, folder, only=(), every=1, jobs=1, scheduler=None, command="", s
     """Evaluate the points of the sweep that ``folder`` does not hold yet, judge the best, write the comparison's files.
 
     The sweep is on examples to choose by. The settings that each curve is best with, within each budget, are judged on
-    others. only : parts of names of curves, to which the sweep is restricted; every : of each curve, every so many-th setting is
-    tried; jobs : processes on this machine;
-    scheduler : address of a Dask scheduler, whose workers are used in their place. Each of them must find the model
-    and the data under the names that ``job`` has. Returns the records. Raises SweepError.
+    others. only : parts of names of curves, to which the sweep is restricted; every : of each curve, every so many-th
+    setting is tried; jobs : processes on this machine; scheduler : address of a Dask scheduler, whose workers are used
+    in their place. Each of them must find the model and the data under the names that ``job`` has. Returns the records.
+    Raises SweepError.
     """
     try:
         prepared = prepare(job)
