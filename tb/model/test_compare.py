@@ -378,7 +378,7 @@ def test_best():
 def test_a_single_setting_is_judged_whatever_it_loses():
     calibrated = both("HDP calibrated", "hdp", 0.4, 0.5)
     assert chosen([*HDP, *calibrated], 0.01)["HDP calibrated"] is calibrated[0]
-    assert "More than that lose, on examples that did not choose them: HDP calibrated" in findings(calibrated)[1]
+    assert "they lose more than is allowed: HDP calibrated" in findings(calibrated)[1]
 
 
 def test_a_winning_peer_is_said():
@@ -398,7 +398,11 @@ def test_a_choice_that_fails_is_said():
     """It saves most on the examples that chose it, and loses too much on others."""
     _, one, _ = findings([*HDP, *both("A3", "a3", 0.32, 0.009, later=0.02)])
     assert "HDP saves most: HDP mass, x 0.3" in one and "No peer saves anything" in one
-    assert one.endswith("did not choose them: A3, x 0.32: 32.0 % of the model saved, 2.00 +- 0.10 points lost.")
+    assert one.endswith(
+        "they lose more than is allowed: A3, x 0.32: 32.0 % of the model saved, 2.00 +- 0.10 points lost."
+    )
+    _, one, _ = findings([*HDP, *both("A3", "a3", 0.25, 0.009, later=0.02)])
+    assert one.endswith("No peer saves anything."), "it would not have won"
 
 
 def test_nothing_saved_is_said():

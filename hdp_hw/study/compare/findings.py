@@ -52,15 +52,18 @@ def judged(records, budget):
 
 
 def findings(records):
-    """Sentences: who saves most of the model within each budget, which peers beat HDP, and whose choice fails."""
+    """Sentences: who saves most of the model within each budget, which peers beat HDP, and whose choice would
+    save more if it held."""
     sentences = []
     for budget in BUDGETS:
         of_budget = [each for each in judged(records, budget).values() if each.method != BOUND]
         within = [each for each in of_budget if holds(each, budget) and each.model.saving > 0]
         ours = next((record for record in within if record.ours), None)
         peers = [record for record in within if not record.ours]
-        failed = [str(each) for each in of_budget if not holds(each, budget)]
-        more = f" More than that lose, on examples that did not choose them: {'; '.join(failed)}." if failed else ""
+        most = max((record.model.saving for record in within), default=0)
+        failed = [str(each) for each in of_budget if not holds(each, budget) and each.model.saving > most]
+        why = "would save more, but on examples that did not choose them they lose more than is allowed"
+        more = f" Other choices {why}: {'; '.join(failed)}." if failed else ""
         start = f"At {100 * budget:g} points lost or less, "
         if not within:
             sentences.append(f"{start}no method saves anything.{more}")
