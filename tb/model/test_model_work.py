@@ -159,7 +159,9 @@ def test_tokens_that_stay_change_nothing(encoder):
     method, plain = LeavingHdp(TINY, SCALES, threshold=0.001), Hdp(TINY, SCALES, threshold=0.001)
     method.masks, plain.masks = [], []
     model, same = after(encoder, method), after(encoder, plain)
-    assert method.alive.all() and model.work.to_lists() == same.work.to_lists()
+    assert method.alive.all()
+    for name, counts in model.work.counts.items():  # ten by ten blocks in each head, with a vote of 8 / 64
+        np.testing.assert_array_equal(counts - same.work.counts[name], 12.5 if name == "decision" else 0)
     np.testing.assert_array_equal(method.masks, plain.masks)
     after(encoder, LeavingHdp(TINY, SCALES, threshold=2.0, votes=0.6))
     assert after(encoder, method).saving == model.saving

@@ -7,6 +7,7 @@ import numpy as np
 from hdp_hw.golden.bits.core.attention_core import attend_many
 from hdp_hw.golden.bits.digits import quantize
 from hdp_hw.spec.settings import Verdict
+from hdp_hw.study.peers.cost import OPERAND_BITS, addition
 from hdp_hw.study.peers.hdp import Hdp
 
 
@@ -17,7 +18,7 @@ class LeavingHdp(Hdp):
     A block of keys has a vote of each block row of each head that is not pruned and computes it. Where its votes are
     no more than a share of all, its tokens leave: nothing behind attention is computed for them in this layer, and they
     are neither keys nor queries in later ones. The first token always stays, and so do all where every head is pruned.
-    The decision reads bits of the masks and costs nothing beside what makes them.
+    A vote, beside the mask that it is read from, costs an addition.
 
     Parameters
     ----------
@@ -45,6 +46,7 @@ class LeavingHdp(Hdp):
         context[:, there] = results.output * (scales[2] / self.params.digit_max)
         stay = there[staying(results, len(there), self.params.tile, self.votes)]
         self._count(layer, q, results, settings, projected=len(there), joined=len(stay), rows=len(stay))
+        self.work.add(layer, decision=results.executed[0].size * addition(OPERAND_BITS))
         self.alive = np.isin(np.arange(n), stay)
         if self.masks is not None:  # over all tokens, as those of other methods
             mask = np.zeros((n_heads, n, n), bool)
