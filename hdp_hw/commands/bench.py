@@ -24,8 +24,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     length.add_argument("configs", metavar="CONFIG|NAME=VALUE", nargs="*", help="(default: edge)")
     text = "of inputs (default: 128 256 512 1024 2048 4096)"
     length.add_argument("--lengths", metavar="N", type=integer(*SEQ_LEN_RANGE), nargs="+", help=text)
-    text = "of the blocks of pruned heads (default: 0.225, which calibration leaves of MiniLM on STS-B)"
+    text = "of all blocks (default: 0.225, which calibration leaves of MiniLM on STS-B)"
     length.add_argument("--kept", metavar="SHARE", type=number(0, 1), help=text)
+    text = "of the heads that are pruned whole (default: none, as there)"
+    length.add_argument("--pruned", metavar="SHARE", type=number(0, 1), help=text)
     area = benches.add_parser("area", help="operations a second for LUTs and DSPs, from records of hdp-hw synth")
     area.add_argument("configs", metavar="CONFIG|NAME=VALUE", nargs="*", help="(default: tiny edge)")
     text = "of the blocks of pruned heads (default: 0.25)"
@@ -59,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     what = {"core": core, "layer": layer, "model": model, "length": length, "area": area}[arguments.what]
     if what in (area, length):
-        given = {name: getattr(arguments, name, None) for name in ("kept", "lengths")}
+        given = {name: getattr(arguments, name, None) for name in ("kept", "lengths", "pruned")}
         options = {name: value for name, value in given.items() if value is not None}
     else:
         options = {"quick": arguments.quick, "jobs": arguments.threads}

@@ -17,20 +17,24 @@ from hdp_hw.spec.params import ParameterError
 from hdp_hw.study.accuracy.parts import digests
 from hdp_hw.study.compare import command
 from hdp_hw.study.compare.command import compare, digest
-from hdp_hw.study.compare.records import Record, best, best_of_curves, findings, percent
+from hdp_hw.study.compare.findings import best, chosen, curves, findings, judged, part
+from hdp_hw.study.compare.records import Record, percent
 from hdp_hw.study.compare.report import BUDGET, COLORS
-from hdp_hw.study.compare.sweep import Point, points
+from hdp_hw.study.compare.sweep import JUDGED, SEARCH, Point, points, thinned
 from hdp_hw.study.compare.worker import Job, evaluate, method_of, prepare
 from hdp_hw.study.models import Model
 from hdp_hw.study.peers import METHODS
 from hdp_hw.study.peers.cost import Work
+from hdp_hw.study.peers.model_work import ModelWork
 from hdp_hw.study.sweep import Results, SweepError
+from hdp_hw.study.tasks import TaskError
 from tb.lib.tiny_model import write_model, write_pairs
 from tb.model.test_report import PROBE, chromium  # noqa: F401 - a fixture
 
 FIELDS = {
     "method", "parameters", "metric", "dense_metric", "loss", "stderr", "label_flips", "pruned_share", "net_saving",
-    "predicted_cycles", "dense_cycles",
+    "predicted_cycles", "dense_cycles", "part", "attention_share", "linear_saving", "model_saving",
+    "model_saving_all_rows", "model_saving_with_projections", "model_byte_saving",
 }  # fmt: skip
 ONLY = ("HDP margin, compensated", "Energon", "SpAtten tokens")
 N_POINTS = 6 + 9 + 22
@@ -48,6 +52,7 @@ def folder(tmp_path_factory):
 
 def job_of(folder, **changes):
     values = dict(model=str(folder / "tiny"), data=str(folder / "pairs.tsv"), max_tokens=20, examples=8, timed_inputs=5)
+    values["search"] = 8
     return Job(**values | changes, params=CONFIGS["tiny"])
 
 
@@ -65,12 +70,23 @@ def test_points_are_distinct_and_legal(folder):
     assert {point.method for point in swept} == set(METHODS)
     assert {point.curve for point in points("a file")} == set(COLORS), "each curve has a colour of its own"
     prepared = prepare(job_of(folder))
+    assert points(first_only=True) != swept, "what SpAtten drops is not read there"
     for point in swept:
         method = method_of(point, prepared, CONFIGS["tiny"])
         given = {name: value for name, value in point.parameters if name != "heads" or point.method != "hdp"}
         assert given.items() <= method.parameters.items()
     with pytest.raises(ParameterError, match="alpha = 2"):
         method_of(Point.of("Energon", "energon", alpha=2), prepared, CONFIGS["tiny"])
+
+
+def test_thinned():
+    """The first of each curve stays, and the order."""
+    swept = points("a file")
+    assert thinned(swept, 1) == swept
+    few = thinned(swept, 3)
+    assert few == [point for point in swept if point in few]
+    tau = [dict(point.parameters)["tau"] for point in few if point.curve == "DynaTran"]
+    assert tau == [0.005, 0.03, 0.2] and {point.curve for point in few} == {point.curve for point in swept}
 
 
 @pytest.mark.parametrize("share", [0.25, 0.5])
@@ -81,16 +97,34 @@ def test_heads_are_pruned_by_about_the_share_asked_for(folder, share):
     assert (prepared.importances < method.tau_head).mean() == pytest.approx(share, abs=0.02)
 
 
-def test_measured_and_calibration_examples_differ(folder):
+def test_no_example_chooses_and_judges(folder):
     prepared = prepare(job_of(folder))
-    assert len(prepared.task.labels) == 8 and prepared.scales.shape == (2, 3) and (prepared.scales > 0).all()
-    outputs = prepared.task.model.run(prepared.task.inputs)
-    np.testing.assert_allclose(prepared.dense, prepared.task.predict(outputs), rtol=1e-5)
+    search, judging = (prepared.parts[name] for name in (SEARCH, JUDGED))
+    assert len(search.task.labels) == len(judging.task.labels) == 8
+    assert not {*digests(search.task)} & {*digests(judging.task)}
+    assert prepared.scales.shape == (2, 3) and (prepared.scales > 0).all()
+    for each in (search, judging):
+        outputs = each.task.model.run(each.task.inputs)
+        np.testing.assert_allclose(each.dense, each.task.predict(outputs), rtol=1e-5)
+
+
+def test_a_file_to_choose_by(folder, tmp_path):
+    """All other examples judge; those of the file do not, where it has some of them."""
+    lines = (folder / "pairs.tsv").read_text().splitlines(keepends=True)
+    file = tmp_path / "some.tsv"
+    file.write_text("".join(lines[:10]))
+    prepared = prepare(job_of(folder, calibration=str(file), examples=100, search=100))
+    sizes = [len(prepared.parts[name].task.labels) for name in (SEARCH, JUDGED)]
+    whole = prepare(job_of(folder, examples=100, search=100))
+    assert sum(sizes) == sum(len(each.task.labels) for each in whole.parts.values()) and 2 < sizes[0] < 11
+    assert not {*digests(prepared.parts[SEARCH].task)} & {*digests(prepared.task)}
+    with pytest.raises(TaskError, match=r"pairs.tsv holds all examples of pairs; legal: others"):
+        prepare(job_of(folder, calibration=str(folder / "pairs.tsv"), search=100))
 
 
 def test_what_a_settings_file_was_calibrated_on_is_not_measured(folder, tmp_path):
     """As long as it did not see all, and says what it saw."""
-    half, job = prepare(job_of(folder)), job_of(folder, examples=100)
+    half, job = prepare(job_of(folder)), job_of(folder, examples=100, search=100)
     names = digests(half.task)
     file, layers = tmp_path / "settings.json", dict.fromkeys("01", LayerSettings(1.0, 1.0, 1.0))
     for seen, sentence in ((names, "; this is of the"), ([], "does not say which examples")):
@@ -98,6 +132,7 @@ def test_what_a_settings_file_was_calibrated_on_is_not_measured(folder, tmp_path
         prepared = prepare(replace(job, settings=str(file)))
         assert sentence in prepared.unseen
         assert set(digests(prepared.task)) & set(names) == (set() if seen else set(names))
+        assert not seen or set(digests(prepared.parts[SEARCH].task)) == set(names)
         prepare.cache_clear()
     assert half.unseen == ""
 
@@ -106,8 +141,8 @@ def test_only_what_is_measured_is_run_without_pruning(folder, monkeypatch):
     """A similarity has nothing to learn from the other examples."""
     run, sizes = Model.run, []
     monkeypatch.setattr(Model, "run", lambda model, inputs: sizes.append(len(inputs)) or run(model, inputs))
-    task = prepare.__wrapped__(job_of(folder)).task
-    assert sizes == [len(task.inputs)] and len(task.inputs) <= 16
+    parts = prepare.__wrapped__(job_of(folder)).parts.values()
+    assert sizes == [len(each.task.inputs) for each in parts] and max(sizes) <= 16
 
 
 def test_probes_are_fitted_on_all_examples(folder, tmp_path):
@@ -118,16 +153,19 @@ def test_probes_are_fitted_on_all_examples(folder, tmp_path):
         "text\tlabel\n" + "".join(f"{line.split(chr(9))[0]}\t{index % 2}\n" for index, line in enumerate(lines))
     )
     small, large = (prepare(job_of(folder, data=str(data), examples=n)) for n in (4, 12))
-    assert small.task.fits_on_all and set(np.unique(large.dense)) <= {0, 1}
+    assert small.task.fits_on_all and set(np.unique(large.parts[JUDGED].dense)) <= {0, 1}
     places = [large.task.inputs.index(each) for each in small.task.inputs]
-    np.testing.assert_array_equal(small.dense, large.dense[places])
+    few, many = (each.parts[JUDGED].dense for each in (small, large))
+    np.testing.assert_array_equal(few, many[places])
 
 
 # -- a run ------------------------------------------------------------------------------------------------------------
 def test_files(folder, made):
     records, said = made
     rows = json.loads((folder / "one" / "pairs.json").read_text())
-    assert FIELDS <= set(rows[0]) and len(rows) == len(records) == N_POINTS
+    judging = part(records, JUDGED)
+    assert FIELDS <= set(rows[0]) and len(rows) == len(records) == N_POINTS + len(judging)
+    assert {record.key for record in judging} <= {record.key for record in part(records, SEARCH)} and judging
     assert [row["curve"] for row in rows] == [record.curve for record in records]
     for row in rows:
         assert row["loss"] == pytest.approx(row["dense_metric"] - row["metric"]) and row["n"] == 8
@@ -137,19 +175,22 @@ def test_files(folder, made):
     with (folder / "one" / "pairs.csv").open() as file:
         assert [row["curve"] for row in csv.DictReader(file)] == [row["curve"] for row in rows]
     page = html.unescape((folder / "one" / "pairs.html").read_text())
+    assert any("loss, judged by" in line for line in said), "the table is printed, too"
+    assert "saved of the model, %" in page, "the axis of a figure, whose texts stay texts"
     assert "the command" in page and all(sentence in page for sentence in findings(records))
-    assert said[1] == f"pairs: 8 examples; {N_POINTS} of {N_POINTS} points to evaluate" and said[-2].endswith(
-        "pairs.html, .json, .csv"
-    )
+    assert said[1] == f"pairs: 8 examples, search; {N_POINTS} of {N_POINTS} points to evaluate"
+    assert f"pairs: 8 examples, judged; {len(judging)} of {len(judging)} points to evaluate" in said
+    assert said[-2].endswith("pairs.html, .json, .csv")
 
 
 def test_record_is_what_the_method_does(folder, made):
     record = next(each for each in made[0] if each.curve == "Energon" and each.parameters["alpha"] == 0)
-    prepared = prepare(job_of(folder))
+    task = prepare(job_of(folder)).parts[record.part].task
     method = METHODS["energon"](alpha=0.0)
-    predictions = prepared.task.predict(prepared.task.model.run(prepared.task.inputs, method))
-    assert record.metric == prepared.task.metric(predictions, prepared.task.labels)
-    assert record.work.net_saving == method.work.net_saving and record.work.texts(1) == len(prepared.task.inputs)
+    predictions = task.predict(task.model.run(task.inputs, method))
+    assert record.metric == task.metric(predictions, task.labels)
+    assert record.work.net_saving == method.work.net_saving and record.work.texts(1) == len(task.inputs)
+    assert record.model.inner == 48 and record.row["model_saving"] == record.row["model_saving_all_rows"]
 
 
 def test_chromium_shows_the_page(folder, made, chromium, tmp_path):  # noqa: F811
@@ -160,8 +201,8 @@ def test_chromium_shows_the_page(folder, made, chromium, tmp_path):  # noqa: F81
     assert len(seen["svg"]) >= 3 and all(width > 200 and height > 100 for width, height in seen["svg"])
     assert all(sentence in " ".join(seen["lead"].split()) for sentence in findings(records))
     visible = [text for text, width, height in seen["rows"] if width and height]
-    for curve, record in best_of_curves(records, BUDGET).items():
-        assert any(text.startswith(curve) and percent(record.work.net_saving) in text for text in visible)
+    for curve, record in judged(records, BUDGET).items():
+        assert any(text.startswith(curve) and percent(record.model.saving) in text for text in visible)
     assert seen["strong"] and seen["overflow"] <= 0
 
 
@@ -169,7 +210,7 @@ def test_a_second_run_evaluates_nothing(folder, made, monkeypatch):
     monkeypatch.setattr("hdp_hw.study.sweep.executor", None)
     said = []
     records = compare(job_of(folder), folder / "one", ONLY, say=said.append)
-    assert said[1].endswith(f" 0 of {N_POINTS} points to evaluate")
+    assert said[1].endswith(f" 0 of {N_POINTS} points to evaluate") and " 0 of " in said[2]
     assert [record.row for record in records] == [record.row for record in made[0]]
 
 
@@ -183,18 +224,19 @@ def test_a_killed_run_goes_on_where_it_was(folder, made, tmp_path):
     assert said[1].endswith(f" {N_POINTS - 10} of {N_POINTS} points to evaluate")
     rows = [{**record.row, "seconds": 0} for record in records]
     assert rows == [{**record.row, "seconds": 0} for record in made[0]]
-    assert len(file.read_text().splitlines()) == N_POINTS + 1
+    assert len(file.read_text().splitlines()) == len(records) + 1
 
 
-@pytest.mark.parametrize("change", [{"examples": 7}, {"timed_inputs": 4}, {"max_tokens": 10}])
+@pytest.mark.parametrize("change", [{"examples": 7}, {"search": 7}, {"timed_inputs": 4}, {"max_tokens": 10}])
 def test_results_of_another_job_do_not_count(folder, made, change):
     cache = Results(folder / "one" / "pairs.jsonl", digest(job_of(folder, **change)))
-    assert len(cache.results) == N_POINTS and not any(cache.get(point) for point in points())
+    assert len(cache.results) == len(made[0]) and not any(cache.get(point) for point in points())
 
 
 def test_built_in_examples(folder):
     prepared = prepare(job_of(folder, data=None))
-    assert prepared.task.name == "passages" and len(prepared.dense) == len(prepared.task.labels) >= 2
+    assert prepared.task.name == "passages"
+    assert all(len(each.dense) == len(each.task.labels) >= 2 for each in prepared.parts.values())
 
 
 def test_results_on_other_data_do_not_count(folder, made, tmp_path):
@@ -213,10 +255,11 @@ def test_cluster(folder, made, tmp_path):
 
 def test_a_failing_point_is_named_and_the_others_are_kept(folder, tmp_path, monkeypatch):
     bad = Point.of("Energon", "energon", alpha=2.0)
-    monkeypatch.setattr(command, "points", lambda settings: [bad, Point.of("Sanger", "sanger", threshold=0.1)])
+    good = [Point.of("Sanger", "sanger", threshold=threshold) for threshold in (0, 0.1)]
+    monkeypatch.setattr(command, "points", lambda settings, first_only: [bad, *good])
     with pytest.raises(SweepError, match="1 points failed, the first with: Energon, alpha 2: ParameterError"):
         compare(job_of(folder), tmp_path, say=lambda text: None)
-    assert [row["curve"] for row in json.loads((tmp_path / "pairs.json").read_text())] == ["Sanger"]
+    assert {row["curve"] for row in json.loads((tmp_path / "pairs.json").read_text())} == {"Sanger"}
 
 
 def test_a_settings_file_is_a_point(folder, tmp_path):
@@ -231,10 +274,12 @@ def test_a_settings_file_is_a_point(folder, tmp_path):
     save_layers(file, dict(reversed(layers.items())))  # by name, not by place
     job = job_of(folder, settings=str(file))
     same = evaluate(job, Point.of("HDP mass, compensated", "hdp", rule="mass", threshold=1.0, compensate=True))
-    (calibrated,) = compare(job, tmp_path, ["calibrated"], say=lambda text: None)
+    calibrated, again = compare(job, tmp_path, ["calibrated"], say=lambda text: None)
+    assert (calibrated.part, again.part) == (SEARCH, JUDGED), "a single setting is judged, whatever it loses"
     assert calibrated.curve == "HDP calibrated" and calibrated.parameters == {"settings": str(file)}
     assert calibrated.work.to_lists() == same["work"]
-    assert calibrated.metric == prepared.task.metric(same["predictions"], prepared.task.labels)
+    task = prepared.parts[SEARCH].task
+    assert calibrated.metric == task.metric(same["predictions"], task.labels)
     for others, message in (({"0"}, "a file with the layers 1 too"), ({"0", "1", "2"}, "without the layers 2")):
         save_layers(tmp_path / "other.json", {name: layers.get(name, layers["0"]) for name in sorted(others)})
         with pytest.raises(ParameterError, match=message):
@@ -249,7 +294,8 @@ class Dying:
 
 
 def test_a_dying_process_is_said(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(command, "points", lambda settings: [Point.of("Energon", "energon", alpha=0.0)])
+    only = [Point.of("Energon", "energon", alpha=0.0)]
+    monkeypatch.setattr(command, "points", lambda settings, first_only: only)
     monkeypatch.setattr(command, "evaluate", Dying)
     with pytest.raises(SweepError, match="a process died; what is done is kept"):
         compare(job_of(folder), tmp_path, say=lambda text: None)
@@ -292,43 +338,73 @@ def test_command_line_refuses(folder, tmp_path, capsys, changes, message):
 
 
 # -- words ------------------------------------------------------------------------------------------------------------
-def record(curve, method, net_saving, loss, stderr=0.001):
+def record(curve, method, saving, loss, stderr=0.001, name=SEARCH):
+    """Of a model that is attention and a layer of weights, as much work each."""
     work = Work()
-    work.add(0, texts=np.ones(1), dense_cost=1.0, cost=1 - net_saving)
-    return Record(curve, method, {}, 100, 0.9 - loss, 0.9, loss, stderr, 3, 1.0, work)
+    rows = dict.fromkeys(("dense_rows", "projected", "joined", "rows"), 1)
+    work.add(0, texts=np.ones(1), dense_cost=8.0, dense_macs=8.0, cost=8 - 16 * saving, **rows)
+    parameters = {"x": saving}  # as large as the setting is
+    return Record(curve, method, parameters, name, 100, 0.9 - loss, 0.9, loss, stderr, 3, 1.0, ModelWork(work, 1, 2))
+
+
+def both(curve, method, saving, loss, stderr=0.001, later=None):
+    """The records of a setting on the examples that choose, and on those that judge, where it loses ``later``."""
+    losses = (loss, loss if later is None else later)
+    return [record(curve, method, saving, each, stderr, name) for each, name in zip(losses, (SEARCH, JUDGED))]
 
 
 HDP = [
-    record("HDP mass", "hdp", 0.4, 0.003),
-    record("HDP mass", "hdp", 0.6, 0.009),
-    record("HDP mass", "hdp", 0.7, 0.03),
+    *both("HDP mass", "hdp", 0.2, 0.003),
+    *both("HDP mass", "hdp", 0.3, 0.009),
+    *both("HDP mass", "hdp", 0.35, 0.03),
 ]
 
 
 def test_best():
     """A loss counts with its standard error: luck with few examples is no saving."""
-    assert best(HDP, 0.01) is HDP[1] and best(HDP, 0.001) is None
+    search = part(HDP, SEARCH)
+    assert best(search, 0.01) is HDP[2] and best(search, 0.001) is None
     peer, lucky, nothing = (
-        record("A3", "a3", 0.65, 0.009),
-        record("Energon", "energon", 0.8, 0, 0.02),
-        record("Sanger", "sanger", -0.1, 0),
+        both("A3", "a3", 0.32, 0.009),
+        both("Energon", "energon", 0.4, 0, 0.02) + both("Energon", "energon", 0.45, 0, 0.02),
+        both("Sanger", "sanger", -0.1, 0) + both("Sanger", "sanger", -0.2, 0),
     )
-    assert best_of_curves([*HDP, peer, lucky, nothing], 0.01) == {"A3": peer, "HDP mass": HDP[1]}
+    every = [*HDP, *peer, *lucky, *nothing]
+    assert chosen(every, 0.01) == {"A3": peer[0], "HDP mass": HDP[2]}
+    assert judged(every, 0.01) == {"A3": peer[1], "HDP mass": HDP[3]}
+    assert curves(every) == ["HDP mass", "A3", "Energon", "Sanger"]
+
+
+def test_a_single_setting_is_judged_whatever_it_loses():
+    calibrated = both("HDP calibrated", "hdp", 0.4, 0.5)
+    assert chosen([*HDP, *calibrated], 0.01)["HDP calibrated"] is calibrated[0]
+    assert "they lose more than is allowed: HDP calibrated" in findings(calibrated)[1]
 
 
 def test_a_winning_peer_is_said():
-    half, one, two = findings([*HDP, record("A3", "a3", 0.65, 0.009), record("oracle", "oracle", 0.9, 0)])
-    assert half.startswith("At 0.5 points lost or less, HDP saves most: HDP mass: 40.0 % saved, 0.30 +- 0.10 lost.")
-    assert "No peer saves anything" in half
-    assert one.startswith("At 1 points lost or less, a peer wins: A3: 65.0 % saved") and "HDP's best is HDP mass" in one
-    assert "a peer wins: A3" in two
+    half, one, two = findings([*HDP, *both("A3", "a3", 0.32, 0.009), *both("oracle", "oracle", 0.45, 0)])
+    start = "At 0.5 points lost or less, HDP saves most: HDP mass, x 0.2: 20.0 % of the model saved, 0.30 +- 0.10"
+    assert half.startswith(start) and "No peer saves anything" in half
+    assert one.startswith("At 1 points lost or less, a peer wins: A3, x 0.32: 32.0 % of the model saved")
+    assert "HDP's best is HDP mass, x 0.3" in one and "a peer wins: A3" in two
 
 
 def test_a_losing_peer_is_said():
-    _, one, _ = findings([*HDP, record("A3", "a3", 0.5, 0.009)])
-    assert one.endswith("The best peer is A3: 50.0 % saved, 0.90 +- 0.10 lost.")
+    _, one, _ = findings([*HDP, *both("A3", "a3", 0.25, 0.009)])
+    assert one.endswith("The best peer is A3, x 0.25: 25.0 % of the model saved, 0.90 +- 0.10 points lost.")
+
+
+def test_a_choice_that_fails_is_said():
+    """It saves most on the examples that chose it, and loses too much on others."""
+    _, one, _ = findings([*HDP, *both("A3", "a3", 0.32, 0.009, later=0.02)])
+    assert "HDP saves most: HDP mass, x 0.3" in one and "No peer saves anything" in one
+    assert one.endswith(
+        "they lose more than is allowed: A3, x 0.32: 32.0 % of the model saved, 2.00 +- 0.10 points lost."
+    )
+    _, one, _ = findings([*HDP, *both("A3", "a3", 0.25, 0.009, later=0.02)])
+    assert one.endswith("No peer saves anything."), "it would not have won"
 
 
 def test_nothing_saved_is_said():
-    assert findings([record("A3", "a3", 0.5, 0.4)])[1] == "At 1 points lost or less, no method saves anything."
-    assert "HDP saves nothing." in findings([record("A3", "a3", 0.5, 0)])[0]
+    assert findings(both("A3", "a3", 0.25, 0.4))[1].startswith("At 1 points lost or less, no method saves anything.")
+    assert "HDP saves nothing." in findings(both("A3", "a3", 0.25, 0))[0]

@@ -102,6 +102,15 @@ def test_multiplications_are_those_of_the_encoder(config, monkeypatch):
     assert made["linear"] == sum(each.macs for each in few) - sum(each.macs for each in model_linears(encoder, n)) / 2
 
 
+def test_values_that_nobody_reads():
+    """Elements of V that are spared are outputs of one layer, and inputs of another."""
+    every, fewer = layer_linears(64, 256, 10), layer_linears(64, 256, 10, spared=16)
+    spared = [a.macs - b.macs for a, b in zip(every, fewer)]
+    assert spared == [10 * 64 * 16, 10 * 16 * 64, 0, 0]
+    first = [a.macs - b.macs for a, b in zip(layer_linears(64, 256, 10, 1), layer_linears(64, 256, 10, 1, 16))]
+    assert first == [0, 10 * 64 * 16, 16 * 64, 0, 0]
+
+
 # -- models -----------------------------------------------------------------------------------------------------------
 def meter_of(encoder, lengths, params=EDGE):
     meter = CostMeter(encoder.n_layers, params)

@@ -1,13 +1,11 @@
 """Prediction of a head: which of its blocks are kept, and whether it is worth computing at all."""
 
-from itertools import pairwise
-
 from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hdp_hw.rtl.common.layouts import row_layout, settings_layout, tile_layout
-from hdp_hw.rtl.common.pipeline import adder_tree, delay, register
+from hdp_hw.rtl.common.pipeline import delay
 from hdp_hw.rtl.common.storage import separate_memory
 from hdp_hw.rtl.pruning.arithmetic import log2, running_sum
 from hdp_hw.rtl.pruning.block_distance import BlockDistance
@@ -20,14 +18,17 @@ from hdp_hw.rtl.pruning.predictor_rows import (
     block_address,
     block_memory,
     block_position,
+    complete_sums,
     maxima_address,
-    position_layout,
     read_memory,
+    score_sums,
     score_sums_layout,
     scores_layout,
     statistics_layout,
+    take_turns,
     turn_address,
     turn_memory,
+    turn_ring,
 )
 from hdp_hw.rtl.pruning.row_pacer import RowPacer, row_description_layout
 from hdp_hw.rtl.pruning.row_statistics import RowStatistics, statistics_latency
@@ -163,11 +164,9 @@ class Predictor(wiring.Component):
 
     @property
     def latency_a(self):
-        """Clock cycles from the last turn of a row's last tile to the first read of an idle stage B, without padding.
-
-        A tile waits for one clock cycle before its first turn.
-        """
-        return 1 + statistics_latency(self.params) + RowPacer.latency
+        """Clock cycles from the last turn of a row's last tile to the first read of an idle stage B; no padding."""
+        before_turns = 1  # of a tile
+        return before_turns + statistics_latency(self.params) + RowPacer.latency
 
     @property
     def latency_b(self):
@@ -177,7 +176,7 @@ class Predictor(wiring.Component):
         cycles after its last read. The limits take effect when stage C has read the row's first tile: no later, and
         no earlier, since the previous row may just have left.
         """
-        return READ_LATENCY + BlockDistance.latency + BlockRules.row_latency - READ_LATENCY
+        return BlockDistance.latency + BlockRules.row_latency
 
     @property
     def latency_c(self):
@@ -187,8 +186,7 @@ class Predictor(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         assert self.latency_a <= PREDICTOR_LATENCY_A
-        assert self.latency_b == PREDICTOR_LATENCY_B
-        assert self.latency_c == PREDICTOR_LATENCY_C
+        assert (self.latency_b, self.latency_c) == (PREDICTOR_LATENCY_B, PREDICTOR_LATENCY_C)
         m.submodules.pacer_b = pacer_b = RowPacer(self.params)
         m.submodules.pacer_c = pacer_c = RowPacer(self.params)
         m.submodules.head_verdict = head_verdict = HeadVerdict(self.params)
@@ -199,39 +197,6 @@ class Predictor(wiring.Component):
         from_b = self._stage_b(m, pacer_b, pacer_c, block_rules, *from_a)
         self._stage_c(m, pacer_c, block_rules, head_verdict, *from_b)
         return m
-
-    def _take_turns(self, m):
-        """The query rows of the tile that came last, turn by turn: ``(position, scores and valid elements)``."""
-        turns, rows = range(self.params.predictor_turns), self.params.predictor_rows
-        held = [Signal(scores_layout(self.params), name=f"held_{k}", reset_less=True) for k in turns]
-        for k in turns:
-            of_turn = slice(k * rows, (k + 1) * rows)
-            coming = Signal(scores_layout(self.params), name=f"coming_{k}")
-            m.d.comb += [
-                *(to.eq(a) for to, a in zip(coming.a, list(self.i_a)[of_turn])),
-                *(to.eq(valid) for to, valid in zip(coming.elements, list(self.i_valid_elements)[of_turn])),
-            ]
-            # Those of later turns move up; what follows on the last does not matter.
-            m.d.sync += held[k].eq(Mux(self.i_valid, coming, held[k + 1]) if k + 1 in turns else coming)
-
-        tile = Signal(position_layout(self.params))
-        left = Signal(len(turns))  # a bit for each turn that is still to come, this one included
-        m.d.sync += [left.eq(Mux(self.i_valid, (1 << len(turns)) - 1, left >> 1)), tile.turn.eq(tile.turn + 1)]
-        with m.If(self.i_valid):
-            m.d.sync += [
-                tile.turn.eq(0),
-                *(getattr(tile, name).eq(getattr(self, f"i_{name}")) for name in ("first", "last", "last_row")),
-                *(getattr(tile, name).eq(getattr(self, f"i_{name}")) for name in ("column", "row")),
-            ]
-        position = Signal(tile.shape())
-        m.d.comb += [
-            position.eq(tile),
-            position.valid.eq(left[0]),
-            position.first.eq(left[0] & tile.first),
-            position.last.eq(left[0] & tile.last),
-            position.last_turn.eq(left == 1),
-        ]
-        return position, held[0]
 
     def _stage_a(self, m, pacer_b, head_verdict):
         """Stores the arriving scores, gathers the row's statistics and the head's totals; returns the memories."""
@@ -244,7 +209,8 @@ class Predictor(wiring.Component):
         m.submodules.statistics = statistics = separate_memory(statistics_layout(params), PREDICTOR_ROWS)
 
         # What is written is written when it is known: the scores at once, maxima, importances and sums later.
-        tile, turn = self._take_turns(m)
+        position = {name: getattr(self, f"i_{name}") for name in ("first", "last", "last_row", "column", "row")}
+        tile, turn = take_turns(m, self.i_valid, position, self.i_a, self.i_valid_elements, params)
         write = scores.write_port()
         m.d.comb += [
             write.en.eq(tile.valid),
@@ -283,17 +249,15 @@ class Predictor(wiring.Component):
         ]
 
         # Totals of the head.
-        n_valid = Signal(bits_for(params.max_seq_len**2))
         for total, addend in (
             (self.o_theta_head, row_statistics.o_theta_sum),
-            (n_valid, row_statistics.o_n_valid),
+            (head_verdict.i_n_valid, row_statistics.o_n_valid),
             (self.o_n_visited, row.last_column + 1),
         ):
             running_sum(m, addend, row_statistics.o_valid, row.last_row, total)
         m.d.comb += [
             head_verdict.i_totals_valid.eq(delay(m, row_statistics.o_valid & row.last_row, 1, "totals_valid")),
             head_verdict.i_theta_head.eq(self.o_theta_head),
-            head_verdict.i_n_valid.eq(n_valid),
             head_verdict.i_n_visited.eq(self.o_n_visited),
         ]
 
@@ -305,7 +269,7 @@ class Predictor(wiring.Component):
         return scores, thetas, maxima, statistics
 
     def _stage_b(self, m, pacer_b, pacer_c, block_rules, scores, thetas, maxima, statistics):
-        """Finds distances, Z, excesses and the limit of a complete row; returns the memories, and the limit."""
+        """Finds distances, Z, excesses and the limit of a complete row; returns the memories."""
         params = self.params
         m.submodules.block_distance = block_distance = BlockDistance(params)
         m.submodules.row_threshold = row_threshold = RowThreshold(params)
@@ -314,7 +278,7 @@ class Predictor(wiring.Component):
         assert ROW_CYCLES_MIN + READ_LATENCY > PREDICTOR_LATENCY_B
         m.submodules.findings = findings = turn_memory(block_distance.o_distance.shape(), 2, params)
         m.submodules.excesses = excesses = block_memory(row_threshold.o_excess.shape(), 2, params)
-        m.submodules.score_sums = score_sums = turn_memory(score_sums_layout(params), 2, params)
+        m.submodules.score_sums = sums = turn_memory(score_sums_layout(params), 2, params)
 
         # Read the turn of a tile and its row's statistics.
         tile = block_position(m, pacer_b, params, "b")
@@ -327,13 +291,9 @@ class Predictor(wiring.Component):
 
         # Sums of each query row's valid scores, ready first, are stored first.
         sum_tile = delay(m, tile, 1 + tree_latency(params.tile), "sum_tile")
-        write = score_sums.write_port()
+        write = sums.write_port()
         m.d.comb += [write.en.eq(sum_tile.valid), write.addr.eq(turn_address(sum_tile, 2, params))]
-        for r in range(params.predictor_rows):
-            terms = [
-                register(m, Mux(turn.elements[r][c], turn.a[r][c], 0), f"score_{r}_{c}") for c in range(params.tile)
-            ]
-            m.d.comb += write.data[r].eq(adder_tree(m, terms, name=f"score_sum_{r}"))
+        m.d.comb += [to.eq(total) for to, total in zip(write.data, score_sums(m, turn, params))]
 
         m.d.comb += [
             row_threshold.i_settings.eq(self.i_settings),
@@ -364,21 +324,13 @@ class Predictor(wiring.Component):
             write.data.eq(block_distance.o_distance),
         ]
 
-        # Z of each query row: of the tiles so far, which waits in a ring for its turn, and begins anew from 0.
+        # Z of each query row.
         m.d.comb += [
             block_rules.i_z_valid.eq(delay(m, tile.last, 1, "z_valid")),
             block_rules.i_z_turn.eq(delay(m, tile.turn, 1, "z_turn")),
         ]
-        for r in range(params.predictor_rows):
-            ring = [Signal(z_width(params), name=f"z_{r}_{k}") for k in range(params.predictor_turns)]
-            z = Signal(z_width(params), name=f"z_{r}")
-            m.d.comb += z.eq(ring[-1] + block_distance.o_exp_sum[r])
-            with m.If(tile.valid):
-                m.d.sync += [after.eq(before) for before, after in pairwise(ring)]
-                m.d.sync += ring[0].eq(z)
-                with m.If(tile.last):
-                    m.d.sync += ring[0].eq(0)
-            m.d.comb += block_rules.i_z[r].eq(register(m, z, f"complete_z_{r}"))
+        z = complete_sums(m, tile, block_distance.o_exp_sum, z_width(params), params)
+        m.d.comb += [to.eq(complete) for to, complete in zip(block_rules.i_z, z)]
 
         # The row's turn in stage C begins a fixed time after this one has ended; its description waits until then.
         with m.If(pacer_b.o_end):
@@ -389,16 +341,16 @@ class Predictor(wiring.Component):
         # So does its limit take effect: with the first block that is read there.
         assert row_threshold.limit_latency == PREDICTOR_LATENCY_B + 1
         m.d.comb += block_rules.i_limit.eq(row_threshold.o_limit)
-        return findings, excesses, score_sums
+        return findings, excesses, sums
 
-    def _stage_c(self, m, pacer_c, block_rules, head_verdict, findings, excesses, score_sums):
+    def _stage_c(self, m, pacer_c, block_rules, head_verdict, findings, excesses, sums):
         """Decides on the tiles of a row; mask, counts, sums of pruned scores, and after the last row the verdict."""
         params = self.params
         m.submodules.mask_packer = mask_packer = MaskPacker(params)
         tile = block_position(m, pacer_c, params, "c")
         distance = read_memory(m, findings, turn_address(tile, 2, params), "finding")
         excess = read_memory(m, excesses, block_address(tile, 2), "tile_excess")
-        score_sum = read_memory(m, score_sums, turn_address(tile, 2, params), "tile_sum")
+        score_sum = read_memory(m, sums, turn_address(tile, 2, params), "tile_sum")
         tile = delay(m, tile, READ_LATENCY, "c")
         m.d.comb += [
             block_rules.i_valid.eq(tile.valid),
@@ -435,9 +387,7 @@ class Predictor(wiring.Component):
         score_sum = delay(m, score_sum, block_rules.latency + wait, "waiting_sum")
         for r in range(params.predictor_rows):
             ring = [self.o_pruned_sum[k * params.predictor_rows + r] for k in reversed(range(params.predictor_turns))]
-            with m.If(tile.valid):
-                m.d.sync += [after.eq(before) for before, after in pairwise(ring)]
-                m.d.sync += ring[0].eq(Mux(tile.first, 0, ring[-1]) + Mux(keep, 0, score_sum[r]))
+            turn_ring(m, tile.valid, ring, Mux(tile.first, 0, ring[-1]) + Mux(keep, 0, score_sum[r]))
         m.d.sync += self.o_row_valid.eq(tile.last & tile.last_turn)
 
         # The totals were complete before the last row's turns in stages B and C.

@@ -1,10 +1,10 @@
 """What the predictor's stages hand on, in memories of a few rows that stages fill and read in turn."""
 
-from amaranth.hdl import Cat, Signal, signed, unsigned
+from amaranth.hdl import Cat, Mux, Signal, signed, unsigned
 from amaranth.lib import data
 
 from hdp_hw.rtl.common.layouts import turn_layout, turn_row_layout
-from hdp_hw.rtl.common.pipeline import delay
+from hdp_hw.rtl.common.pipeline import adder_tree, delay, register
 from hdp_hw.rtl.common.storage import separate_memory
 from hdp_hw.rtl.pruning.arithmetic import log2
 from hdp_hw.rtl.pruning.row_statistics import theta_sum_width
@@ -68,6 +68,68 @@ def block_position(m, pacer, params, name):
         position.row.eq(pacer.o.row),
     ]
     return position
+
+
+def take_turns(m, valid, place, a, elements, params):
+    """The query rows of the tile that came with ``valid``, turn by turn: ``(position, scores and valid elements)``.
+
+    place : ``{field of position_layout: signal}`` of the tile; a, elements : its scores, and which of them are valid.
+    The first turn is in the clock cycle after ``valid``.
+    """
+    turns, rows = range(params.predictor_turns), params.predictor_rows
+    held = [Signal(scores_layout(params), name=f"held_{k}", reset_less=True) for k in turns]
+    for k in turns:
+        of_turn = slice(k * rows, (k + 1) * rows)
+        coming = Signal(scores_layout(params), name=f"coming_{k}")
+        m.d.comb += [
+            *(to.eq(score) for to, score in zip(coming.a, list(a)[of_turn])),
+            *(to.eq(element) for to, element in zip(coming.elements, list(elements)[of_turn])),
+        ]
+        # Those of later turns move up; what follows on the last does not matter.
+        m.d.sync += held[k].eq(Mux(valid, coming, held[k + 1]) if k + 1 in turns else coming)
+
+    tile = Signal(position_layout(params))
+    left = Signal(len(turns))  # a bit for each turn that is still to come, this one included
+    m.d.sync += [left.eq(Mux(valid, (1 << len(turns)) - 1, left >> 1)), tile.turn.eq(tile.turn + 1)]
+    with m.If(valid):
+        m.d.sync += [tile.turn.eq(0), *(tile[name].eq(value) for name, value in place.items())]
+    position = Signal(tile.shape())
+    m.d.comb += [
+        position.eq(tile),
+        position.valid.eq(left[0]),
+        position.first.eq(left[0] & tile.first),
+        position.last.eq(left[0] & tile.last),
+        position.last_turn.eq(left == 1),
+    ]
+    return position, held[0]
+
+
+def complete_sums(m, tile, addends, width, params):
+    """Sums of ``addends`` over a row's tiles, of each query row of a turn, a clock cycle after the last tile."""
+    complete = []
+    for r in range(params.predictor_rows):
+        ring = [Signal(width, name=f"z_{r}_{k}") for k in range(params.predictor_turns)]
+        z = Signal(width, name=f"z_{r}")
+        m.d.comb += z.eq(ring[-1] + addends[r])
+        turn_ring(m, tile.valid, ring, Mux(tile.last, 0, z))
+        complete.append(register(m, z, f"complete_z_{r}"))
+    return complete
+
+
+def turn_ring(m, valid, ring, value):
+    """Let ``value`` enter a ring, in which query rows' sums wait for their next turns, with ``valid``."""
+    with m.If(valid):
+        m.d.sync += [to.eq(what) for to, what in zip(ring, [value, *ring])]
+
+
+def score_sums(m, turn, params):
+    """Sums of each query row's valid scores of a turn, ``1 + tree_latency(params.tile)`` clock cycles late."""
+    sums = []
+    for r in range(params.predictor_rows):
+        valid = [Mux(element, a, 0) for element, a in zip(turn.elements[r], turn.a[r])]
+        terms = [register(m, term, f"score_{r}_{c}") for c, term in enumerate(valid)]
+        sums.append(adder_tree(m, terms, name=f"score_sum_{r}"))
+    return sums
 
 
 def scores_layout(params):

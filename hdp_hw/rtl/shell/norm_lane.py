@@ -245,8 +245,9 @@ class NormLane(wiring.Component):
             m.d.comb += [each.ready.eq(word_ends) for each in data_of.values()]
             with m.If(taken & last):
                 m.d.sync += rows_left.eq(rows_left - 1)
-        for name, of in data_of.items():
-            m.d.comb += block.i.payload[name].eq(of.payload.data.word_select(place, WORD_WIDTH))
+        for name, of in data_of.items():  # a y that is not read is 0, not what a simulator takes for unknown
+            word = of.payload.data.word_select(place, WORD_WIDTH)
+            m.d.comb += block.i.payload[name].eq(word if name == "x" else Mux(of.valid, word, 0))
         for name, _ in block.i_settings.shape():
             m.d.comb += block.i_settings[name].eq(norm["features" if name == "n" else name])
         return loaded

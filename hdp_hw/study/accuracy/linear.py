@@ -44,7 +44,7 @@ class Linear:
         tile, operand = params.tile, params.operand_width // 8
         tile_rows = ceil_div(self.rows, tile)
         of_cores = [tile_rows // params.n_cores + (core < tile_rows % params.n_cores) for core in range(params.n_cores)]
-        resident = max(1, params.max_seq_len * params.max_head_dim // (self.inputs * tile))  # tile rows
+        resident = max(1, params.max_seq_len * params.max_head_dim // max(1, self.inputs * tile))  # tile rows
         times = sum(ceil_div(of_core, resident) for of_core in of_cores)
         return Cost(
             cycles=max(of_cores) * ceil_div(self.outputs, tile) * params.slices(self.inputs),
@@ -53,17 +53,19 @@ class Linear:
         )
 
 
-def layer_linears(hidden: int, inner: int, n: int, rows: int | None = None) -> list[Linear]:
+def layer_linears(hidden: int, inner: int, n: int, rows: int | None = None, spared: int = 0) -> list[Linear]:
     """The linear layers of an encoder layer: Q, K and V, output, inner and outer of the feed-forward network.
 
     hidden, inner : elements of a position there; n : positions; rows : positions whose output is read, of which alone
-    there is a query; by default all.
+    there is a query; by default all; spared : elements of V that nobody reads, as their heads are pruned whole, and
+    that the output projection does without.
     """
+    values = hidden - spared
     if rows is None:
-        rows, projections = n, [Linear(n, hidden, 3 * hidden)]
+        rows, projections = n, [Linear(n, hidden, 2 * hidden + values)]
     else:
-        projections = [Linear(rows, hidden, hidden), Linear(n, hidden, 2 * hidden)]
-    return [*projections, Linear(rows, hidden, hidden), Linear(rows, hidden, inner), Linear(rows, inner, hidden)]
+        projections = [Linear(rows, hidden, hidden), Linear(n, hidden, hidden + values)]
+    return [*projections, Linear(rows, values, hidden), Linear(rows, hidden, inner), Linear(rows, inner, hidden)]
 
 
 def model_linears(encoder: Encoder, n: int, first_only: bool = False) -> list[Linear]:

@@ -3,6 +3,9 @@
 Clock cycles are those in which the array works or waits for the predictor, of attention by the cycle model's
 ``ideal_cycles``, of linear layers by hdp_hw.study.accuracy.linear; bytes are those of the fetch plan. Masks are drawn
 at random: each row of blocks keeps the same share.
+
+A head that is pruned whole reads no V, and the output projection nothing of it. What it would save not to compute these
+is predicted beside: as if every verdict were known before V is, and at once, which the co-processor does not do.
 """
 
 from dataclasses import dataclass, replace
@@ -23,10 +26,11 @@ from hdp_hw.study.bench.records import FOLDER, aligned, write_records
 DEFAULT_CONFIGS = ("edge",)
 LENGTHS = (128, 256, 512, 1024, 2048, 4096)
 DEFAULT_SHARE = 0.225  #: of the blocks, that calibration leaves of MiniLM on STS-B, see docs/models.md
+DEFAULT_PRUNED = 0.0  #: of the heads, that are pruned whole there
 WORD_BYTES = 2
 BUSY = "So are attention's: as if its array waited for nothing but the predictor."
 TITLES = ["model", "n", "attention, of MACs", "of dense cycles", "cycles, attention", "pruned", "cycles, linear"]
-TITLES += ["saved of the model's cycles", "MB read", "saved", "MB of weights", "of activations"]
+TITLES += ["saved of the model's cycles", "with projections", "MB read", "saved", "MB of weights", "of activations"]
 
 
 @dataclass(frozen=True)
@@ -48,61 +52,80 @@ class Shape:
 SHAPES = (Shape("MiniLM", 6, 12, 32, 1536), Shape("BERT-Base", 12, 12, 64, 3072))
 
 
-def bench(configs, lengths=LENGTHS, kept=DEFAULT_SHARE, folder=FOLDER):
+def bench(configs, lengths=LENGTHS, kept=DEFAULT_SHARE, pruned=DEFAULT_PRUNED, folder=FOLDER):
     """Predict SHAPES on ``configs``, ``[(name, HdpParams)]``, at these ``lengths``; print a table, write length.json.
 
-    kept : share of the blocks that pruned heads keep. A core holds the length where its own max_seq_len is less.
-    Raises ParameterError for a length or a head dimension that no core holds.
+    kept : share of all blocks that pruning leaves; pruned : of the heads that are pruned whole, so that the others keep
+    the more. A core holds the length where its own max_seq_len is less. Raises ParameterError for a length or a head
+    dimension that no core holds.
     """
     cores = [
         (name, replace(params, max_seq_len=max(n, params.max_seq_len)), n) for name, params in configs for n in lengths
     ]
-    records = [{"config": name} | record(shape, n, kept, params) for shape in SHAPES for name, params, n in cores]
+    records = [
+        {"config": name} | record(shape, n, kept, pruned, params) for shape in SHAPES for name, params, n in cores
+    ]
     rows = [TITLES, *map(cells, records)]
-    print(aligned(rows), "", f"{kept:.1%} of the blocks of pruned heads are kept. {ESTIMATE}", BUSY, sep="\n")
+    what = f"Pruning keeps {kept:.1%} of the blocks and prunes {pruned:.1%} of the heads whole."
+    print(aligned(rows), "", f"{what} {ESTIMATE}", BUSY, sep="\n")
     write_records(records, folder / "length.json")
 
 
-def record(shape, n, kept, params):
+def record(shape, n, kept, pruned, params):
     """One entry of length.json: figures of an inference.
 
     ``weights`` : bytes, with the scales of each channel; ``activations`` : bytes of one layer, its operands and two
-    streams of words.
+    streams of words; ``with_projections`` : the figures where V and output projection of pruned heads are spared.
     """
-    heads = [head(HeadSettings(n, n, shape.head_dim), 1.0, params)]
-    heads.append(head(HeadSettings(n, n, shape.head_dim, Rule.MASS, compensate=True), kept, params))
-    dense, pruned = (layer_cost(shape.n_heads, *each, params) for each in heads)
-    linears = layer_linears(shape.hidden, shape.inner, n)
-    macs = attention_macs(shape.hidden, n), sum(each.macs for each in linears)
-    of_layer = ModelCost(pruned, dense, sum((each.cost(params) for each in linears), Cost()), *macs)
+    d, n_pruned = shape.head_dim, round(pruned * shape.n_heads)
+    left, sparse = shape.n_heads - n_pruned, HeadSettings(n, n, d, Rule.MASS, compensate=True)
+    dense = layer_cost([(shape.n_heads, *head(HeadSettings(n, n, d), 1.0, params))], params)
+    share = min(1.0, kept * shape.n_heads / max(1, left))
+    some = [(n_pruned, *head(sparse, 0.0, params)), (left, *head(sparse, share, params))]
+    attention, linears = layer_cost(some, params), layer_linears(shape.hidden, shape.inner, n)
+    model = ModelCost(
+        attention,
+        dense,
+        sum((each.cost(params) for each in linears), Cost()),
+        attention_macs(shape.hidden, n),
+        sum(each.macs for each in linears),
+    )
+    fewer = layer_linears(shape.hidden, shape.inner, n, spared=n_pruned * d)
+    spared = sum((each.cost(params).cycles for each in fewer), attention.cycles)
     weights = sum(each.outputs * (each.inputs + SCALES_BYTES) for each in linears)
     return {
         "model": shape.name,
         "n": n,
         "kept": kept,
-        **sum([of_layer] * shape.n_layers, ModelCost()).facts(),
+        "pruned_heads": n_pruned / shape.n_heads,
+        **sum([model] * shape.n_layers, ModelCost()).facts(),
+        "cycles_saving_with_projections": 1 - spared / (dense + model.linear).cycles,
         "weights": shape.n_layers * weights,
         "activations": n * (shape.hidden * (5 + 2 * WORD_BYTES) + shape.inner),
     }
 
 
 def head(settings, kept, params):
-    """``(HeadSettings, HeadResult)`` of a head that keeps this share of each row's blocks, one at least.
-
-    Raises ParameterError.
+    """``(HeadSettings, HeadResult)`` of a head that keeps this share of each row's blocks, one at least; or of one that
+    is pruned whole, for 0. Raises ParameterError.
     """
-    blocks, dense = ceil_div(settings.n_k, params.tile), settings.rule == Rule.DENSE
+    blocks = ceil_div(settings.n_k, params.tile)
     order = np.random.default_rng(0).random((blocks, blocks)).argsort(1)
-    mask = order < max(1, round(kept * blocks))
+    mask = order < max(1, round(kept * blocks)) * (kept > 0)
     output = np.zeros((settings.n_q, settings.head_dim), np.int8)
-    verdict = Verdict.DENSE if dense else Verdict.SPARSE
+    verdict = Verdict.DENSE if settings.rule == Rule.DENSE else Verdict.SPARSE if kept else Verdict.PRUNED
     return settings.validate(params), HeadResult(output, mask, mask, verdict, 0, mask.size, int(mask.sum()))
 
 
-def layer_cost(n_heads, settings, result, params):
-    """Cost of a layer of equal heads, of which the core with the most counts."""
-    cycles = ceil_div(n_heads, params.n_cores) * ideal_cycles(HeadPlan.of(settings, result, params), params)
-    moved = traffic([result] * n_heads, [settings] * n_heads, params)
+def layer_cost(heads, params):
+    """Cost of a layer of heads, ``[(how many, HeadSettings, HeadResult)]``; cores share those of each kind, and the one
+    with the most of them counts."""
+    cycles = sum(
+        ceil_div(count, params.n_cores) * ideal_cycles(HeadPlan.of(settings, result, params), params)
+        for count, settings, result in heads
+    )
+    every = [pair for count, *pair in heads for _ in range(count)]
+    moved = traffic([result for _, result in every], [settings for settings, _ in every], params)
     return Cost(cycles, moved["bytes_read"], moved["bytes_written"])
 
 
@@ -111,6 +134,7 @@ def cells(entry):
     shares = [f"{entry[name]:.1%}" for name in ("macs_share", "cycles_share")]
     cycles = [f"{entry[name]['cycles']:,}" for name in ("dense", "attention", "linear")]
     read = (entry["dense"]["bytes_read"] + entry["linear"]["bytes_read"]) / 1e6
-    saved = [f"{entry['cycles_saving']:.1%}", f"{read:,.1f}", f"{entry['bytes_saving']:.1%}"]
+    saved = [f"{entry[name]:.1%}" for name in ("cycles_saving", "cycles_saving_with_projections")]
+    saved += [f"{read:,.1f}", f"{entry['bytes_saving']:.1%}"]
     memory = [f"{entry[name] / 1e6:.1f}" for name in ("weights", "activations")]
     return [entry["model"], str(entry["n"]), *shares, *cycles, *saved, *memory]

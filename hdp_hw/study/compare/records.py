@@ -1,4 +1,4 @@
-"""From results to records, files, and what they say in words."""
+"""From results to records and files."""
 
 import csv
 import io
@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from hdp_hw.spec.output_file import write
 from hdp_hw.study.compare.sweep import is_number
 from hdp_hw.study.peers.cost import Work
+from hdp_hw.study.peers.model_work import ModelWork
 from hdp_hw.study.statistics import label_flips, paired_error
-
-BUDGETS = (0.005, 0.01, 0.02)  #: losses of the metric under which methods are compared
-BOUND = "oracle"  #: a method that nobody can build
 
 
 @dataclass(frozen=True, eq=False)
 class Record:
-    """What a point came to. loss : dense metric less metric; stderr : of the loss; work : its Work."""
+    """What a point came to. part : of the examples; loss : dense metric less metric; stderr : of the loss; model : its
+    ModelWork."""
 
     curve: str
     method: str
     parameters: dict
+    part: str
     n: int
     metric: float
     dense_metric: float
@@ -28,31 +28,45 @@ class Record:
     stderr: float
     label_flips: int
     seconds: float
-    work: Work
+    model: ModelWork
 
     @classmethod
     def of(cls, point, result, prepared):
         """Of a Point, its result and the job's Prepared."""
-        task, predictions = prepared.task, result["predictions"]
-        metric, dense = task.metric(predictions, task.labels), task.metric(prepared.dense, task.labels)
+        part, predictions = prepared.parts[point.part], result["predictions"]
+        task, encoder = part.task, part.task.model.encoder
+        metric, dense = task.metric(predictions, task.labels), task.metric(part.dense, task.labels)
         return cls(
             curve=point.curve,
             method=point.method,
             parameters=dict(point.parameters),
+            part=point.part,
             n=len(predictions),
             metric=metric,
             dense_metric=dense,
             loss=dense - metric,
-            stderr=paired_error(task.metric, predictions, prepared.dense, task.labels),
-            label_flips=label_flips(predictions, prepared.dense),
+            stderr=paired_error(task.metric, predictions, part.dense, task.labels),
+            label_flips=label_flips(predictions, part.dense),
             seconds=result["seconds"],
-            work=Work.from_lists(result["work"]),
+            model=ModelWork(
+                Work.from_lists(result["work"]), encoder.hidden_size, encoder.inner_size, bool(encoder.n_labels)
+            ),
         )
+
+    @property
+    def work(self):
+        """Work of attention."""
+        return self.model.work
+
+    @property
+    def key(self):
+        """What tells its setting from others."""
+        return self.curve, *self.parameters.items()
 
     @property
     def ours(self):
         """It is HDP."""
-        return self.method == "hdp"
+        return self.method in ("hdp", "leaving")
 
     @property
     def speedup(self):
@@ -67,6 +81,7 @@ class Record:
             "curve": self.curve,
             "method": self.method,
             "parameters": self.parameters,
+            "part": self.part,
             "n": self.n,
             "metric": self.metric,
             "dense_metric": self.dense_metric,
@@ -76,7 +91,12 @@ class Record:
             "pruned_share": self.work.pruned_share,
             "net_saving": self.work.net_saving,
             "byte_saving": self.work.byte_saving,
-            "linear_saving": self.work.linear_saving,
+            "attention_share": self.model.attention_share,
+            "linear_saving": self.model.linear_saving,
+            "model_saving": self.model.saving,
+            "model_saving_all_rows": self.model.all_rows.saving,
+            "model_saving_with_projections": self.model.saving_with_projections,
+            "model_byte_saving": self.model.byte_saving,
             "pruned_heads": self.work.pruned_heads,
             "predicted_cycles": predicted,
             "dense_cycles": dense,
@@ -84,7 +104,12 @@ class Record:
         }
 
     def __str__(self):
-        return f"{self.name}: {percent(self.work.net_saving)} saved, {points(self.loss)} +- {points(self.stderr)} lost"
+        return f"{self.name}: {percent(self.model.saving)} of the model saved, {self.lost} points lost"
+
+    @property
+    def lost(self):
+        """Text of the loss and its standard error, in points."""
+        return f"{points(self.loss)} +- {points(self.stderr)}"
 
     @property
     def name(self):
@@ -115,52 +140,3 @@ def write_records(records, path):
     writer.writeheader()
     writer.writerows(row | {"parameters": json.dumps(row["parameters"])} for row in rows)
     write(path.with_suffix(".csv"), table.getvalue())
-
-
-# -- words ------------------------------------------------------------------------------------------------------------
-def best(records, budget, by=lambda record: record.work.net_saving):
-    """The record that saves most among those that lose no more than ``budget``, or None.
-
-    Loss and standard error together must not: else, with few examples, the luckiest would be taken for the best.
-    """
-    within = (record for record in records if record.loss + record.stderr <= budget and by(record) is not None)
-    return max(within, key=by, default=None)
-
-
-def best_of_curves(records, budget):
-    """``{curve: record}`` of each curve that saves anything within the budget, most saving first."""
-    found = [best([each for each in records if each.curve == curve], budget) for curve in curves(records)]
-    found = [record for record in found if record and record.work.net_saving > 0]
-    return {record.curve: record for record in sorted(found, key=lambda record: -record.work.net_saving)}
-
-
-def curves(records):
-    """Names of the curves, in order."""
-    return list(dict.fromkeys(record.curve for record in records))
-
-
-def findings(records):
-    """Sentences: who saves most within each budget, and which peers beat HDP."""
-    sentences = []
-    for budget in BUDGETS:
-        within = [each for each in best_of_curves(records, budget).values() if each.method != BOUND]
-        ours = next((record for record in within if record.ours), None)
-        peers = [record for record in within if not record.ours]
-        start = f"At {100 * budget:g} points lost or less, "
-        if not within:
-            sentences.append(start + "no method saves anything.")
-            continue
-        ahead = [peer for peer in peers if not ours or peer.work.net_saving > ours.work.net_saving]
-        if ahead:
-            winners = "; ".join(map(str, ahead))
-            sentences.append(
-                start + f"{'peers win' if len(ahead) > 1 else 'a peer wins'}: {winners}. {_best_hdp(ours)}"
-            )
-        else:
-            second = f" The best peer is {peers[0]}." if peers else " No peer saves anything."
-            sentences.append(start + f"HDP saves most: {ours}.{second}")
-    return sentences
-
-
-def _best_hdp(ours):
-    return f"HDP's best is {ours}." if ours else "HDP saves nothing."

@@ -1,8 +1,9 @@
 """What the page of a comparison shows."""
 
 from hdp_hw.spec.configs import vars_of
-from hdp_hw.study.compare.records import BOUND, best, best_of_curves, curves, findings, percent, points
-from hdp_hw.study.compare.sweep import Point
+from hdp_hw.study.compare.findings import BOUND, best, chosen, curves, findings, judged, part
+from hdp_hw.study.compare.records import percent, points
+from hdp_hw.study.compare.sweep import JUDGED, SEARCH, Point
 from hdp_hw.study.compare.worker import CALIBRATION_INPUTS, method_of
 from hdp_hw.study.report import Section, Table, render
 from hdp_hw.study.report.figures import Curve, curves_figure, heat_figure, masks_figure
@@ -19,6 +20,7 @@ COLORS = {
     "HDP mass, compensated": "#1b3fd6",
     "HDP mass, compensated, heads to 0": "#7b2fbf",
     "HDP mass, compensated, heads to mean V": "#c56ef0",
+    "HDP mass, compensated, tokens leave": "#e0569b",
     "oracle": "#8c959f",
     "oracle, compensated": "#59636e",
     "SpAtten tokens, out of attention": "#d9730d",
@@ -31,27 +33,31 @@ COLORS = {
     "DynaTran": "#1a7f7f",
     "Sanger": "#6f4e37",
 }
+MARKERS = "os^Dv<>PXp*h"  #: of curves that are to be told apart in print
 MASK_TOKENS = 40  #: the input whose masks are drawn has no more than these
 
 
 def report(records, job, prepared, command):
     """HTML text of a comparison's records. Raises MissingPackage."""
-    task = prepared.task
+    task, sizes = prepared.task, {name: len(each.dense) for name, each in prepared.parts.items()}
+    dense = task.metric(prepared.parts[JUDGED].dense, task.labels)
     lead = [
-        f"{task.metric_name} of {job.model} on {task.name}: {points(records[0].dense_metric)} points without pruning, "
-        f"in 32-bit floating point, over {records[0].n} examples. A loss is in points of this metric (hundredths), "
-        "with the standard error of the paired difference. A loss is within a budget if it is with one standard error "
-        "added, so that the luckiest of many settings is not taken for the best.",
+        f"{task.metric_name} of {job.model} on {task.name}: {points(dense)} points without pruning, in 32-bit floating "
+        f"point, over {sizes[JUDGED]} examples. {sizes[SEARCH]} others chose the settings. A loss is in points of this "
+        "metric (hundredths), with the standard error of the paired difference. It is within a budget if it is with "
+        "one standard error added, so that the luckiest of many settings is not taken for the best.",
         *findings(records),
     ]
+    swept = part(records, SEARCH)
     return render(
         f"HDP and its peers: {job.model} on {task.name}",
         lead,
         [
-            _curves(records),
+            _model(swept),
             _ranking(records),
-            _cycles(records),
-            _heads(records),
+            _curves(swept),
+            _cycles(swept),
+            _heads(swept),
             *_masks(records, job, prepared),
             _table(records),
         ],
@@ -60,81 +66,123 @@ def report(records, job, prepared, command):
     )
 
 
+def _model(records):
+    model = records[0].model
+    text = [
+        f"Attention is {percent(model.attention_share)} of the model's multiply-accumulates at these lengths; linear "
+        "layers are the rest. What is saved of the model is the work avoided in both, the decision's own subtracted "
+        "(hdp_hw/study/peers/model_work.py). Of the linear layers, SpAtten spares removed tokens and heads, and HDP "
+        "tokens that leave.",
+        "Losses are of the examples that settings are chosen by. The dotted line is a loss of one point.",
+    ]
+    if model.first_only:
+        text.append(
+            f"The model reads one position of its last layer. What nobody reads of it, {percent(model.unread)} of the "
+            "work of all rows, is computed for nobody and no saving here."
+        )
+    names = [*_others(records), *_best_of_ours(records)]
+    figure = _curve_figure(records, names, "saved of the model, %", lambda each: each.model.saving, marked=True)
+    return Section("Loss against what is saved of the model", text, [figure] if figure else [])
+
+
+def _best_of_ours(records):
+    """The curve of HDP that saves most of the model within the budget, or the last one; and the one with settings."""
+    ours = [each for each in records if each.ours]
+    best_one = list(chosen(ours, BUDGET))[:1] or curves(ours)[-1:]
+    more = ("HDP calibrated", "HDP mass, compensated, tokens leave")
+    return [*best_one, *(name for name in more if name in curves(ours) and name not in best_one)]
+
+
+def _others(records):
+    return [curve for curve in curves(records) if not curve.startswith("HDP")]
+
+
 def _curves(records):
-    ours = [curve for curve in curves(records) if curve.startswith("HDP")]
-    best_of_ours = list(best_of_curves([each for each in records if each.ours], BUDGET))[:1] or ours[-1:]
-    others = [curve for curve in curves(records) if curve not in ours]
+    ours, others = [curve for curve in curves(records) if curve.startswith("HDP")], _others(records)
     bound = [curve for curve in others if curve.startswith(BOUND)]
     text = [
         "Net saving is the work avoided in QK^T and PV, the decision's own work subtracted: multiply-accumulates at "
         "the precision of each, in units of 8 x 8 bits (hdp_hw/study/peers/cost.py). Below zero a decision costs more "
-        "than "
-        "it saves. Peers compute in floating point and are charged for 8 bits; HDP pays for its quantisation in the "
-        "metric. The oracle knows the softmax beforehand and is a bound, not a method.",
-        "The dotted line is a loss of one point.",
+        "than it saves. Peers compute in floating point and are charged for 8 bits; HDP pays for its quantisation in "
+        "the metric. The oracle knows the softmax beforehand and is a bound, not a method.",
+        "Losses are of the examples that settings are chosen by. The dotted line is a loss of one point.",
     ]
     figures = [
-        _curve_figure(records, names, "net saving, %", "net_saving") for names in (ours + bound, others + best_of_ours)
+        _curve_figure(records, names, "net saving in attention, %", lambda each: each.work.net_saving)
+        for names in (ours + bound, others + _best_of_ours(records))
     ]
-    return Section("Loss against net saving", text, [figure for figure in figures if figure])
+    return Section("Loss against net saving in attention", text, [figure for figure in figures if figure])
 
 
-def _curve_figure(records, names, x_label, attribute):
+def _curve_figure(records, names, x_label, saved, marked=False):
     drawn = []
-    for name in names:
-        own = sorted((each for each in records if each.curve == name), key=lambda each: getattr(each.work, attribute))
+    for index, name in enumerate(names):
+        own = sorted((each for each in records if each.curve == name), key=saved)
         drawn.append(
             Curve(
                 name,
-                [100 * getattr(each.work, attribute) for each in own],
+                [100 * saved(each) for each in own],
                 [100 * each.loss for each in own],
                 [100 * each.stderr for each in own],
                 COLORS.get(name, "#1f2328"),
                 dashed=name.startswith(BOUND),
-                width=2.2 if name.startswith("HDP mass, compensated") else 1.4,
+                width=0.9 if marked else 2.2 if name.startswith("HDP mass, compensated") else 1.4,
+                marker=MARKERS[index % len(MARKERS)] if marked else "o",
             )
         )
-    return curves_figure(drawn, x_label, "loss, points", 100 * BUDGET) if drawn else None
+    return curves_figure(drawn, x_label, "loss, points", 100 * BUDGET, wide=marked) if drawn else None
+
+
+HEAD = [
+    "curve", "parameters", "saved of the model", "loss", "flips", "net saving, attention", "linear saved",
+    "bytes saved, model", "saved, all rows", "saved, with projections", "MACs pruned", "bytes saved, attention",
+    "speed-up", "heads pruned", "metric", "cycles", "dense cycles",
+]  # fmt: skip
 
 
 def _ranking(records):
-    head = [
-        "curve",
-        "parameters",
-        "net saving",
-        "loss",
-        "flips",
-        "MACs pruned",
-        "bytes saved",
-        "linear saved",
-        "speed-up",
-    ]
-    within = best_of_curves(records, BUDGET)
+    within = judged(records, BUDGET)
     text = [
-        f"The setting of each curve that saves most while its loss and one standard error are {100 * BUDGET:g} point "
-        "or less together. Linear layers are no part of the net saving: only SpAtten spares them. Speed-up is that of "
-        'our array over dense, by the cycle model; "no" where it cannot execute the masks (single elements).'
+        f"Of each curve the setting that saves most of the model while its loss and one standard error are "
+        f"{100 * BUDGET:g} point or less together, on the examples that chose it, and what it does on the others. "
+        '"All rows": where the last layer computes what nobody reads, too. "With projections": where V and output '
+        "projection of heads that HDP prunes whole are spared as well, which the co-processor does not do. Speed-up is "
+        'that of our array in attention over dense, by the cycle model; "no" where it cannot execute the masks (single '
+        "elements).",
     ]
-    missing = [curve for curve in curves(records) if curve not in within and curve != "HDP dense"]
+    missing = [curve for curve in curves(records) if curve not in within]
     if missing:
         text.append(f"No setting tried saves anything within that loss: {'; '.join(missing)}.")
     strong = tuple(index for index, record in enumerate(within.values()) if record.ours)
-    return Section(
-        "Best at one point", text, [], [Table(head, [_cells(record)[:9] for record in within.values()], strong)]
-    )
+    return Section("Best at one point", text, [], [Table(*ranking(records), strong)])
+
+
+def ranking(records):
+    """Titles and rows: of each curve the setting that is best within BUDGET where it is chosen, and what it does where
+    it is judged."""
+    of_search, rows = chosen(records, BUDGET), []
+    for curve, record in judged(records, BUDGET).items():
+        cells = _cells(record)
+        rows.append([*cells[:3], of_search[curve].lost, *cells[3:13]])
+    return [*HEAD[:3], "loss, chosen by", "loss, judged by", *HEAD[4:13]], rows
 
 
 def _cells(record):
-    work = record.work
+    """Under HEAD."""
+    work, model = record.work, record.model
     return [
         record.curve,
         record.numbers,
-        percent(work.net_saving),
-        f"{points(record.loss)} ± {points(record.stderr)}",
+        percent(model.saving),
+        record.lost,
         record.label_flips,
+        percent(work.net_saving),
+        percent(model.linear_saving),
+        percent(model.byte_saving),
+        percent(model.all_rows.saving),
+        percent(model.saving_with_projections),
         percent(work.pruned_share),
         percent(work.byte_saving),
-        percent(work.linear_saving),
         f"{record.speedup:.2f}" if record.speedup else "no",
         percent(work.pruned_heads),
         f"{100 * record.metric:.2f}",
@@ -193,7 +241,7 @@ def _masks(records, job, prepared):
     tokens = task.inputs[max(fitting, key=lengths.__getitem__)]
     layer, head = encoder.n_layers // 2, 0
     shown = {}
-    for record in best_of_curves(records, BUDGET).values():
+    for record in judged(records, BUDGET).values():
         method = method_of(Point(record.curve, record.method, tuple(record.parameters.items())), prepared, job.params)
         method.masks, method.timed_texts = [], 0
         task.model.run([tokens], method)
@@ -209,12 +257,9 @@ def _masks(records, job, prepared):
 
 
 def _table(records):
-    head = [
-        "curve", "parameters", "net saving", "loss", "flips", "MACs pruned", "bytes saved", "linear saved", "speed-up",
-        "heads pruned", "metric", "cycles", "dense cycles",
-    ]  # fmt: skip
     strong = tuple(index for index, record in enumerate(records) if record.ours)
-    return Section("All points", [], [], [Table(head, [_cells(record) for record in records], strong, folded=True)])
+    rows = [[record.part, *_cells(record)] for record in records]
+    return Section("All points", [], [], [Table(["examples", *HEAD], rows, strong, folded=True)])
 
 
 def _settings(job, prepared):
@@ -223,12 +268,11 @@ def _settings(job, prepared):
     return {
         "model": job.model,
         "data": job.data,
-        "examples": prepared.task.describe(),
-        "examples measured": len(prepared.task.labels),
+        **{f"examples, {name}": f"{len(each.dense)}: {each.task.describe()}" for name, each in prepared.parts.items()},
         "tokens at most": job.max_tokens,
         "inputs whose cycles are predicted": min(job.timed_inputs, len(prepared.task.inputs)),
         "array": config,
-        "calibration": f"at most {CALIBRATION_INPUTS} random inputs of the examples that are not measured",
+        "calibration": f"scales of at most {CALIBRATION_INPUTS} random inputs of the examples that are not judged by",
         "scales of Q, K, V by layer": scales,
         "settings of HDP calibrated": f"{job.settings}: {prepared.unseen}" if job.settings else "none",
     }

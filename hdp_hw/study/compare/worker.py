@@ -13,9 +13,10 @@ from hdp_hw.study.accuracy.calibrate import layers_of, unseen_of
 from hdp_hw.study.accuracy.parts import digests, unseen
 from hdp_hw.study.capture import calibrate, record
 from hdp_hw.study.compare.calibrated import CalibratedHdp
+from hdp_hw.study.compare.sweep import JUDGED, SEARCH
 from hdp_hw.study.models import load_model
 from hdp_hw.study.peers import METHODS
-from hdp_hw.study.tasks import Task, draw, load_task
+from hdp_hw.study.tasks import Task, TaskError, draw, load_task
 
 CALIBRATION_INPUTS = 64  #: random ones, at most, for scales and head thresholds
 SEED = 0  #: of the choice of examples
@@ -25,69 +26,96 @@ SEED = 0  #: of the choice of examples
 class Job:
     """What all points of a comparison share: a model and a file of examples, as every process finds them.
 
-    data : the file, None for examples that are built in; max_tokens : texts are cut to these; examples : that are
-    measured, at most; timed_inputs : inputs whose clock cycles are predicted; params : of the array; settings : a
-    settings file of HDP for this model, if any; columns : of the file, as :func:`load_task` has them.
+    data : the file, None for examples that are built in; max_tokens : texts are cut to these; examples : that settings
+    are judged by, at most; search : that they are chosen by, at most; timed_inputs : inputs whose clock cycles are
+    predicted; params : of the array; settings : a settings file of HDP for this model, if any; columns : of the files,
+    as :func:`load_task` has them; calibration : a file of examples to choose by, without which half of ``data`` is.
     """
 
     model: str
     data: str | None
     max_tokens: int
     examples: int
+    search: int
     timed_inputs: int
     params: HdpParams
     settings: str | None = None
     columns: str | None = None
+    calibration: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Some of the examples. task : fitted; dense : predictions without pruning."""
+
+    task: Task
+    dense: np.ndarray
+
+    @classmethod
+    def of(cls, task):
+        """Of a Task, which the outputs without pruning fit where none have."""
+        task = fitted(task) if task.dense is None else task
+        return cls(task, task.predict(task.dense))
 
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
     """A job once the model is loaded.
 
-    task : Task of the examples that are measured, fitted; unseen : a sentence on whether the settings file was
-    calibrated on them; dense : predictions without pruning; scales : float64 [n_layers, 3], of Q, K and V;
-    importances : mean |A| of the heads of the calibration inputs.
+    parts : ``{SEARCH: Part, JUDGED: Part}``, no example in both; unseen : a sentence on whether the settings file was
+    calibrated on what is judged by; scales : float64 [n_layers, 3], of Q, K and V; importances : mean |A| of the heads
+    of the calibration inputs.
     """
 
-    task: Task
+    parts: dict
     unseen: str
-    dense: np.ndarray
     scales: np.ndarray
     importances: np.ndarray
+
+    @property
+    def task(self):
+        """Task of the examples that settings are judged by."""
+        return self.parts[JUDGED].task
 
 
 @cache
 def prepare(job):
     """Prepared of a Job.
 
-    Half of the examples are for calibration only; or, where the settings file was calibrated on some of them, those.
-    Raises ModelError, TaskError, FileError, OSError.
+    Examples to choose by are those of ``calibration``, or half of the data; or, where the settings file was calibrated
+    on some of these, those. Raises ModelError, TaskError, FileError, OSError.
     """
     model = load_model(job.model)
     if job.settings:
         layers_of(job.settings, model.encoder.n_layers)  # which says what is wrong with the file before all else
     task = load_task(job.data, model, job.max_tokens, columns=job.columns)
     if task.fits_on_all:
-        task = task.fit(model.run(task.inputs))
-    calibration, measured, sentence = _parts(task, job.settings)
-    task = measured.sample(job.examples, SEED)
-    if not task.fits_on_all:
-        task = task.fit(model.run(task.inputs))
-    chosen = draw(len(calibration.inputs), CALIBRATION_INPUTS, SEED)
-    records = [record(model.encoder, calibration.inputs[index]) for index in chosen]
+        task = fitted(task)
+    search, judged, sentence = _parts(job, task)
+    chosen = draw(len(search.inputs), CALIBRATION_INPUTS, SEED)
+    records = [record(model.encoder, search.inputs[index]) for index in chosen]
     scales = calibrate(records)
-    return Prepared(task, sentence, task.predict(task.dense), scales, importances(records, scales, job.params))
+    parts = {SEARCH: Part.of(search.sample(job.search, SEED)), JUDGED: Part.of(judged.sample(job.examples, SEED))}
+    return Prepared(parts, sentence, scales, importances(records, scales, job.params))
 
 
-def _parts(task, settings):
-    """``(task for calibration, task to measure, sentence on what the settings file was calibrated on)``."""
-    calibration, measured = task.split()
-    if not settings:
-        return calibration, measured, ""
-    others, sentence = unseen_of(settings, task)
+def fitted(task):
+    """A Task with the outputs of its model without pruning."""
+    return task.fit(task.model.run(task.inputs))
+
+
+def _parts(job, task):
+    """``(task to choose by, task to judge by, sentence on what the settings file was calibrated on)``."""
+    others, sentence = unseen_of(job.settings, task) if job.settings else (task, "")
+    if job.calibration:
+        search = load_task(job.calibration, task.model, job.max_tokens, job.search, SEED, job.columns)
+        judged = unseen(others, digests(search))
+        if judged is None:
+            raise TaskError(f"{job.calibration} holds all examples of {task.name}; legal: others")
+        return (fitted(search) if search.fits_on_all else search), judged, sentence
     if len(others.labels) < len(task.labels):
-        calibration, measured = unseen(task, digests(others)) or calibration, others
-    return calibration, measured, sentence
+        return unseen(task, digests(others)) or task.split()[0], others, sentence
+    return *task.split(), sentence
 
 
 def importances(records, scales, params):
@@ -105,13 +133,13 @@ def method_of(point, prepared, params):
     parameters = dict(point.parameters)
     if "settings" in parameters:
         return CalibratedHdp(params, layers_of(parameters["settings"], prepared.task.model.encoder.n_layers))
-    if point.method == "hdp":
+    if point.method in ("hdp", "leaving"):
         share = parameters.pop("heads", 0)
         parameters |= {
             "scales": prepared.scales,
             "tau_head": float(np.quantile(prepared.importances, share)) if share else 0.0,
         }
-    if point.method in ("hdp", "oracle", "spatten"):
+    if point.method in ("hdp", "leaving", "oracle", "spatten"):
         parameters["params"] = params
     return METHODS[point.method](**parameters)
 
@@ -121,7 +149,7 @@ def evaluate(job, point):
     prepared, start = prepare(job), time.perf_counter()
     method = method_of(point, prepared, job.params)
     method.timed_texts = job.timed_inputs
-    task = prepared.task
+    task = prepared.parts[point.part].task
     predictions = task.predict(task.model.run(task.inputs, method))
     seconds = time.perf_counter() - start
     return {"predictions": predictions.tolist(), "work": method.work.to_lists(), "seconds": round(seconds, 2)}

@@ -47,7 +47,7 @@ class A3(Method):
         step = 2 * (multiplication(8) + (1 + log2(d)) * addition())  # both ends: refill, add up, next of d columns
         decision = d * sorting(n, 8) + n * (2 * d * multiplication(8) + m * step)
         decision = decision + 2 * addition() * candidates.sum((-2, -1))
-        self.count(layer, q, candidates, kept, decision, rows=3 * n)
+        self.count(layer, q, candidates, kept, decision, moved=3 * n)
         return softmax(s, kept) @ v
 
 

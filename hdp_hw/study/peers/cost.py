@@ -10,6 +10,7 @@ The unit of work is one multiply-accumulate of two 8-bit operands.
 - Memory traffic counts operands and outputs, in bytes at the width of each; row maxima, masks and sums stay inside.
 
 Counted are QK^T, PV and all that the decision takes. Softmax itself is counted for nobody: dense attention has it too.
+Of linear layers this counts which positions they compute; :mod:`hdp_hw.study.peers.model_work` makes work of it.
 """
 
 from math import log2
@@ -31,8 +32,12 @@ COUNTS = (
     "dense_bytes",  # to and from memory
     "bytes",
     "pruned_heads",  # how often the head was pruned whole
-    "dense_linear",  # linear layers' work in any unit, spread over the heads
-    "linear",
+    "dense_rows",  # positions of the text, which linear layers compute without pruning
+    "projected",  # those whose Q, K and V are computed for the head
+    "joined",  # those whose output projection is computed from the head
+    "rows",  # those whose feed-forward network is computed
+    "weights",  # how often the head's weights in the projections are read
+    "spared",  # positions whose V and output projection the head does not need, though they are computed
     "dense_cycles",  # of the array, spread over the heads of a layer; 0 where it cannot execute the masks
     "cycles",
 )
@@ -107,11 +112,6 @@ class Work:
     def byte_saving(self):
         """Memory traffic avoided."""
         return self._saved("bytes", "dense_bytes")
-
-    @property
-    def linear_saving(self):
-        """Work of linear layers avoided, which is no part of the net saving."""
-        return self._saved("linear", "dense_linear")
 
     @property
     def pruned_heads(self):

@@ -35,7 +35,7 @@ class Energon(Method):
         rounds = n * n + first.sum((-2, -1))
         decision = rounds * (d * multiplication(4, 2) + 3 * addition())  # mean, extreme, comparison
         key_bits = 2 * n + 2 * first.any(-2).sum(-1) + 4 * kept.any(-2).sum(-1)
-        self.count(layer, q, kept, kept, decision, rows=2 * n + key_bits / 8)
+        self.count(layer, q, kept, kept, decision, moved=2 * n + key_bits / 8)
         return softmax(logits(q, k), kept) @ v
 
     def _filter(self, s, among):

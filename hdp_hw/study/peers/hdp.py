@@ -28,7 +28,8 @@ class GoldenCore(Method):
     Work is that of the array: the integer product of all elements, which decides; again, with the two mixed products,
     that of the kept ones (all four under ``dense`` and after a fall-back); PV of the kept ones. To it come the
     predictor's additions, and those of compensation. Bytes are those that the co-processor moves for the head, and
-    clock cycles those of its cores.
+    clock cycles those of its cores. A head that is pruned whole needs neither V nor its part of the output projection,
+    but its mean V where that is its output; the co-processor computes both, so they are counted apart, as ``spared``.
     """
 
     def of_layer(self, layer, n_heads, n, d):
@@ -44,26 +45,25 @@ class GoldenCore(Method):
         self._count(layer, q, results, settings)
         return (results.output * (scales[2] / self.params.digit_max)).astype(np.float32)
 
-    def _count(self, layer, q, results, settings):
+    def _count(self, layer, q, results, settings, **more):
+        """Count what a layer did with the positions that HeadResults are of; more : further counts."""
         shared = settings[0]  # in what matters here
-        n, d, tile = shared.n_q, shared.head_dim, self.params.tile
-        kept = elements_kept(results, n, tile)
+        (*_, n_heads, n, d), tile = q.shape, self.params.tile
+        kept = elements_kept(results, shared.n_q, tile)
         cost, decision = work_of(results, shared, self.params)
-        n_timed = self.timed(layer, q)
-        self.add(
-            layer,
-            q,
-            kept,
+        pruned, n_timed = results.verdict == Verdict.PRUNED, self.timed(layer, q)
+        counts = dict(
             macs=2 * d * kept.sum((-2, -1)),
             cost=cost,
             dense_cost=2 * d * n * n * multiplication(*2 * [self.params.operand_width]),
             decision=decision,
             bytes=bytes_moved(results, shared, self.params),
             dense_bytes=4 * n * d * self.params.operand_width / 8,
-            pruned_heads=results.verdict == Verdict.PRUNED,
+            pruned_heads=pruned,
+            spared=pruned * (shared.n_q - shared.mean_output),
         )
-        n_heads, of_texts = q.shape[-3], np.ndindex(q.shape[:-3])
-        for text in islice(of_texts, n_timed):
+        self.add(layer, q, kept, **counts | more)
+        for text in islice(np.ndindex(q.shape[:-3]), n_timed):
             heads = [results[*text, head] for head in range(n_heads)]
             taken = layer_cycles(heads, settings, self.params)
             dense = dense_cycles(n_heads, n, d, self.params)

@@ -43,16 +43,16 @@ class Method:
         if not low <= getattr(self, name) < high:
             raise ParameterError(name, getattr(self, name), legal)
 
-    def count(self, layer, q, scored, kept, decision, rows, **more):
+    def count(self, layer, q, scored, kept, decision, moved, **more):
         """Count what a layer did, beside :meth:`add`.
 
         scored, kept : bool [..., n_heads, n, n], the elements that were scored exactly, and that took part in PV.
-        decision : its work. rows : of Q, K and O together, on their way from or to memory, in rows of 8-bit operands;
+        decision : its work. moved : of Q, K and O together, from or to memory, in rows of 8-bit operands;
         those of V follow from ``kept``. more : further counts. All of a head, or [..., n_heads].
         """
         d = q.shape[-1]
         macs = d * (scored.sum((-2, -1)) + kept.sum((-2, -1)))
-        counts = dict(macs=macs, cost=macs, decision=decision, bytes=d * (rows + kept.any(-2).sum(-1)))
+        counts = dict(macs=macs, cost=macs, decision=decision, bytes=d * (moved + kept.any(-2).sum(-1)))
         self.add(layer, q, kept, **counts, **more)
 
     def add(self, layer, q, kept, **counts):
@@ -61,7 +61,8 @@ class Method:
             self.work = Work()
         *_, n, d = q.shape
         macs = 2 * n * n * d
-        dense = dict(texts=1, dense_macs=macs, dense_cost=macs, dense_bytes=4 * n * d, linear=1, dense_linear=1)
+        dense = dict(texts=1, dense_macs=macs, dense_cost=macs, dense_bytes=4 * n * d, dense_rows=n)
+        dense |= dict(projected=n, joined=n, rows=n, weights=1)
         of_heads = {name: np.broadcast_to(value, q.shape[:-2]) for name, value in (dense | counts).items()}
         self.work.add(layer, **{name: value.reshape(-1, q.shape[-3]).sum(0) for name, value in of_heads.items()})
         if self.masks is not None:

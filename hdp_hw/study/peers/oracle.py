@@ -38,7 +38,7 @@ class Oracle(Method):
         blocks = self.blocks(softmax(s))
         kept = blocks.repeat(self.params.tile, -2).repeat(self.params.tile, -1)[..., :n, :n]
         n_timed = self.timed(layer, q)
-        self.count(layer, q, kept, kept, decision=0, rows=2 * n + kept.any(-2).sum(-1))
+        self.count(layer, q, kept, kept, decision=0, moved=2 * n + kept.any(-2).sum(-1))
         for of_text in blocks.reshape(-1, *blocks.shape[-3:])[:n_timed]:
             cycles, dense = array_cycles(of_text, n, d, self.params), dense_cycles(n_heads, n, d, self.params)
             self.work.add(layer, cycles=cycles / n_heads, dense_cycles=dense / n_heads)

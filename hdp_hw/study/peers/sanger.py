@@ -31,7 +31,7 @@ class Sanger(Method):
         predicted = softmax(logits(quantised(q), quantised(k)))
         kept = (predicted > self.threshold) | largest(predicted, 1)
         decision = n * n * (d * multiplication(4, 4) + EXPONENTIAL + 3 * addition())  # maximum, sum, comparison
-        self.count(layer, q, kept, kept, decision, rows=3 * n)
+        self.count(layer, q, kept, kept, decision, moved=3 * n)
         return softmax(logits(q, k), kept) @ v
 
 

@@ -10,7 +10,6 @@ from hdp_hw.study.peers.cycles import dense_cycles
 from hdp_hw.study.peers.method import Method, largest, logits, softmax
 
 FIRST_TOKENS, FIRST_HEADS = 0.15, 0.3  #: share of the layers, the first ones, that prune no token, no head
-INNER = 2  #: work of the feed-forward part over that of the four projections, at the usual inner size of 4 * hidden
 
 
 @dataclass(eq=False)
@@ -21,7 +20,8 @@ class SpAtten(Method):
     the magnitudes of its output. Before a layer the best tokens and heads stay, ``floor(n * (1 - ratio))`` of all
     there were; the first token ([CLS]) always stays. Ratios rise linearly over the layers that prune, from
     ``average * (1 - slope)`` to ``average * (1 + slope)``. At least the first layer prunes nothing. A removed token is
-    no key and no query any more. Linear layers are spared what is removed, which is counted apart.
+    no key and no query any more. Linear layers are spared what is removed, which is counted apart. Who is no token of
+    the next layer is known once attention is computed, so what follows it in this layer is spared, too.
 
     Parameters
     ----------
@@ -64,9 +64,7 @@ class SpAtten(Method):
         if layer == 0:
             self._alive_heads, self._alive_tokens = (np.ones(n, bool) for n in q.shape[:2])
             self._head_scores, self._token_scores = (np.zeros(n) for n in q.shape[:2])
-        first = np.arange(len(self._token_scores)) == 0
-        scores = np.where(first, np.inf, self._token_scores)
-        tokens = self._alive_tokens = survivors(scores, self._alive_tokens, self._ratios[layer])
+        tokens = self._alive_tokens = self._tokens_of(layer)
         self.alive = tokens if self.drop else None
         self._alive_heads = survivors(self._head_scores, self._alive_heads, self._head_ratios[layer])
         scored = self._alive_heads[:, None, None] & tokens[:, None] & tokens
@@ -81,6 +79,12 @@ class SpAtten(Method):
         self._count(layer, q, scored, kept, n_tokens, n_alive)
         return context
 
+    def _tokens_of(self, layer):
+        """Bool: the tokens that the scores so far leave to a layer; the last one's are those of the model."""
+        first = np.arange(len(self._token_scores)) == 0
+        ratio = self._ratios[layer] if layer < len(self._ratios) else 0
+        return survivors(np.where(first, np.inf, self._token_scores), self._alive_tokens, ratio)
+
     def _count(self, layer, q, scored, kept, n_tokens, n_alive):
         n_heads, n, d = q.shape
         decision = np.zeros(n_heads)
@@ -90,12 +94,13 @@ class SpAtten(Method):
             decision += self._alive_heads * n_tokens * d * addition() + selecting(n_alive) / n_heads
         if self.values:
             decision += self._alive_heads * n_tokens * selecting(n_tokens)
-        in_linear = n_tokens / n if self.drop else 1
-        more = dict(linear=in_linear * (n_alive / n_heads + INNER) / (1 + INNER), pruned_heads=~self._alive_heads)
+        projected, rows = (n_tokens, int(self._tokens_of(layer + 1).sum())) if self.drop else (n, n)
+        more = dict(rows=rows, joined=rows * self._alive_heads, projected=projected * self._alive_heads)
+        more |= dict(weights=self._alive_heads, pruned_heads=~self._alive_heads)
         if self.params and not self.values and self.timed(layer, q):
             more["cycles"] = dense_cycles(n_alive, n_tokens, d, self.params) / n_heads
             more["dense_cycles"] = dense_cycles(n_heads, n, d, self.params) / n_heads
-        self.count(layer, q, scored, kept, decision, rows=3 * n_tokens * self._alive_heads, **more)
+        self.count(layer, q, scored, kept, decision, moved=3 * n_tokens * self._alive_heads, **more)
 
 
 def ratios(average, slope, first, n_layers):

@@ -21,7 +21,7 @@ GRAY = "#6e7781"
 
 @dataclass(frozen=True)
 class Curve:
-    """A line with error bars. x, y, error : numbers of each point; color, dashed, width : its looks."""
+    """A line with error bars. x, y, error : numbers of each point; color, dashed, width, marker : its looks."""
 
     name: str
     x: list
@@ -30,21 +30,29 @@ class Curve:
     color: str
     dashed: bool = False
     width: float = 1.4
+    marker: str = "o"
 
 
-def curves_figure(curves, x_label, y_label, limit=None, title=""):
-    """SVG of Curves; y is linear from -1 to 1 and logarithmic beyond; ``limit`` is drawn as a line to stay below."""
+def curves_figure(curves, x_label, y_label, limit=None, title="", wide=False):
+    """SVG of Curves; y is linear from -1 to 1 and logarithmic beyond, and so is x if it is ``wide``; ``limit`` is drawn
+    as a line to stay below."""
     with _figure(8.6, 4.6) as (figure, out):
         axes = figure.subplots()
         axes.set_yscale("symlog", linthresh=1)
         for curve in curves:
             axes.errorbar(
                 curve.x, curve.y, curve.error, label=curve.name, color=curve.color, linewidth=curve.width,
-                linestyle="--" if curve.dashed else "-", marker="o", markersize=3.5, elinewidth=0.8, capsize=2,
+                linestyle="--" if curve.dashed else "-", marker=curve.marker, markersize=4.5, elinewidth=0.8, capsize=2,
             )  # fmt: skip
         axes.axhline(0, color=GRAY, linewidth=0.8)
         if limit is not None:
             axes.axhline(limit, color="#cf222e", linewidth=0.8, linestyle=":")
+        if wide:
+            axes.set_xscale("symlog", linthresh=1)
+            places = [-20, -5, -2, -1, 0, 1, 2, 5, 10, 20, 50, 100]
+            axes.set_xticks(places, map(str, places))
+            lowest, highest = (pick([x for curve in curves for x in curve.x]) for pick in (min, max))
+            axes.set_xlim(min(-0.5, 1.3 * lowest), max(2, 1.3 * highest))
         ticks = [-10, -5, -2, -1, -0.5, 0, 0.5, 1, 2, 5, 10, 20, 50]
         axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
         lowest, highest = (pick([y for curve in curves for y in curve.y]) for pick in (min, max))
