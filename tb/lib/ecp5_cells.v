@@ -97,7 +97,7 @@ module DP16KD(
     INITVAL_0B, INITVAL_0A, INITVAL_09, INITVAL_08, INITVAL_07, INITVAL_06, INITVAL_05, INITVAL_04, INITVAL_03,
     INITVAL_02, INITVAL_01, INITVAL_00};
   localparam A_BYTES = DATA_WIDTH_A / 9, B_BYTES = DATA_WIDTH_B / 9;
-  localparam MODELLED = A_BYTES * 9 == DATA_WIDTH_A && B_BYTES * 9 == DATA_WIDTH_B && REGMODE_B == "NOREG"
+  localparam MODELLED = A_BYTES * 9 == DATA_WIDTH_A && B_BYTES * 9 == DATA_WIDTH_B
     && CSDECODE_A == "0b000" && CSDECODE_B == "0b000" && CLKAMUX == "CLKA" && CLKBMUX == "CLKB";
 
   wire [35:0] data = {DIB17, DIB16, DIB15, DIB14, DIB13, DIB12, DIB11, DIB10, DIB9, DIB8, DIB7, DIB6, DIB5, DIB4,
@@ -124,9 +124,14 @@ module DP16KD(
         offset = from - a_first;
         q[9 * k +: 9] <= !legal || (offset < A_BYTES && write[offset[1:0]]) ? 9'bx : bytes[from];
       end
+  wire [35:0] out = B_BYTES == 4 ? q : {q[17:0], 18'bx};
+  reg [17:0] out_a = 0, out_b = 0;
+  always @(posedge CLKA) if (OCEA) out_a <= out[17:0];
+  always @(posedge CLKB) if (OCEB) out_b <= out[35:18];
   assign {DOB17, DOB16, DOB15, DOB14, DOB13, DOB12, DOB11, DOB10, DOB9, DOB8, DOB7, DOB6, DOB5, DOB4, DOB3, DOB2,
-    DOB1, DOB0, DOA17, DOA16, DOA15, DOA14, DOA13, DOA12, DOA11, DOA10, DOA9, DOA8, DOA7, DOA6, DOA5, DOA4, DOA3,
-    DOA2, DOA1, DOA0} = B_BYTES == 4 ? q : {q[17:0], 18'bx};
+    DOB1, DOB0} = REGMODE_B == "OUTREG" ? out_b : out[35:18];
+  assign {DOA17, DOA16, DOA15, DOA14, DOA13, DOA12, DOA11, DOA10, DOA9, DOA8, DOA7, DOA6, DOA5, DOA4, DOA3, DOA2, DOA1,
+    DOA0} = REGMODE_A == "OUTREG" ? out_a : out[17:0];
 endmodule
 
 // A buffer of a global net.

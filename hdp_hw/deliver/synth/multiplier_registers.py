@@ -16,8 +16,8 @@ def take_registers(module):
     cells = module["cells"]
     multipliers = [cell for cell in cells.values() if cell["type"] == "MULT18X18D"]
     multipliers = [cell for cell in multipliers if "CLK0" not in cell["connections"]]
-    plain = {name: cell for name, cell in cells.items() if _is_plain(cell)}
-    readers = _readers(module)
+    plain = {name: cell for name, cell in cells.items() if is_plain(cell)}
+    readers = readers_of(module)
     for multiplier in multipliers:
         pins = multiplier["connections"]
         used = [pin for pin in PRODUCT if pin in pins and pins[pin][0] in readers]
@@ -37,20 +37,20 @@ def take_registers(module):
             for pin, name in zip(variable, names):
                 pins[pin] = plain[name]["connections"]["DI"]
                 taken[name] = plain[name]["connections"]["Q"][0]
-    readers = _readers(module)
+    readers = readers_of(module)
     for name, net in taken.items():
         if net not in readers:
             del cells[name]
 
 
-def _is_plain(cell):
+def is_plain(cell):
     """Whether a cell is a flip-flop as of PLAIN; yosys pads parameters that look like numbers with a blank."""
     if cell["type"] != "TRELLIS_FF" or cell["connections"].get("LSR", ["0"]) != ["0"]:
         return False
     return {key: cell["parameters"].get(key, "").strip() for key in PLAIN} == PLAIN
 
 
-def _readers(module):
+def readers_of(module):
     """``{net: [name of each cell that reads it, or of each port]}``."""
     readers = {}
     for name, cell in module["cells"].items():

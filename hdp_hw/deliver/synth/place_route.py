@@ -5,6 +5,7 @@ import re
 import resource
 from collections import Counter
 
+from hdp_hw.deliver.synth.block_ram_registers import take_output_registers
 from hdp_hw.deliver.synth.carry_gates import take_gates
 from hdp_hw.deliver.synth.devices import ECP5, NEXUS, PINS
 from hdp_hw.deliver.synth.multiplier_places import place_multipliers
@@ -29,7 +30,7 @@ class NotRouted(Exception):
 def write_netlist(folder, synthesised, family=ECP5, multipliers=()):
     """NETLIST in ``folder`` of what yosys wrote.
 
-    For an ECP5: gates in carry cells, registers in multipliers and their places, global resets, SETTINGS.
+    For an ECP5: gates in carry cells, registers in multipliers and block RAMs, places, global resets, SETTINGS.
     multipliers : of the Device, for the places of the array's.
     """
     design = json.loads((folder / synthesised).read_text(encoding="utf-8"))
@@ -37,6 +38,7 @@ def write_netlist(folder, synthesised, family=ECP5, multipliers=()):
     if family is ECP5:
         take_gates(top)
         take_registers(top)
+        take_output_registers(top)
         place_multipliers(top, multipliers)
         buffer_resets(top["cells"])
         top["settings"] = SETTINGS

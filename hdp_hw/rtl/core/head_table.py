@@ -116,6 +116,7 @@ class HeadTable(wiring.Component):
         m.submodules.check = check = SettingsCheck(self.params)
         newest, oldest = Signal(HEADS_INSIDE, init=1), Signal(HEADS_INSIDE, init=1)  # one-hot
         staged, settings = Signal(), Signal(settings_layout(self.params))
+        entering = Signal(HEADS_INSIDE)  # with ``staged``: the bit of the entry
         half = Signal()
         slices = settings.head_dim >> (self.params.slice_width - 1).bit_length()
         integer, turns = (slices + 3) >> 2, self.params.predictor_turns
@@ -130,16 +131,18 @@ class HeadTable(wiring.Component):
             self.o_report_free.eq(~self.o_status.valid),
             self.o_retired.eq(Mux(self.i_report, oldest, 0)),
         ]
-        m.d.sync += staged.eq(0)
+        m.d.sync += [staged.eq(0), entering.eq(0)]
         with m.If(self.i_settings.valid & self.i_settings.ready):
-            m.d.sync += [staged.eq(1), settings.eq(self.i_settings.payload)]
+            m.d.sync += [staged.eq(1), entering.eq(newest)]
+        with m.If(~staged):  # the late signals of a stream need not reach every bit
+            m.d.sync += settings.eq(self.i_settings.payload)
         if self.params.encoder:
             with m.If(self.i_settings.valid & self.i_settings.ready):
                 m.d.sync += self.o_linear.eq(self.i_settings.payload.linear)
                 m.d.sync += reused.eq(self.i_settings.payload.reuse)
         with m.If(staged):
             m.d.sync += [half.eq(~half), newest.eq(newest.rotate_left(1))]
-        m.d.sync += self.o_used.eq(self.o_used & ~self.o_retired | Mux(staged, newest, 0))
+        m.d.sync += self.o_used.eq(self.o_used & ~self.o_retired | entering)
         with m.If(self.o_status.ready):
             m.d.sync += self.o_status.valid.eq(0)
         with m.If(self.i_report):
@@ -147,7 +150,7 @@ class HeadTable(wiring.Component):
 
         for head in range(HEADS_INSIDE):
             entry = self.o_entries[head]
-            with m.If(staged & newest[head]):
+            with m.If(entering[head]):
                 m.d.sync += [
                     entry.settings.eq(settings),
                     *(entry.settings[name].eq(0) for name in PRUNING_SETTINGS if not self.params.pruning),
@@ -179,7 +182,7 @@ class HeadTable(wiring.Component):
                     self.o_status.payload.error.eq(error),
                     self.o_status.payload.verdict.eq(Mux(error == HeadError.NONE, entry.verdict, Verdict.ERROR)),
                 ]
-        tally = self._tally(m, Mux(staged, newest, 0), oldest)
+        tally = self._tally(m, entering, oldest)
         with m.If(~self.o_status.valid):
             m.d.sync += tally
         return m

@@ -98,7 +98,7 @@ class PlaneLoader(wiring.Component):
         m = Module()
         beat = self.i.payload
         key = Signal()  # the matrix whose row is due
-        row = Signal(self.params.seq_width)
+        row, n_rows = Signal(self.params.seq_width), Signal(self.params.seq_width)  # of that matrix
         word = Signal(bits_for(self.n_words))
         bank = Signal(self.params.tile, init=1)  # one-hot row % T
         failed = Signal()
@@ -137,10 +137,10 @@ class PlaneLoader(wiring.Component):
             ]
             with m.If(row_ends):
                 m.d.sync += [word.eq(0), row_ends.eq(self.i_words == 1)]
-                m.d.sync += [row.eq(row + 1), last_row.eq(row + 2 == Mux(key, self.i_n_k, self.i_n_q))]
+                m.d.sync += [row.eq(row + 1), last_row.eq(row + 2 == n_rows)]
                 m.d.sync += bank.eq(bank.rotate_left(1))
             with m.If(matrix_ends):
-                m.d.sync += [row.eq(0), last_row.eq(self.i_n_k == 1), bank.eq(1), key.eq(1)]
+                m.d.sync += [row.eq(0), n_rows.eq(self.i_n_k), last_row.eq(self.i_n_k == 1), bank.eq(1), key.eq(1)]
             with m.If(beat.last):
                 m.d.sync += [self.o_busy.eq(0), self.o_done.eq(1)]
         keys_alone, first_rows = not self.keyed, self.i_n_q if self.keyed else self.i_n_k
@@ -153,6 +153,7 @@ class PlaneLoader(wiring.Component):
                 failed.eq(self.i_discard),
                 key.eq(keys_alone),
                 row.eq(0),
+                n_rows.eq(first_rows),
                 last_row.eq(first_rows == 1),
                 word.eq(0),
                 row_ends.eq(self.i_words == 1),

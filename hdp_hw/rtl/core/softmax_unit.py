@@ -206,8 +206,8 @@ class SoftmaxUnit(wiring.Component):
             self.o_mean_head.eq(job.head),
             self.o_mean_row.eq(job.row),
         ]
-        mean = delay(m, self.i_mean, 1, "mean")
-        *scores, elements = (delay(m, port.data, 1, "stored") for port in slots)
+        mean = delay(m, self.i_mean, 1, "mean", reset_less=True)
+        *scores, elements = (delay(m, port.data, 1, "stored", reset_less=True) for port in slots)
         if params.encoder:
             m.d.comb += [of_row.eq(sums) for of_row, sums in zip(self.o_linear_sums, scores)]
             scores = [[self._score(x) for x in sums] for sums in scores]

@@ -43,7 +43,7 @@ def read_memory(m, memory, address, name):
     """What ``memory`` holds at ``address``, ``READ_LATENCY`` clock cycles late."""
     port = memory.read_port()
     m.d.comb += port.addr.eq(address)
-    return delay(m, port.data, READ_LATENCY - 1, name)
+    return delay(m, port.data, READ_LATENCY - 1, name, reset_less=True)
 
 
 def position_layout(params):
