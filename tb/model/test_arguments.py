@@ -14,6 +14,8 @@ from hdp_hw.commands.arguments import UsageError, is_config
         ("bench layer --cores 0", "--cores: '0'", "an integer, 1 to 8"),
         ("bench layer --latency -1", "--latency: '-1'", "an integer, 0 or more"),
         ("compare vit-digits --processes 0", "--processes: '0'", "an integer, 1 or more"),
+        ("compare vit-digits --every 0", "--every: '0'", "an integer, 1 or more"),
+        ("compare vit-digits --search 1", "--search: '1'", "an integer, 2 or more"),
         ("compare vit-digits --timed 0", "--timed: '0'", "an integer, 1 or more"),
         ("compare vit-digits --max-tokens -5", "--max-tokens: '-5'", "an integer, 1 or more"),
         ("compare vit-digits --examples 1", "--examples: '1'", "an integer, 2 or more"),
