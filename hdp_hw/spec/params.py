@@ -50,11 +50,8 @@ def bits_for(n: int) -> int:
 
 
 def least_per_cycle(total: int, cycles: int) -> int:
-    """Smallest power of two of ``total`` things a cycle with which they take no more than ``cycles``."""
-    per_cycle = 1
-    while total // per_cycle > cycles:
-        per_cycle *= 2
-    return per_cycle
+    """Smallest number a cycle with which ``total`` things, a power of two, take no more than ``cycles``."""
+    return max(1, total >> (cycles.bit_length() - 1))
 
 
 @dataclass(frozen=True)
@@ -154,14 +151,9 @@ class HdpParams:
         return self.multiplier != 0
 
     @property
-    def n_multipliers(self) -> int:
-        """Multipliers of the array, where it is made of multipliers."""
-        return self.lanes * self.tile**2 // 4 if self.exact else 0
-
-    @property
     def spares_multipliers(self) -> bool:
         """The array takes more than half of the 156 multipliers of an LFE5U-85F, so that logic does small products."""
-        return 2 * self.n_multipliers > 156
+        return self.exact and self.multipliers // 4 > 156 // 2
 
     @property
     def integer_shift(self) -> int:
@@ -216,16 +208,12 @@ class HdpParams:
 
     @cached_property
     def softmax_lanes(self) -> int:
-        """Elements of a tile that the softmax unit takes in one cycle, a power of two.
-
-        It keeps up with the array's score and context of heads of half the largest dimension.
-        """
+        """Elements of a tile that softmax takes in a cycle, to keep up with the array at half of ``max_head_dim``."""
         return least_per_cycle(self.tile**2, 2 * self.slices(self.max_head_dim // 2))
 
     @cached_property
     def predictor_rows(self) -> int:
-        """Query rows of a tile that the predictor takes in one cycle: at the largest head dimension it keeps up with
-        the array."""
+        """Query rows of a tile that the predictor takes in a cycle, to keep up with the array at ``max_head_dim``."""
         return least_per_cycle(self.tile, self.integer_cycles(self.max_head_dim))
 
     @property
