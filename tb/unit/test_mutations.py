@@ -336,7 +336,7 @@ MUTATIONS = [
         "0",
         "tb.unit.shell.test_norm_packer",
     ),
-    ("hdp_hw/rtl/shell/mask_union.py", "valid & (address == place)", "0", "tb.unit.shell.test_mask_union"),
+    ("hdp_hw/rtl/shell/mask_union.py", "transparent_for=(write,)", "", "tb.unit.shell.test_mask_union"),
     ("hdp_hw/rtl/shell/plane_reader.py", "Mux(take, 0, part + 1)", "part + 1", "tb.unit.shell.test_plane_reader"),
     (
         "hdp_hw/rtl/shell/read_arbiter.py",
