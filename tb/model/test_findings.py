@@ -1,4 +1,4 @@
-"""What hdp-hw compare says of records: which setting is best, whether a peer wins."""
+"""What hdp-hw compare says in words: which settings are chosen, who wins, and whose choice fails on other examples."""
 
 import numpy as np
 
