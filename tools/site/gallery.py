@@ -53,7 +53,7 @@ REPORTS = (
         "HDP and a peer on a model",
         "hdp-hw compare bert-tiny-sst2 edge --max-tokens 32 --timed 1 --only HDP Energon",
         "build/compare/passages.html",
-        {"Loss against net saving": "saving", "Masks over real tokens": "tokens"},
+        {"Loss against what is saved of the model": "saving", "Masks over real tokens": "tokens"},
     ),
     Report(
         "Co-processors for a device",
