@@ -12,7 +12,7 @@ from migen import ClockDomain, ClockSignal
 
 from hdp_hw.soc.gateware import ROM_BYTES, SoC
 
-CRYSTAL, CLOCK = 25_000_000, 50_000_000  #: Hz
+CRYSTAL, CLOCK = 25_000_000, 40_000_000  #: Hz
 BAUD = 1_000_000
 #: ``{LiteX's name: amaranth-boards' name}`` of the SDRAM's pins.
 SDRAM = {"a": "a", "ba": "ba", "dq": "dq", "dm": "dqm", "cs_n": "cs", "ras_n": "ras", "cas_n": "cas", "we_n": "we"}
