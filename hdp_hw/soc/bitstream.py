@@ -16,7 +16,7 @@ from hdp_hw.spec.output_file import make_folder, write
 
 ROM_CONTENT = "top_rom.init"
 PLACE = ["--85k", "--package", "CABGA381", "--speed", "6", "--json", NETLIST, "--lpf", "top.lpf"]
-PLACE += ["--textcfg", "top.config", "--log", "top.tim", "--quiet"]
+PLACE += ["--textcfg", "top.config", "--log", "top.tim"]
 PACK = ["--compress", "--bit", "top.bit", "--svf", "top.svf", "top.config"]
 
 
