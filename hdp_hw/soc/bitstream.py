@@ -7,10 +7,9 @@ from hdp_hw.deliver.bitstream import finish
 from hdp_hw.deliver.synth.devices import ECP5
 from hdp_hw.deliver.synth.flow import synthesise_netlist, write_sources
 from hdp_hw.deliver.synth.place_route import NETLIST
-from hdp_hw.driver.errors import SimulatorMissing
 from hdp_hw.soc.firmware import rom, words_of
 from hdp_hw.soc.model_case import ModelCase
-from hdp_hw.soc.simulation import write_coprocessor, write_firmware
+from hdp_hw.soc.simulation import needing, write_coprocessor, write_firmware
 from hdp_hw.soc.vectors import attention_cases, captured_cases
 from hdp_hw.spec.output_file import make_folder, write
 
@@ -25,14 +24,11 @@ def build_soc(case: ModelCase, folder: Path, seeds: Iterable[int], say: Callable
 
     The last one's stays there. Raises ParameterError, SimulatorMissing, BuildError, SynthesisError.
     """
-    try:
+    with needing("packaging synth"):
         import pythondata_cpu_vexriscv  # noqa: F401
 
         from hdp_hw.soc.gateware import ROM_BYTES, undated
         from hdp_hw.soc.ulx3s import Ulx3sSoC
-    except ModuleNotFoundError as error:
-        text = f"the Python package {error.name} is not installed: python3 tools/setup.py packaging synth"
-        raise SimulatorMissing(text) from None
     make_folder(folder)
     write_coprocessor(case.params, folder)
     soc = Ulx3sSoC(folder)

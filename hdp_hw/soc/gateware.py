@@ -40,7 +40,7 @@ class SoC(SoCCore):
     folder : pathlib.Path
         With ``hdp_top.v`` and ``manifest.json`` of the co-processor; None for a SoC without.
     rom : int
-        Bytes of a ROM whose content is read from ``soc_rom.init``; 0: it jumps to main memory.
+        Bytes of a ROM whose content is read from ``<module>_rom.init``; 0: it jumps to main memory.
     **uart
         LiteX's arguments for the serial line.
 

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from contextlib import contextmanager
 
 from hdp_hw.driver.errors import Mismatch, SimulationError, SimulatorMissing
 from hdp_hw.rtl.shell.hdp_top import HdpTop
@@ -34,13 +35,10 @@ class SimulatedBoard:
     """
 
     def __init__(self, params, folder, cache=CACHE, sdram=False):
-        try:
+        with needing("packaging"):
             import pythondata_cpu_vexriscv  # noqa: F401
 
             from hdp_hw.soc.gateware import NAME, ROM_BYTES, SimulatedSoC
-        except ModuleNotFoundError as error:
-            text = f"the Python package {error.name} is not installed: python3 tools/setup.py packaging"
-            raise SimulatorMissing(text) from None
         self.folder, self.word_bytes = folder, params.bus_bytes if params else 8
         self.rom_bytes = ROM_BYTES if sdram else 0
         if params:
@@ -72,6 +70,16 @@ class SimulatedBoard:
         if lines[-1:] != ["PASS"]:
             raise Mismatch("the firmware did not find what the golden model has")
         return lines
+
+
+@contextmanager
+def needing(extras):
+    """For imports of what ``extras`` bring. Raises SimulatorMissing in place of ModuleNotFoundError."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        text = f"the Python package {error.name} is not installed: python3 tools/setup.py {extras}"
+        raise SimulatorMissing(text) from None
 
 
 def write_coprocessor(params, folder):

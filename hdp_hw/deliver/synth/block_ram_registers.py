@@ -1,6 +1,6 @@
 """The output registers inside an ECP5's block RAMs: yosys leaves them empty, and the registers behind them in logic."""
 
-from hdp_hw.deliver.synth.multiplier_registers import is_plain, readers_of
+from hdp_hw.deliver.synth.netlist import is_plain, readers_of
 
 OUTPUTS = {port: [f"DO{port}{bit}" for bit in range(18)] for port in "AB"}
 

@@ -1,6 +1,6 @@
 """Gates in front of an ECP5's carry chains, which the carry cells can do: yosys makes LUTs of them."""
 
-from collections import Counter
+from hdp_hw.deliver.synth.netlist import readers_of
 
 LUT_PINS = "ABCD"
 ADDER = "1001011010101010"  #: INIT of half a carry cell that adds A, B and its carry, or subtracts with C = 1; D is 1
@@ -14,27 +14,17 @@ def take_gates(module):
     and one of the summands has two at most: that one's value is the carry.
     """
     cells = module["cells"]
-    readers = _number_of_readers(module)
+    readers = readers_of(module)
     gates = {
         cell["connections"]["Z"][0]: name
         for name, cell in cells.items()
-        if cell["type"] == "LUT4" and readers[cell["connections"]["Z"][0]] == 1
+        if cell["type"] == "LUT4" and len(readers.get(cell["connections"]["Z"][0], ())) == 1
     }
     for cell in list(cells.values()):
         if cell["type"] == "CCU2C":
             for half in "01":
                 for name in _take(cells, cell, half, gates):
                     del cells[name]
-
-
-def _number_of_readers(module):
-    """``{net: pins and ports that read it}``."""
-    readers = Counter(net for port in module["ports"].values() for net in port["bits"])
-    for cell in module["cells"].values():
-        for pin, nets in cell["connections"].items():
-            if cell["port_directions"][pin] != "output":
-                readers.update(nets)
-    return readers
 
 
 def _take(cells, cell, half, gates):

@@ -1,7 +1,7 @@
 """The registers inside an ECP5's multipliers: yosys leaves them empty, and those around a multiplier in logic."""
 
-#: What a flip-flop must be for a register of a multiplier to do the same: no enable, no reset, 0 at the start.
-PLAIN = {"CEMUX": "1", "CLKMUX": "CLK", "LSRMUX": "LSR", "REGSET": "RESET"}
+from hdp_hw.deliver.synth.netlist import is_plain, readers_of
+
 FACTORS = [f"{port}{bit}" for port in "AB" for bit in range(18)]
 PRODUCT = [f"P{bit}" for bit in range(36)]
 
@@ -41,27 +41,6 @@ def take_registers(module):
     for name, net in taken.items():
         if net not in readers:
             del cells[name]
-
-
-def is_plain(cell):
-    """Whether a cell is a flip-flop as of PLAIN; yosys pads parameters that look like numbers with a blank."""
-    if cell["type"] != "TRELLIS_FF" or cell["connections"].get("LSR", ["0"]) != ["0"]:
-        return False
-    return {key: cell["parameters"].get(key, "").strip() for key in PLAIN} == PLAIN
-
-
-def readers_of(module):
-    """``{net: [name of each cell that reads it, or of each port]}``."""
-    readers = {}
-    for name, cell in module["cells"].items():
-        for pin, nets in cell["connections"].items():
-            if cell["port_directions"][pin] != "output":
-                for net in nets:
-                    readers.setdefault(net, []).append(name)
-    for name, port in module["ports"].items():
-        for net in port["bits"]:
-            readers.setdefault(net, []).append(f"port {name}")
-    return readers
 
 
 def _enable(multiplier, registers, flip_flops):

@@ -6,6 +6,8 @@ from itertools import count
 
 from hdp_hw.deliver.synth.devices import ECP5, KINDS
 
+#: What a flip-flop must be for a register in a multiplier or block RAM to do the same: no enable or reset, 0 at first.
+PLAIN = {"CEMUX": "1", "CLKMUX": "CLK", "LSRMUX": "LSR", "REGSET": "RESET"}
 GLOBAL_RESET = 1000  #: registers whose reset is worth one of the 16 global nets
 
 
@@ -33,6 +35,27 @@ def block_of(cell):
     if parts[0] != "core":
         return "harness"
     return re.split(r"[\[$]", parts[2])[0] if len(parts) > 3 else "core"
+
+
+def is_plain(cell):
+    """Whether a cell is a flip-flop as of PLAIN; yosys pads parameters that look like numbers with a blank."""
+    if cell["type"] != "TRELLIS_FF" or cell["connections"].get("LSR", ["0"]) != ["0"]:
+        return False
+    return {key: cell["parameters"].get(key, "").strip() for key in PLAIN} == PLAIN
+
+
+def readers_of(module):
+    """``{net: [name of each cell that reads it, or of each port]}``."""
+    readers = {}
+    for name, cell in module["cells"].items():
+        for pin, nets in cell["connections"].items():
+            if cell["port_directions"][pin] != "output":
+                for net in nets:
+                    readers.setdefault(net, []).append(name)
+    for name, port in module["ports"].items():
+        for net in port["bits"]:
+            readers.setdefault(net, []).append(f"port {name}")
+    return readers
 
 
 def open_carry_inputs(cells):

@@ -1,8 +1,10 @@
 """Operands of V to their two signed digits."""
 
-from amaranth.hdl import C, Cat, Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import C, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
+
+from hdp_hw.rtl.common.digits import beyond, more
 
 
 class DigitSplitter(wiring.Component):
@@ -58,21 +60,8 @@ class DigitSplitter(wiring.Component):
 def split_operand(m, operand, params, name):
     """``(I, F)`` of an operand, in the same clock cycle; as w bits each. name : of its signals."""
     w = params.digit_width
-    above = operand[w - 1 :]
     high, low = Signal(name=f"{name}_high"), Signal(name=f"{name}_low")
-    m.d.comb += [
-        high.eq(above == (1 << w) - 1),
-        low.eq((above == 1 << w) | ((above == (1 << w) + 1) & ~operand[: w - 1].any())),
-    ]
+    m.d.comb += [to.eq(is_beyond) for to, is_beyond in zip((high, low), beyond(operand, w))]
     largest = (1 << (w - 1)) - 1  # of a digit
     digits = more(operand[w:], operand[w - 1]), operand[:w]
     return tuple(Mux(high, C(largest, w), Mux(low, C(-largest, signed(w)).as_unsigned(), digit)) for digit in digits)
-
-
-def more(digit, bit):
-    """The bits of ``digit + bit``; written as logic, since a carry chain of so few bits takes more."""
-    bits, carry = [], bit
-    for of_digit in digit:
-        bits.append(of_digit ^ carry)
-        carry = carry & of_digit
-    return Cat(bits)

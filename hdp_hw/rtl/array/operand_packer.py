@@ -4,6 +4,7 @@ from amaranth.hdl import Array, Cat, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from hdp_hw.rtl.common.digits import less
 from hdp_hw.rtl.common.pipeline import delay, register
 from hdp_hw.spec.params import ArrayMode
 
@@ -135,12 +136,3 @@ class OperandPacker(wiring.Component):
         value = [self.i_value[row][h * quarter + i] for h in range(2)]
         of_value = [Mux(self.i_phase[0], value[1][digit], value[0][digit]) for digit in (1, 0)]
         return Mux(context, of_value[0], integer), Mux(context, of_value[1], fraction)
-
-
-def less(digit, bit):
-    """The bits of ``digit - bit``; written as logic, since a carry chain of so few bits takes more."""
-    bits, borrow = [], bit
-    for of_digit in digit:
-        bits.append(of_digit ^ borrow)
-        borrow = borrow & ~of_digit
-    return Cat(bits)

@@ -8,10 +8,11 @@ from amaranth.lib.wiring import In, Out
 
 from hdp_hw.rtl.approximation.score_composer import ScoreComposer
 from hdp_hw.rtl.array.dot_unit import DotUnit
-from hdp_hw.rtl.array.operand_packer import OperandPacker, less
+from hdp_hw.rtl.array.operand_packer import OperandPacker
 from hdp_hw.rtl.array.operand_select import OperandSelect
 from hdp_hw.rtl.array.row_accumulator import RowAccumulator
 from hdp_hw.rtl.array.sub_tile import SubTile
+from hdp_hw.rtl.common.digits import less
 from hdp_hw.rtl.common.layouts import row_layout, tile_layout
 from hdp_hw.rtl.common.pipeline import delay, register
 from hdp_hw.spec.params import ArrayMode

@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hdp_hw.rtl.array.operand_packer import less
+from hdp_hw.rtl.common.digits import less
 from hdp_hw.rtl.common.storage import separate_memory
 from hdp_hw.spec.params import bits_for
 

@@ -2,6 +2,7 @@
 
 from amaranth.hdl import Cat, Mux, Signal, signed
 
+from hdp_hw.rtl.common.digits import beyond
 from hdp_hw.rtl.common.pipeline import delay, register
 from hdp_hw.spec.encoder import OPERAND_MAX
 
@@ -21,14 +22,9 @@ def saturate(m, value, width, name):
 def operand(m, value, places, name):
     """``value / 2^places``, rounded, within +- ``OPERAND_MAX``."""
     byte = saturate(m, shift_right(value, places), OPERAND_MAX.bit_length() + 1, f"{name}_byte")
-    result, (above, below) = Signal.like(byte, name=name), beyond(byte)
+    result, (above, below) = Signal.like(byte, name=name), beyond(byte, len(byte) // 2)
     m.d.comb += result.eq(Mux(above, OPERAND_MAX, Mux(below, -OPERAND_MAX, byte)))
     return result
-
-
-def beyond(x):
-    """Whether an operand of 8 bits is above 119, or below -119, by gates in place of comparators."""
-    return x[3:] == 0b01111, (x[4:] == 0b1000) & ~(x[3] & x[:3].any())
 
 
 def shifted(m, value, shift, width, name, beta=0):

@@ -4,8 +4,8 @@ from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from hdp_hw.rtl.array.digit_splitter import split_operand
 from hdp_hw.rtl.common.queue import Queue
-from hdp_hw.rtl.encoder.rounding import beyond
 from hdp_hw.rtl.shell.commands import beat_layout
 from hdp_hw.spec.params import ceil_div
 
@@ -63,7 +63,7 @@ class PlaneSplitter(wiring.Component):
         m.submodules.fractions = fractions = Queue(row_layout, self.most, buffered=True, separate=True)
         index = Signal(params.dim_width)  # of a row's beat
         odd, ends, taken = index[0], Signal(), self.i.valid & self.i.ready
-        digits = [_split(operand) for operand in beat.data]
+        digits = [split_operand(m, operand, params, f"x_{i}") for i, operand in enumerate(beat.data)]
         planes = [Cat(parts) for parts in zip(*digits)]
         held = [Signal(half, name=f"held_{part}") for part in ("integer", "fraction")]
         integer, fraction = (Cat(Mux(odd, low, plane), Mux(odd, plane, 0)) for low, plane in zip(held, planes))
@@ -104,11 +104,3 @@ class PlaneSplitter(wiring.Component):
                 with m.If(fractions.o.valid & self.o.ready & fractions.o.payload.ends):
                     m.next = "INTEGERS"
         return m
-
-
-def _split(x):
-    """``(I, F)`` of an operand of 8 bits, 4 bits each: those of ``split_operand``, by gates in place of its adders."""
-    high, low, half = x[4:], x[:4], x[3]
-    above, below = beyond(x)
-    integer = Cat(high[bit] ^ Cat(half, high)[: bit + 1].all() for bit in range(4))
-    return [Mux(above, 7, Mux(below, 0b1001, part)) for part in (integer, low)]  # of +- 119

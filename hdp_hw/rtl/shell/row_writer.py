@@ -1,7 +1,7 @@
 """Writes the output rows of heads, and a record of each head, to memory."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hdp_hw.rtl.common.queue import Queue
@@ -141,8 +141,7 @@ class RowWriter(wiring.Component):
             bursts.i_strobes.eq(strobes),
             bursts.i_row_ends.eq(row_ends & one_left),
             bursts.i_run_ends.eq(run_ends & one_left),
-            *(bursts.i_targets[0][name].eq(first[name]) for name in ("address", "row_stride")),
-            *([] if self.n_targets > 1 else [bursts.i_last.eq(command.last)]),
+            *(bursts.i_target[name].eq(first[name]) for name in ("address", "row_stride")),
             following.eq(Mux(target == command.last, 0, target + 1)),
         ]
         with m.Switch(following):
@@ -164,7 +163,7 @@ class RowWriter(wiring.Component):
             with m.State("START"):
                 m.d.comb += bursts.i_start.eq(1)
                 if self.n_targets > 1:
-                    m.d.comb += [bursts.i_targets[0].address.eq(self.i_row), self.o_row.eq(1)]
+                    m.d.comb += [bursts.i_target.address.eq(self.i_row), self.o_row.eq(1)]
                 m.d.sync += [
                     contiguous.eq((row_words * params.bus_bytes == first.row_stride) & ~command.last.any()),
                     beats_left.eq(first.beats),
@@ -203,7 +202,7 @@ class RowWriter(wiring.Component):
                     with m.If(last_beat & last_row):
                         m.next = "RECORD"
             with m.State("RECORD"):
-                m.d.comb += bursts.i_targets[0].address.eq(record.address)
+                m.d.comb += bursts.i_target.address.eq(record.address)
                 m.d.sync += index.eq(0)
                 with m.If(self.i_record.valid & (words_left == 0)):
                     with m.If(record.enable):
@@ -253,8 +252,8 @@ class _BurstBuilder(wiring.Component):
         super().__init__(
             {
                 "i_start": In(unsigned(1)),  # the next word goes to the target's address
-                "i_targets": In(data.ArrayLayout(plane_layout(params), 1)),
-                **({"i_row": In(unsigned(params.address_width))} if asks else {"i_last": In(unsigned(1))}),
+                "i_target": In(plane_layout(params)),
+                **({"i_row": In(unsigned(params.address_width))} if asks else {}),
                 "i_valid": In(unsigned(1)),
                 "i_data": In(unsigned(params.bus_width)),
                 "i_strobes": In(unsigned(params.bus_bytes)),
@@ -277,13 +276,12 @@ class _BurstBuilder(wiring.Component):
         request, word = requests.i.payload, words.i.payload
         wiring.connect(m, requests.o, wiring.flipped(self.aw))
         address, following = Signal(params.address_width), Signal(params.address_width)  # of this word and the next
-        burst, target = Signal(params.address_width), Signal()
-        row = Signal(params.address_width, name="row_0")  # address of the next row
+        burst, row = Signal(params.address_width), Signal(params.address_width)  # row : address of the next one
         count = Signal(range(MAX_BURST_BEATS))  # words that the burst has
         complete, completes = Signal(range(HELD_WORDS + 1)), Signal()  # bursts whose words are all held; one more
 
         place = address[bits_for(params.bus_bytes - 1) :][: bits_for(MAX_BURST_BEATS - 1)]  # a page is so many bursts
-        ends, first = self.i_run_ends | place.all(), self.i_targets[0]
+        ends, first = self.i_run_ends | place.all(), self.i_target
         m.d.comb += [
             following.eq(address + params.bus_bytes),
             self.o_ends.eq(self.i_valid & ends),
@@ -303,16 +301,14 @@ class _BurstBuilder(wiring.Component):
                 if self.asks:
                     m.d.comb += following.eq(self.i_row)
                 else:
-                    m.d.sync += target.eq(Mux(target == self.i_last, 0, target + 1))
-                    with m.Switch(target), m.Case(0):  # one target: this register stays 0
-                        m.d.comb += following.eq(row)
-                        m.d.sync += row.eq(row + first.row_stride)
+                    m.d.comb += following.eq(row)
+                    m.d.sync += row.eq(row + first.row_stride)
             with m.If(ends):
                 m.d.sync += [burst.eq(following), count.eq(0)]
         with m.If(self.i_start):
             m.d.sync += [address.eq(first.address), burst.eq(first.address)]
             if not self.asks:
-                m.d.sync += [target.eq(self.i_last.any()), row.eq(first.address + first.row_stride)]
+                m.d.sync += row.eq(first.address + first.row_stride)
 
         m.d.comb += [
             self.w.valid.eq(words.o.valid & complete.any()),

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hdp_hw.driver.driver import MODES
 from hdp_hw.driver.errors import Mismatch
 from hdp_hw.encoder import IntegerModel
 from hdp_hw.encoder.compile import compile_model
@@ -18,7 +17,7 @@ from hdp_hw.spec.params import ParameterError
 from hdp_hw.study.bench.layer import CORES, LATENCY
 from hdp_hw.study.bench.records import FOLDER, aligned, say, write_records
 from hdp_hw.study.encoder.calibrate import calibrate
-from hdp_hw.study.encoder.compiled import KINDS, Emulated
+from hdp_hw.study.encoder.compiled import KINDS, Emulated, busy_ratio
 from hdp_hw.study.encoder.integer import words_of
 from hdp_hw.study.models import load_model
 from hdp_hw.study.tasks import load_task
@@ -117,8 +116,6 @@ def record(name, params, case, latency, jobs):
     for kind, of_kind in jobs.items():
         counters = {counter: sum(job[counter] for job in of_kind) for counter in (of_kind or [{}])[0]}
         kinds[kind] = {"jobs": len(of_kind), "cycles": 0, "bytes_read": 0} | counters
-    busy = sum(job[f"busy_{mode}"] for of_kind in jobs.values() for job in of_kind for mode in MODES)
-    cycles = sum(of_kind["cycles"] for of_kind in kinds.values())
     return {
         "config": name,
         "model": case.model,
@@ -127,8 +124,8 @@ def record(name, params, case, latency, jobs):
         "n_cores": params.n_cores,
         "bus_width": params.bus_width,
         "latency": latency,
-        "cycles": cycles,
-        "busy_ratio": busy / params.n_cores / cycles,
+        "cycles": sum(of_kind["cycles"] for of_kind in kinds.values()),
+        "busy_ratio": busy_ratio([job for of_kind in jobs.values() for job in of_kind], params.n_cores),
         **kinds,
     }
 

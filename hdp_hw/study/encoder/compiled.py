@@ -43,14 +43,19 @@ class Emulated:
         return {kind: [counters for each, counters in self.bus.runs if each == kind] for kind in KINDS}
 
 
+def busy_ratio(jobs: Sequence[Mapping[str, int]], n_cores: int) -> float:
+    """Share of the clock cycles of jobs, by their counters, in which an array works, the mean of the cores."""
+    busy = sum(job[f"busy_{mode}"] for job in jobs for mode in MODES)
+    return busy / n_cores / sum(job["cycles"] for job in jobs)
+
+
 def cycle_table(kinds: Mapping[str, Sequence[Mapping[str, int]]], params: HdpParams) -> str:
     """A line for each kind of job, and one for all."""
     rows = [["jobs of", "number", "clock cycles", "array busy", "bytes read", "bytes written"]]
     every = [counters for of_kind in kinds.values() for counters in of_kind]
     for title, jobs in [*kinds.items(), ("all", every)]:
         sums = {name: sum(job[name] for job in jobs) for name in ("cycles", "bytes_read", "bytes_written")}
-        busy = sum(job[f"busy_{mode}"] for job in jobs for mode in MODES)
-        share = f"{busy / params.n_cores / sums['cycles']:.1%}" if sums["cycles"] else "-"
+        share = f"{busy_ratio(jobs, params.n_cores):.1%}" if sums["cycles"] else "-"
         cycles, *n_bytes = map(str, sums.values())
         rows.append([title, str(len(jobs)), cycles, share, *n_bytes])
     return aligned(rows)
