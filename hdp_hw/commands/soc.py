@@ -4,6 +4,7 @@ of the SoC, see hdp_hw.soc.bitstream."""
 import argparse
 import os
 from dataclasses import replace
+from functools import partial
 
 from hdp_hw.commands.arguments import add_config, add_model, add_output, integer, workplace_of
 
@@ -17,8 +18,8 @@ BOARDS = ("ulx3s",)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser, "core")
     add_config(parser, help="the first that takes the heads; with ENCODER=1")
-    text = "clock cycles after which firmware should have ended (default: 1000000000)"
-    parser.add_argument("--limit", metavar="CYCLES", type=integer(1), default=10**9, help=text)
+    text = "clock cycles after which firmware should have ended (default: 10000000000)"
+    parser.add_argument("--limit", metavar="CYCLES", type=integer(1), default=10**10, help=text)
     text = "simulate main memory as an SDRAM behind its controller, to which a loader copies the firmware"
     parser.add_argument("--sdram", action="store_true", help=text)
     text = f"build a bitstream instead, with the model in it: {', '.join(BOARDS)} (LFE5U-85F)"
@@ -45,5 +46,5 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     from hdp_hw.soc.run import run_soc
 
-    run_soc(case, arguments.output / place.label, arguments.limit, arguments.sdram)
+    run_soc(case, arguments.output / place.label, arguments.limit, arguments.sdram, partial(print, flush=True))
     return 0

@@ -35,7 +35,7 @@ def build_soc(case: ModelCase, folder: Path, seeds: Iterable[int], say: Callable
     soc.platform.build(soc, build_dir=str(folder), build_name="top", run=False)
     for name, text in soc.firmware_headers().items():
         write(folder / name, text)
-    sources = {"cases.c": attention_cases(captured_cases(case.params)), "golden.c": case.source(case.image())}
+    sources = {"cases.c": attention_cases(captured_cases(case.params)), **case.sources(case.image())}
     content = rom(folder, write_firmware(folder, sources), ROM_BYTES)
     say(f"{len(content):,} bytes of {ROM_BYTES:,} of ROM: loader, firmware, and {case.name}")
     write(folder / ROM_CONTENT, words_of(content))

@@ -21,7 +21,7 @@ from hdp_hw.soc.main_ram import MainRam
 logging.basicConfig(level=logging.WARNING)  # before LiteX does, which then tells all that it does
 NAME = "soc"  #: of the module
 REGISTERS = 0x9000_0000  #: of the co-processor, where the processor caches nothing
-MAIN_RAM, MAIN_RAM_BYTES = 0x4000_0000, 1 << 22
+MAIN_RAM, MAIN_RAM_BYTES = 0x4000_0000, 1 << 25  #: 32 MiB, as an SDRAM on a ULX3S
 CLOCK = 100_000_000  #: what LiteX is told; a simulation counts clock cycles
 JUMP = [0x4000_02B7, 0x0002_8067]  #: lui t0, 0x40000; jr t0, to the firmware in main memory
 JUMP_BYTES = 64  #: two lines of the processor's cache

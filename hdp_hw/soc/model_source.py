@@ -1,7 +1,7 @@
 """A model in integers as C, for firmware/encoder.h."""
 
 from hdp_hw.encoder.model import IntegerModel
-from hdp_hw.soc.c_source import array, initialiser
+from hdp_hw.soc.c_source import Source, array, initialiser
 from hdp_hw.spec import encoder, tables
 from hdp_hw.spec.encoder import Activation
 from hdp_hw.spec.params import HdpParams, ParameterError
@@ -9,7 +9,7 @@ from hdp_hw.spec.settings import Rule
 
 KINDS = {"weight": "int8_t", "bias": "int32_t", "mult": "uint16_t", "shift": "uint8_t", "factor": "uint16_t"}
 DIGIT_WIDTH = 4  #: of cores that have linear layers
-MAX_KEYS = MAX_CHANNELS = 512  #: of a row of scores, and of a linear layer's output
+MAX_KEYS, MAX_CHANNELS = 512, 4096  #: of a row of scores, and of a linear layer's output
 
 
 def encoder_tables() -> str:
@@ -35,16 +35,8 @@ def encoder_tables() -> str:
     return f"{defines}{roots}static const int16_t reciprocal_table[][2] = {{{segments}}};\n"
 
 
-class Source:
-    """Parts of the C so far: arrays, which the initialisers that the methods return refer to by ``name``."""
-
-    def __init__(self) -> None:
-        self.parts: list[str] = []
-
-    def array(self, name, kind, values):
-        """Define an array; returns its name."""
-        self.parts.append(array(name, kind, values))
-        return name
+class ModelSource(Source):
+    """C of a model so far: arrays, which the initialisers that the methods return refer to by ``name``."""
 
     def linear(self, name, layer):
         """C of the encoder_linear of a Linear."""
@@ -72,12 +64,9 @@ class Source:
         return initialiser(numbers | parts)
 
 
-def model_source(model: IntegerModel, n: int, params: HdpParams) -> str:
-    """C with ``encoder_model encoder`` of a model whose layers are dense, for ``n`` positions.
-
-    Raises ParameterError.
-    """
-    source, hidden = Source(), model.layers[0].query.weight.shape[1]
+def add_model(source: ModelSource, model: IntegerModel, n: int, params: HdpParams) -> None:
+    """Define ``encoder_model encoder`` of a dense model, for ``n`` positions. Raises ParameterError."""
+    hidden = model.layers[0].query.weight.shape[1]
     inner = max(len(layer.inner.weight) for layer in model.layers)
     for name, size, most in (
         ("positions", n, MAX_KEYS),
@@ -107,11 +96,11 @@ def model_source(model: IntegerModel, n: int, params: HdpParams) -> str:
     values = {"n": n, "n_heads": model.n_heads, "hidden": hidden, "n_layers": len(layers), "entry": entry}
     values |= {"first_only": int(model.first_only), "layers": "layers"}
     values |= {name: name for name in (*words, *operands, "inner")}
-    return "".join([*source.parts, f"static const encoder_model encoder = {initialiser(values)};\n"])
+    source.parts.append(f"static const encoder_model encoder = {initialiser(values)};\n")
 
 
-def outline(model: IntegerModel, n: int) -> str:
-    """C with ``encoder_model encoder`` of a model that a co-processor runs: its sizes, and room for hidden states."""
+def add_outline(source: ModelSource, model: IntegerModel, n: int) -> None:
+    """Define ``encoder_model encoder`` of a model that a co-processor runs: its sizes, and room for hidden states."""
     hidden = model.layers[0].query.weight.shape[1]
     values = initialiser({"n": n, "hidden": hidden, "residual": "residual"})
-    return f"static int16_t residual[{n * hidden}];\nstatic const encoder_model encoder = {values};\n"
+    source.parts.append(f"static int16_t residual[{n * hidden}];\nstatic const encoder_model encoder = {values};\n")

@@ -27,10 +27,10 @@ def run_soc(
     jobs, image = attention_cases(captured_cases(case.params)), case.image()
     board = SimulatedBoard(case.params, folder / "with", cache, sdram)
     say("With the co-processor:")
-    ours = board.run({"cases.c": jobs, "golden.c": case.source(image)}, limit, say)
+    ours = board.run({"cases.c": jobs, **case.sources(image)}, limit, say)
     board = SimulatedBoard(None, folder / "without", cache, sdram)
     say("Without:")
-    alone = board.run({"cases.c": attention_cases({}), "golden.c": case.source()}, limit, say)
+    alone = board.run({"cases.c": attention_cases({}), **case.sources()}, limit, say)
     ours, alone = (cycles_of(case.name, lines) for lines in (ours, alone))
     say(
         f"{case.name}: {ours:,} clock cycles with the co-processor, {alone:,} without, {alone / ours:.0f} times as many"

@@ -49,7 +49,7 @@ class SimulatedBoard:
         self.program = compiled(files[f"{NAME}.v"], NAME, "soc_harness.cpp", cache, kind=())
 
     def run(self, sources, limit, say=print):
-        """Lines that firmware with the C ``sources``, ``{file: text}``, sends; ``say`` gets each at once.
+        """Lines that firmware with the ``sources``, ``{file: content}`` of C, sends; ``say`` gets each at once.
 
         limit : clock cycles, after which it should have ended.
         Raises BuildError, SimulationError, and Mismatch where the firmware itself says that it failed.
@@ -90,7 +90,7 @@ def write_coprocessor(params, folder):
 
 
 def write_firmware(folder, sources):
-    """Compile the firmware with the C ``sources``, ``{file: text}``, in ``folder``; its bytes. Raises BuildError."""
-    for name, text in (sources | {"encoder_tables.h": encoder_tables()}).items():
-        write(folder / name, text)
-    return firmware(folder, sources)
+    """Compile the firmware with ``sources``, ``{file: content}`` of C, in ``folder``; its bytes. Raises BuildError."""
+    for name, content in (sources | {"encoder_tables.h": encoder_tables()}).items():
+        write(folder / name, content)
+    return firmware(folder, [name for name in sources if name.endswith(".c")])

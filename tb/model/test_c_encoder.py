@@ -13,7 +13,7 @@ from hdp_hw.golden.bits.core.attention_core import attend
 from hdp_hw.golden.bits.encoder.linear_head import unpacked
 from hdp_hw.soc.firmware import SOURCES
 from hdp_hw.soc.model_case import ModelCase
-from hdp_hw.soc.model_source import Source, encoder_tables, model_source
+from hdp_hw.soc.model_source import ModelSource, add_model, encoder_tables
 from hdp_hw.spec.configs import CONFIGS
 from hdp_hw.spec.encoder import EPSILON_WIDTH, OPERAND_MAX, Activation
 from hdp_hw.spec.params import ParameterError
@@ -23,8 +23,10 @@ from tb.lib.c_driver import FLAGS, pointer
 from tb.lib.linear_layers import random_scales, random_table
 
 
-def compiled(folder, text):
-    """ctypes.CDLL of the encoder and further text of C, without a warning."""
+def compiled(folder, text, files=None):
+    """ctypes.CDLL of the encoder and further text of C, which includes ``files``, without a warning."""
+    for name, content in (files or {}).items():
+        (folder / name).write_bytes(content)
     (folder / "encoder_tables.h").write_text(encoder_tables())
     (folder / "more.c").write_text(f'#include "encoder.h"\n{text}')
     command = ["cc", *FLAGS, "-Wconversion", "-Wno-unknown-pragmas", "-O1", "-fPIC", "-shared", f"-I{SOURCES}", "-I."]
@@ -51,7 +53,7 @@ def test_linear(tmp_path, activation, words):
     }
     weight, x = (rng.integers(-OPERAND_MAX, OPERAND_MAX + 1, (n, k)) for n in (n_out, n_rows))
     table = random_table(rng) if activation == Activation.TABLE else None
-    layer, source = Linear(weight, activation=activation, table=table, **scales), Source()
+    layer, source = Linear(weight, activation=activation, table=table, **scales), ModelSource()
     library = compiled(tmp_path, constant("encoder_linear", source, source.linear("layer", layer)))
     results = np.zeros((n_rows, n_out), np.int16 if words else np.int8)
     library.encoder_linear_rows(subject_of(library), pointer(x.astype(np.int8)), n_rows, pointer(results))
@@ -74,7 +76,10 @@ def test_norm(tmp_path, parts, streams, rms):
         )
 
     epsilon = int(rng.integers(1 << EPSILON_WIDTH)) if streams == 2 else 0
-    norm, source = Norm(affine("words"), affine("operands"), 50_000, 40_000 * (streams - 1), epsilon, rms), Source()
+    norm, source = (
+        Norm(affine("words"), affine("operands"), 50_000, 40_000 * (streams - 1), epsilon, rms),
+        ModelSource(),
+    )
     library = compiled(tmp_path, constant("encoder_norm", source, source.norm("norm", norm, n)))
     residual, operands = np.zeros((n_rows, n), np.int16), np.zeros((n_rows, n), np.int8)
     words = [pointer(x.astype(np.int16)), pointer(y.astype(np.int16)) if streams == 2 else None]
@@ -104,8 +109,10 @@ def test_models(tmp_path, name, tokens):
     """With their weights, calibrated, from the words of the embeddings to those of the hidden states."""
     pytest.importorskip("safetensors")
     case = ModelCase.of(open_workplace(name, None, "edge", [], tokens, 150, 1, progress))
-    source = model_source(case.model, len(case.embeddings), case.params)
-    library = compiled(tmp_path, source.replace("static const encoder_model encoder", "const encoder_model subject"))
+    source = ModelSource()
+    add_model(source, case.model, len(case.embeddings), case.params)
+    text = "".join(source.parts).replace("static const encoder_model encoder", "const encoder_model subject")
+    library = compiled(tmp_path, text, source.files)
     library.encoder_run.restype = ctypes.POINTER(ctypes.c_int16)
     words = library.encoder_run(subject_of(library), pointer(case.embeddings.astype(np.int16)))
     np.testing.assert_array_equal(np.ctypeslib.as_array(words, case.hidden.shape), case.hidden)
@@ -124,4 +131,4 @@ def test_refuses(n, change, said):
     case = ModelCase.of(open_workplace("vit-digits", None, "edge", [], None, 50, 1, progress))
     layers = [replace(layer, attention=replace(layer.attention, **change)) for layer in case.model.layers]
     with pytest.raises(ParameterError, match=said):
-        model_source(replace(case.model, layers=layers), n, case.params)
+        add_model(ModelSource(), replace(case.model, layers=layers), n, case.params)

@@ -146,7 +146,8 @@ def test_records_made_here_take_precedence(tmp_path):
 def test_synthesis_is_not_done_twice(tmp_path, monkeypatch, design, counts):
     """What is counted are the parts without their harness; the second time nothing is run."""
     names = ("core.core.lane_0.a_LUT4", "core.core.lane_1.a_LUT4", "core.core.bank.a_LUT4", "sent_LUT4")
-    cells = {name: {"type": "LUT4", "connections": {}} for name in names}
+    lut = {"type": "LUT4", "port_directions": {"Z": "output"}}
+    cells = {name: lut | {"connections": {"Z": [bit]}} for bit, name in enumerate(names)}
     netlist = {"modules": {"harness": {"cells": cells, "ports": {}}}}
 
     def yosys(folder, log, tool, arguments, *_):

@@ -295,7 +295,8 @@ def test_best_of_choices(tmp_path, monkeypatch):
     """A record has the best of each seed, and what each choice gave."""
     results = {1: ({"static": 80.0, "heap": 90.04}, {}), 2: ({}, {"static": "late", "heap": "no way"})}
 
-    def place_and_route(folder, device, speed, seed, *_):
+    def place_and_route(folder, device, speed, seed, limit, search, say, mhz):
+        assert mhz == 120
         reports, why = results[seed]
         return {name: REPORT | {"fmax": {"clk": {"achieved": mhz}}} for name, mhz in reports.items()}, why
 
@@ -306,7 +307,8 @@ def test_best_of_choices(tmp_path, monkeypatch):
     )
     said = []
     small = HdpParams(lanes=4, max_head_dim=16, max_seq_len=16)
-    record = synthesise("small", small, "LFE5U-85F", 6, [1, 2], tmp_path, said.append)
+    record = synthesise("small", small, "LFE5U-85F", 6, [1, 2], tmp_path, said.append, mhz=120)
+    assert record["target_mhz"] == 120
     assert record["fmax_mhz"] == {"1": 90.0, "2": None}
     assert record["tried"] == {"1": {"static": 80.0, "heap": 90.0}, "2": {"static": "late", "heap": "no way"}}
     assert record["not_routed"] == {"2": "static: late; heap: no way"}
@@ -322,9 +324,9 @@ PLACED = [("LFE5U-25F", tools.NEXTPNR), ("GW2A-18", tools.NEXTPNR_GOWIN), ("LIFC
 @pytest.mark.parametrize(("device", "tool"), PLACED)
 def test_place_and_route(tmp_path, nextpnr, device, tool):
     """What nextpnr is told: of an ECP5 the speed grade, of the others the pins."""
-    fake, _, _ = nextpnr(80.0, device=device, speed=7)
+    fake, _, _ = nextpnr(80.0, device=device, speed=7, mhz=112.5)
     (told,), (sources,) = fake.runs, fake.sources
-    assert told.startswith(f"{tool} ") and "--seed 3" in told and "--json netlist.json" in told
+    assert told.startswith(f"{tool} ") and "--seed 3" in told and "--json netlist.json --freq 112.5" in told
     pins = [path.name for path in tmp_path.glob("*.cst")]
     assert sources == ["netlist.json", *pins] and all(name in told for name in pins)
     assert ("--speed 7" in told) == (device == "LFE5U-25F") == (not pins)
@@ -338,6 +340,8 @@ def test_progress_of_nextpnr():
     assert progress(placing) == "placing, wire length 885478, 10.1% of the logic on top of other logic"
     assert progress(placing + refining) == "refining the placement, iteration 5, wire length 474892"
     assert progress(placing + refining + routing) == "routing, iteration 1, 58451 wires used twice"
+    late = "Info:     iter=77 wires=256816 overused=0 overuse=0 tmgfail=4 archfail=NA\n"
+    assert progress(placing + refining + routing + late) == "routing, iteration 77, 0 wires used twice, 4 too late"
     heap = (
         "Info:     at iteration #14, type ALL: wirelen solved = 69708, spread = 117945, legal = 219771; time = 26.95s\n"
     )

@@ -54,7 +54,7 @@ def run(board, cases, model=NO_MODEL, limit=100_000_000):
     """Lines that firmware says, and the error that comes of it or None."""
     lines = []
     try:
-        board.run({"cases.c": attention_cases(cases), "golden.c": model}, limit, lines.append)
+        board.run({"cases.c": attention_cases(cases), **model}, limit, lines.append)
     except Mismatch as error:
         return lines, error
     return lines, None
@@ -62,7 +62,7 @@ def run(board, cases, model=NO_MODEL, limit=100_000_000):
 
 def test_with_and_without(needed, case, tmp_path):
     """What the command says: heads, the model by one start, the model alone, and both side by side."""
-    lines, answer = [], case.encoder.labels[case.answer]
+    lines, answer = [], case.labels[case.answer]
     run_soc(case, tmp_path, 100_000_000, say=lines.append, cache=MODELS)
     titles = [
         *("With the co-processor", "co-processor of 2 x 2 tiles and 16 lanes"),
@@ -79,6 +79,24 @@ def test_with_and_without(needed, case, tmp_path):
     assert 200_000 < jobs < ours < 500_000 and 10_000_000 < alone
     said = f"{ours:,} clock cycles with the co-processor, {alone:,} without, {alone / ours:.0f} times as many"
     assert lines[-1] == f"vit-digits: {said}"
+
+
+def test_embeddings(plain_board):
+    """A model without classes answers with the nearest of other inputs; the assembler reads its weights from files."""
+    place = open_workplace("minilm", None, "edge", [("encoder", "1")], 4, 300, 1, progress)
+    case = ModelCase.of(place)
+    model = replace(case.model, layers=case.model.layers[:1])
+    hidden = model(case.embeddings[None], place.params)[0]
+    (others, zeros), mean = case.layers["classifier"], hidden.mean(0)
+    case = replace(case, model=model, hidden=hidden, answer=int((others @ mean).argmax()))
+    assert case.mean and not zeros.any() and len(case.sources()["layer_0_inner_weight.bin"]) == 384 * 1536
+    lines, error = run(plain_board, {}, case.sources())
+    assert re.fullmatch(
+        rf"minilm, 4 positions, the processor alone: {case.labels[case.answer]}, \d+ cycles: PASS", lines[0]
+    )
+    assert not error
+    lines, error = run(plain_board, {}, replace(case, answer=(case.answer + 1) % len(others)).sources())
+    assert lines[0].endswith(": FAIL, 0 words wrong, answer wrong") and error
 
 
 def test_sdram(needed, tmp_path):
@@ -134,7 +152,7 @@ def test_a_wrong_weight_shows(board, case):
     weight[0] = -weight[0]
     wrong = replace(layer, value=replace(layer.value, weight=weight))
     image = replace(case, model=replace(case.model, layers=[wrong, *others])).image()
-    lines, error = run(board, {}, case.source(image))
+    lines, error = run(board, {}, case.sources(image))
     assert re.search(r"cycles: FAIL, [1-9]\d* words wrong, answer (right|wrong)$", lines[2])
     assert lines[3] == "FAIL" and error
 
@@ -142,7 +160,7 @@ def test_a_wrong_weight_shows(board, case):
 def test_firmware_notices_a_wrong_word(plain_board, case):
     hidden = case.hidden.copy()
     hidden[0, 3] ^= 1
-    (line, verdict), error = run(plain_board, {}, replace(case, hidden=hidden).source())
+    (line, verdict), error = run(plain_board, {}, replace(case, hidden=hidden).sources())
     assert line.endswith(": FAIL, 1 words wrong, answer right")
     assert verdict == "FAIL" and error
 

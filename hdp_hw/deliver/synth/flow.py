@@ -16,6 +16,7 @@ from hdp_hw.deliver.synth.devices import DEVICES, DIGIT_PRODUCT, ECP5, KINDS, SM
 from hdp_hw.deliver.synth.netlist import area_by_block, count_cells
 from hdp_hw.deliver.synth.place_route import (
     NETLIST,
+    TARGET_MHZ,
     critical_path,
     fmax,
     place_and_route,
@@ -40,17 +41,27 @@ PARTS = {
 
 
 def synthesise(
-    label, params, device, speed, seeds, build=BUILD, say=print, limit=LIMIT_SECONDS, search=False, part="core"
+    label,
+    params,
+    device,
+    speed,
+    seeds,
+    build=BUILD,
+    say=print,
+    limit=LIMIT_SECONDS,
+    search=False,
+    part="core",
+    mhz=TARGET_MHZ,
 ):
     """Synthesise a part of PARTS, place and route it with each of ``seeds``; returns and writes the record.
 
-    limit, search : of each seed, see :func:`place_and_route`. The best of what it tries counts.
+    limit, search, mhz : of each seed, see :func:`place_and_route`. The best of what it tries counts.
 
     The record: config, device, speed, parameters; luts, lutrams, ffs, dsps, brams (as :class:`Family` counts them),
-    area_by_block; fmax_mhz (a seed each, null where it was not routed), tried (of each seed, MHz or why there is none,
-    by choice of placer and router), not_routed (why, by seed, or for the device);
-    of the best seed, critical_path (blocks and nanoseconds) and slowest (nanoseconds to the latest register of each
-    block), null without one; seconds, versions, commit, and the Verilog's sha256. Written to
+    area_by_block; target_mhz (what place and route worked for), fmax_mhz (a seed each, null where it was not routed),
+    tried (of each seed, MHz or why there is none, by choice of placer and router), not_routed (why, by seed, or for the
+    device); of the best seed, critical_path (blocks and nanoseconds) and slowest (nanoseconds to the latest register of
+    each block), null without one; seconds, versions, commit, and the Verilog's sha256. Written to
     ``<build>/<label>-<device>.json``, and with the commit in its name to the folder where the tools worked. What is
     there of the same inputs is not done again.
     Raises ParameterError, SynthesisError.
@@ -72,12 +83,13 @@ def synthesise(
         seeds = []
     for seed in seeds:
         say(f"{label}: place and route, seed {seed}")
-        routed, why = place_and_route(folder, target, speed, seed, limit, search, say)
+        routed, why = place_and_route(folder, target, speed, seed, limit, search, say, mhz)
         tried[str(seed)] = {choice: round(fmax(report), 1) for choice, report in routed.items()} | why
         if routed:
             reports[seed] = max(routed.values(), key=fmax)
         else:
             not_routed[str(seed)] = "; ".join(f"{choice}: {reason}" for choice, reason in why.items())
+    record["target_mhz"] = mhz
     record["fmax_mhz"] = {str(seed): round(fmax(reports[seed]), 1) if seed in reports else None for seed in seeds}
     record |= {"tried": tried, "not_routed": not_routed}
     best = reports[max(reports, key=lambda seed: fmax(reports[seed]))] if reports else None

@@ -14,7 +14,7 @@ from hdp_hw.deliver.synth.netlist import block_of, buffer_resets, open_carry_inp
 from hdp_hw.deliver.synth.tools import SynthesisError, TimeLimit, run
 from hdp_hw.spec.output_file import write
 
-TARGET_MHZ = 100  #: what place and route works for; it says what it reached
+TARGET_MHZ = 100.0  #: what place and route works for unless it is told otherwise; it says what it reached
 #: What the netlist tells nextpnr for an ECP5. The weight of a wire that nets share begins at 3 and grows by 0.5 in
 #: every iteration, not at 0.5 and by 2: once it is some tens, nets go any way round to avoid such a wire, and a few
 #: dozen wires stay shared for ever. Nets may leave their bounding box by 5 tiles, not 3.
@@ -36,9 +36,7 @@ def write_netlist(folder, synthesised, family=ECP5, multipliers=()):
     design = json.loads((folder / synthesised).read_text(encoding="utf-8"))
     (top,) = (module for module in design["modules"].values() if "top" in module["attributes"])
     if family is ECP5:
-        take_gates(top)
-        take_registers(top)
-        take_output_registers(top)
+        take_in(top)
         place_multipliers(top, multipliers)
         buffer_resets(top["cells"])
         top["settings"] = SETTINGS
@@ -47,18 +45,25 @@ def write_netlist(folder, synthesised, family=ECP5, multipliers=()):
     write(folder / NETLIST, json.dumps(design))
 
 
-def place_and_route(folder, device, speed, seed, limit, search=False, say=print):
+def take_in(module):
+    """Gates and registers of a flat netlist's module into its carry cells, multipliers and block RAMs, of an ECP5."""
+    take_gates(module)
+    take_registers(module)
+    take_output_registers(module)
+
+
+def place_and_route(folder, device, speed, seed, limit, search=False, say=print, mhz=TARGET_MHZ):
     """``({choice: nextpnr's report}, {choice: why there is none})`` of NETLIST in ``folder``.
 
     The family's choices in turn until one is routed, with ``search`` all of them. A choice has half of what is left of
-    ``limit``, seconds of processor time, and the last has the rest.
+    ``limit``, seconds of processor time, and the last has the rest. mhz : what it works for.
     """
     reports, not_routed, left = {}, {}, [*device.family.choices]
     while left and (search or not reports):
         choice, begin = left.pop(0), _seconds_of_tools()
         say(f"  {choice}")
         try:
-            reports[choice] = _try(folder, device, speed, seed, choice, limit / 2 if left else limit, say)
+            reports[choice] = _try(folder, device, speed, seed, choice, limit / 2 if left else limit, say, mhz)
         except NotRouted as reason:
             not_routed[choice] = str(reason)
         limit -= _seconds_of_tools() - begin
@@ -71,10 +76,10 @@ def _seconds_of_tools():
     return usage.ru_utime + usage.ru_stime
 
 
-def _try(folder, device, speed, seed, choice, limit, say):
+def _try(folder, device, speed, seed, choice, limit, say, mhz):
     """nextpnr's report of NETLIST in ``folder``; ``limit`` is as in :func:`run`. Raises NotRouted."""
     report, log, sources = f"report-{seed}-{choice}.json", f"nextpnr-{seed}-{choice}.log", [NETLIST]
-    arguments = [*device.options, *device.family.choices[choice], "--json", NETLIST, "--freq", str(TARGET_MHZ)]
+    arguments = [*device.options, *device.family.choices[choice], "--json", NETLIST, "--freq", f"{mhz:g}"]
     arguments += ["--timing-allow-fail", "--seed", str(seed), "--report", report, "--detailed-timing-report"]
     if device.family is ECP5:
         arguments += ["--speed", str(speed)]
@@ -96,9 +101,9 @@ def _try(folder, device, speed, seed, choice, limit, say):
 
 def progress(log):
     """How far nextpnr is, of its log."""
-    if routing := re.findall(r"iter=(\d+) wires=\d+ overused=(\d+)", log):
-        iteration, overused = routing[-1]
-        return f"routing, iteration {iteration}, {overused} wires used twice"
+    if routing := re.findall(r"iter=(\d+) wires=\d+ overused=(\d+)(?:.* tmgfail=(\d+))?", log):
+        iteration, overused, late = routing[-1]
+        return f"routing, iteration {iteration}, {overused} wires used twice" + (f", {late} too late" if late else "")
     if routing := re.findall(r"^Info: +\d+ \|.*\| +(\d+)\|", log, re.M):
         return f"routing, {routing[-1]} connections left"
     if refining := re.findall(r"at iteration #(\d+): temp = .* wirelen = (\d+)", log):

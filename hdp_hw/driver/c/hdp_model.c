@@ -19,19 +19,15 @@ static uint32_t load32(const uint8_t *bytes) { return (uint32_t)load(bytes, 4); 
 /* A field of the header, of an entry of its table of chains, or of a chain's attention jobs. */
 #define FIELD(bytes, name) load32((bytes) + HDP_##name##_AT)
 
-/* CRC-32 of IEEE 802.3, four bits at a time. */
+/* CRC-32 of IEEE 802.3, a byte at a time. */
 static uint32_t crc32(const uint8_t *bytes, size_t n) {
-    uint32_t table[16];
-    for (uint32_t i = 0; i < 16; ++i) {
+    uint32_t table[256];
+    for (uint32_t i = 0; i < 256; ++i) {
         table[i] = i;
-        for (int bit = 0; bit < 4; ++bit) table[i] = table[i] >> 1 ^ (table[i] & 1 ? 0xEDB88320u : 0);
+        for (int bit = 0; bit < 8; ++bit) table[i] = table[i] >> 1 ^ (table[i] & 1 ? 0xEDB88320u : 0);
     }
     uint32_t crc = 0xFFFFFFFFu;
-    for (size_t i = 0; i < n; ++i) {
-        crc ^= bytes[i];
-        crc = crc >> 4 ^ table[crc & 15];
-        crc = crc >> 4 ^ table[crc & 15];
-    }
+    for (const uint8_t *end = bytes + n; bytes != end; ++bytes) crc = crc >> 8 ^ table[(crc ^ *bytes) & 255];
     return ~crc;
 }
 

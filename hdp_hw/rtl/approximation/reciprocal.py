@@ -99,21 +99,21 @@ class Reciprocal(wiring.Component):
         known_bits = min(segment_bits, self.width - 1)
         table = reciprocal_table(self.params.digit_width)[:: 1 << (segment_bits - known_bits)]
         segment = position[-known_bits:]
-        base, slope = Signal(self.r_width), Signal(self._slope_width)
-        f = Signal(RECIPROCAL_FRACTION)
-        m.d.sync += [
-            base.eq(Mux(exists, Array(base for base, _ in table)[segment], 0)),
-            slope.eq(Mux(exists, Array(slope for _, slope in table)[segment], 0)),
-            f.eq(position[:RECIPROCAL_FRACTION]),
-        ]
+        base, slope = (
+            register(m, Mux(exists, Array(column)[segment], 0)[:width], name)
+            for name, column, width in zip(
+                ("base", "slope"), zip(*table, strict=True), (self.r_width, self._slope_width), strict=True
+            )
+        )
+        f = register(m, position[:RECIPROCAL_FRACTION], "f")
 
         # slope * f by halves of f: short adders before and after the register, and no hardware multiplier.
-        base, s = delay(m, base, 1, "base"), delay(m, Mux(exists, s, self.width), 2, "s")
+        base = register(m, base, "base_late")
         half = RECIPROCAL_FRACTION // 2
         low, high = (register(m, slope * part, f"fall_{index}") for index, part in enumerate((f[:half], f[half:])))
-        m.d.sync += [
-            self.o_r.eq(base - (((low >> half) + high) >> half)),
-            self.o_s.eq(s),
+        m.d.comb += [
+            self.o_r.eq(register(m, (base - (((low >> half) + high) >> half))[: self.r_width], "r")),
+            self.o_s.eq(delay(m, Mux(exists, s, self.width), 3, "s", reset_less=True)),
         ]
         m.d.comb += self.o_valid.eq(delay(m, self.i_valid, self.latency, "valid"))
         return m

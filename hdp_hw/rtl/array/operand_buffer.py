@@ -95,10 +95,11 @@ class OperandBuffer(wiring.Component):
                 Signal(width, name=f"{name}_{bank}", reset_less=True, attrs=LOCAL)
                 for name, width in (("to", len(write.addr)), ("from", len(read.addr)), ("word", self.word_width))
             )
-            m.d.sync += write.en.eq(self.i_write[bank])
-            with m.If(self.i_write[bank]):
-                m.d.sync += to.eq(self._address("i_write_"))
-                m.d.sync += word.eq(self.i_write_data)
+            m.d.sync += [
+                write.en.eq(self.i_write[bank]),
+                to.eq(self._address("i_write_")),
+                word.eq(self.i_write_data),
+            ]
             with m.If(self.i_read):
                 m.d.sync += source.eq(self._address("i_"))
             m.d.comb += [

@@ -43,9 +43,9 @@ class OperandPacker(wiring.Component):
     Ports
     -----
     i_mode : In(unsigned(2))
-        The tile array gives the ArrayMode of the words; CROSS is none here.
+        The tile array gives the ArrayMode of the words of the next clock cycle; CROSS is none here.
     i_phase : In(unsigned(2))
-        With ``i_mode``: clock cycle of the tile, or slice of V, modulo 4.
+        With ``i_mode``: clock cycle of the tile, or slice of V, modulo 4, of these words.
     i_integer : In(data.ArrayLayout(data.ArrayLayout(signed(params.digit_width), params.lanes), 2))
         Words of the I plane of two rows of Q or K; no digit is -2^(w-1).
     i_fraction : In(data.ArrayLayout(data.ArrayLayout(signed(params.digit_width), params.lanes), 2))
@@ -91,15 +91,17 @@ class OperandPacker(wiring.Component):
         m = Module()
         w, lanes, quarter = self.params.digit_width, self.params.lanes, self.params.slice_width
         field = packed_width(self.params, self.side) - w  # from where the second digit stands
+        # Registers of a row's own, and of a quarter's, as a multiplexer's select reaches many.
         for row in range(2):
+            steering = register(m, Cat(self.i_mode, self.i_phase), f"steering_{row}", local=True)
             for i in range(quarter):
-                integer, fraction = self._operand(row, i)
-                operand = Cat(fraction, less(integer, fraction[-1])).as_signed()
-                m.d.comb += self.o_operands[row][i].eq(register(m, operand, f"operand_{row}_{i}"))
+                digits = register(m, self._operand(row, i, steering[:2], steering[2:]), f"digits_{row}_{i}")
+                m.d.comb += self.o_operands[row][i].eq(Cat(digits[:w], less(digits[w:], digits[w - 1])).as_signed())
 
         # A register each for what the modes share: the low bits, up to the field or to the operand, and the high digit.
-        integer = delay(m, self.i_mode == ArrayMode.INTEGER, 1, "integer", local=True)
-        silent = delay(m, (self.i_mode == ArrayMode.CONTEXT) & (self.side == "left"), 1, "silent", local=True)
+        integer, context = self._copies(m, ArrayMode.INTEGER), None
+        if self.side == "left":
+            context = self._copies(m, ArrayMode.CONTEXT)
         shared = min(field, 2 * w)
         for lane in range(lanes):
             first, second = self.i_integer[0][lane], self.i_integer[1][lane]
@@ -110,11 +112,12 @@ class OperandPacker(wiring.Component):
             extended, packed_low, packed_high = Signal(signed(shared)), Signal(signed(shared)), Signal(signed(w))
             m.d.comb += [
                 extended.eq(low),
-                packed_low.eq(Mux(integer, extended, whole[:shared])),
-                packed_high.eq(Mux(integer, high, whole[-1].replicate(w))),
+                packed_low.eq(Mux(integer[q], extended, whole[:shared])),
+                packed_high.eq(Mux(integer[q], high, whole[-1].replicate(w))),
             ]
-            with m.If(silent):
-                m.d.comb += [packed_low.eq(0), packed_high.eq(0)]
+            if context:
+                with m.If(context[q]):
+                    m.d.comb += [packed_low.eq(0), packed_high.eq(0)]
             low, high = (
                 register(m, part, f"packed_{name}_{lane}")
                 for name, part in (("low", packed_low), ("high", packed_high))
@@ -123,16 +126,17 @@ class OperandPacker(wiring.Component):
             m.d.comb += self.o_packed[lane].eq(Cat(low, sign, high).as_signed())
         return m
 
-    def _operand(self, row, i):
-        """Digits I and F of element i of the slice, of Q or K in FULL, of V in CONTEXT."""
+    def _copies(self, m, mode):
+        """For each quarter, whether the words of the clock cycle before were in this mode."""
+        return [delay(m, self.i_mode == mode, 2, f"{mode.name.lower()}_{q}", local=True) for q in range(4)]
+
+    def _operand(self, row, i, mode, phase):
+        """Digits, F below I, of element i of the slice, of Q or K in FULL, of V in CONTEXT."""
         quarter = self.params.slice_width
-        integer, fraction = (
-            Array(plane[row][p * quarter + i] for p in range(4))[self.i_phase]
-            for plane in (self.i_integer, self.i_fraction)
+        words = Cat(
+            Array(plane[row][p * quarter + i] for p in range(4))[phase] for plane in (self.i_fraction, self.i_integer)
         )
         if self.side == "left":
-            return integer, fraction
-        context = self.i_mode == ArrayMode.CONTEXT
-        value = [self.i_value[row][h * quarter + i] for h in range(2)]
-        of_value = [Mux(self.i_phase[0], value[1][digit], value[0][digit]) for digit in (1, 0)]
-        return Mux(context, of_value[0], integer), Mux(context, of_value[1], fraction)
+            return words
+        value = [self.i_value[row][h * quarter + i].as_value() for h in range(2)]
+        return Mux(mode == ArrayMode.CONTEXT, Mux(phase[0], value[1], value[0]), words)

@@ -226,8 +226,7 @@ class TileArray(wiring.Component):
         """The packer of the rows (left) or columns (right) ``first`` and the next."""
         m.submodules[f"{side}_{first // 2}"] = packer = OperandPacker(self.params, side)
         operand = {"left": "q", "right": "k"}[side]
-        steering = register(m, Cat(self.i_mode, self.i_phase), f"steering_{side}_{first // 2}", local=True)
-        m.d.comb += Cat(packer.i_mode, packer.i_phase).eq(steering)
+        m.d.comb += [packer.i_mode.eq(self.i_mode), packer.i_phase.eq(self.i_phase)]
         for index in range(2):
             m.d.comb += [
                 packer.i_integer[index].eq(getattr(self, f"i_{operand}_integer")[first + index]),

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from hdp_hw.rtl.approximation.normaliser import Normaliser
 from hdp_hw.rtl.common.layouts import row_layout
-from hdp_hw.rtl.common.pipeline import delay, unary_counter
+from hdp_hw.rtl.common.pipeline import LOCAL, delay, unary_counter
 from hdp_hw.rtl.common.queue import Queue
 from hdp_hw.rtl.common.storage import separate_memory
 from hdp_hw.rtl.core.jobs import row_job_layout
@@ -120,17 +120,22 @@ class Drain(wiring.Component):
         slice_bits = bits_for(params.max_slices - 1)
         n_parts = params.slice_width // params.out_lanes  # beats of one query row's slice
 
-        # Two stores of a row's slices, all T query rows in one word.
-        m.submodules.contexts = contexts = separate_memory(row_layout(self.context_slice, params), 2 << slice_bits)
-        m.submodules.values = values = separate_memory(self.value_slice, 2 << slice_bits)
+        # Two stores of a row's slices: a memory each query row, and one of the V rows' sums.
+        contents, reads, addresses = [*self.i_context, self.i_value_sum], [], []
         write_store, read_store = Signal(), Signal()
-        for store, value in ((contexts, self.i_context), (values, self.i_value_sum)):
-            write = store.write_port()
+        for index, content in enumerate(contents):
+            m.submodules[f"store_{index}"] = store = separate_memory(content.shape(), 2 << slice_bits)
+            write, read = store.write_port(), store.read_port()
+            address = Signal(slice_bits + 1, name=f"address_{index}", attrs=LOCAL)  # Cat(slice_, read_store)
             m.d.comb += [
                 write.addr.eq(Cat(self.i_slice, write_store)),
-                write.data.eq(value),
+                write.data.eq(content),
                 write.en.eq(self.i_slice_valid),
+                read.addr.eq(address),
+                read.en.eq(1),
             ]
+            reads.append(read.data)
+            addresses.append(address)
         complete = self.i_slice_valid & self.i_last_slice
         m.d.sync += write_store.eq(write_store ^ complete)
 
@@ -143,6 +148,7 @@ class Drain(wiring.Component):
         job, sums, shape = Signal(row_job_layout(params)), Signal(self.sums_layout), Signal(self.shape_layout)
         n_rows = Signal(range(tile + 1))
         row, slice_, part = Signal(range(tile)), Signal(slice_bits), Signal(range(n_parts + 1))
+        next_slice = Signal.like(slice_)
         last, takes = Signal(), Signal()
         # Told a cycle ahead, for the last beat decides what is taken.
         last_part, last_slice, last_row = Signal(init=n_parts == 1), Signal(), Signal()
@@ -157,29 +163,33 @@ class Drain(wiring.Component):
             self.o_free.eq(ends & ~job.empty),
         ]
         m.d.comb += waiting.eq(unary_counter(m, 2, complete, takes & ~empty, name="stores_waiting")[0])
-        m.d.sync += read_store.eq(read_store ^ self.o_free)
+        next_store = read_store ^ self.o_free
+        m.d.comb += next_slice.eq(slice_)
+        m.d.sync += [read_store.eq(next_store), slice_.eq(next_slice)]
+        m.d.sync += [address.eq(Cat(next_slice, next_store)) for address in addresses]
         with m.If(steps):
             m.d.sync += [part.eq(part + 1), last_part.eq(part + 2 == n_parts)]
             with m.If(last_part):
                 m.d.sync += [
                     part.eq(0),
                     last_part.eq(n_parts == 1),
-                    slice_.eq(slice_ + 1),
                     last_slice.eq(slice_ + 2 == shape.slices),
                 ]
+                m.d.comb += next_slice.eq(slice_ + 1)
                 with m.If(last_slice):
-                    m.d.sync += [slice_.eq(0), last_slice.eq(shape.slices == 1)]
+                    m.d.comb += next_slice.eq(0)
+                    m.d.sync += last_slice.eq(shape.slices == 1)
                     m.d.sync += [row.eq(row + 1), last_row.eq(row + 2 == n_rows)]
-        with m.If(~active | ends):
-            m.d.sync += [active.eq(takes), row.eq(0), slice_.eq(0), part.eq(0), last_part.eq(n_parts == 1)]
         next_shape = data.View(self.shape_layout, Signal(self.shape_layout.size, name="next_shape"))
         with m.Switch(incoming.head):
             for head in range(HEADS_INSIDE):
                 with m.Case(head):
                     m.d.comb += next_shape.eq(self.i_shapes[head])
         partial = next_shape.n_q[: (tile - 1).bit_length()]  # rows of the head's last block row, unless it is whole
-        with m.If(takes):
+        with m.If(~active | ends):  # the row is loaded whether or not it is taken
+            m.d.comb += next_slice.eq(0)
             m.d.sync += [
+                *(active.eq(takes), row.eq(0), part.eq(0), last_part.eq(n_parts == 1)),
                 job.eq(incoming),
                 sums.eq(self.i_sums.payload),
                 shape.eq(next_shape),
@@ -191,32 +201,33 @@ class Drain(wiring.Component):
         # What the beat needs. The sums are in registers in the next cycle; so is what the memories answer, of which a
         # query row, then the beat's part are chosen before the pruned rows of V are told from the kept ones.
         m.submodules.normaliser = normaliser = self.normaliser
-        read_context, read_value = contexts.read_port(), values.read_port()
         m.d.comb += [
-            *(port.addr.eq(Cat(slice_, read_store)) for port in (read_context, read_value)),
-            *(port.en.eq(1) for port in (read_context, read_value)),
             self.o_total_half.eq(job.half),
             self.o_total_word.eq(slice_ >> 1),
             normaliser.i_valid.eq(delay(m, steps, 1, "steps")),
-            normaliser.i_weight_sum.eq(delay(m, _piece(sums.weight_sum, tile, row), 1, "weight_sum")),
-            normaliser.i_e_pruned.eq(delay(m, _piece(sums.e_pruned, tile, row), 1, "e_pruned")),
-            normaliser.i_n_pruned.eq(delay(m, sums.n_pruned, 1, "n_pruned")),
+            normaliser.i_weight_sum.eq(delay(m, _piece(sums.weight_sum, tile, row), 1, "weight_sum", reset_less=True)),
+            normaliser.i_e_pruned.eq(delay(m, _piece(sums.e_pruned, tile, row), 1, "e_pruned", reset_less=True)),
+            normaliser.i_n_pruned.eq(delay(m, sums.n_pruned, 1, "n_pruned", reset_less=True)),
         ]
-        context = delay(m, _piece(read_context.data, tile, delay(m, row, 1, "row")), 1, "context")
-        total = delay(m, _piece(self.i_total, 2, delay(m, slice_[0], 1, "upper")), 1, "total")
-        kept = delay(m, read_value.data, 1, "kept")
+        context = delay(m, _piece(Cat(reads[:-1]), tile, delay(m, row, 1, "row")), 1, "context", reset_less=True)
+        total = delay(m, _piece(self.i_total, 2, delay(m, slice_[0], 1, "upper")), 1, "total", reset_less=True)
+        kept = delay(m, reads[-1], 1, "kept", reset_less=True)
         part_then, without_tiles = delay(m, part, 2, "part"), delay(m, job.empty, 3, "without_tiles")
-        part_of_context = self.context_part(delay(m, _piece(context, n_parts, part_then), 1, "part_of_context"))
-        part_of_total = self.value_part(delay(m, _piece(total, n_parts, part_then), 1, "part_of_total"))
-        part_of_kept = self.value_part(delay(m, _piece(kept, n_parts, part_then), 1, "part_of_kept"))
+        part_of_context = self.context_part(
+            delay(m, _piece(context, n_parts, part_then), 1, "part_of_context", reset_less=True)
+        )
+        part_of_total = self.value_part(
+            delay(m, _piece(total, n_parts, part_then), 1, "part_of_total", reset_less=True)
+        )
+        part_of_kept = self.value_part(delay(m, _piece(kept, n_parts, part_then), 1, "part_of_kept", reset_less=True))
         in_time = normaliser.lead - 2
         for lane in range(params.out_lanes):
             of_lane = Mux(without_tiles, 0, part_of_context[lane])
             pruned = Signal(signed(params.value_sum_width), name=f"pruned_{lane}")
             m.d.comb += [
                 pruned.eq(part_of_total[lane] - Mux(without_tiles, 0, part_of_kept[lane])),
-                normaliser.i_context[lane].eq(delay(m, of_lane, in_time, f"context_{lane}")),
-                normaliser.i_pruned_value[lane].eq(delay(m, pruned, in_time, f"pruned_value_{lane}")),
+                normaliser.i_context[lane].eq(delay(m, of_lane, in_time, f"context_{lane}", reset_less=True)),
+                normaliser.i_pruned_value[lane].eq(delay(m, pruned, in_time, f"pruned_value_{lane}", reset_less=True)),
             ]
 
         # Out of the queue; nothing before it waits.

@@ -122,14 +122,17 @@ class PlaneLoader(wiring.Component):
         with m.Elif(plane_ends & ~beat.last):
             m.d.comb += error.eq(HeadError.LONG)
 
-        m.d.sync += [self.o_write.eq(0), self.o_done.eq(0)]
+        m.d.sync += [  # where and what is not looked at without o_write: no enable has to reach it
+            self.o_write.eq(0),
+            self.o_done.eq(0),
+            self.o_key.eq(key),
+            self.o_block.eq(row >> (self.params.tile - 1).bit_length()),
+            self.o_word.eq(word),
+            self.o_data.eq(beat.data),
+        ]
         with m.If(accepted):
             m.d.sync += [
                 self.o_write.eq(Mux(failed | (error != HeadError.NONE), 0, bank)),
-                self.o_key.eq(key),
-                self.o_block.eq(row >> (self.params.tile - 1).bit_length()),
-                self.o_word.eq(word),
-                self.o_data.eq(beat.data),
                 self.o_error.eq(error),
                 failed.eq(failed | (error != HeadError.NONE)),
                 word.eq(word + 1),

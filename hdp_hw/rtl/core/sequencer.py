@@ -156,7 +156,7 @@ class Sequencer(wiring.Component):
         # begins: that decides on `active` alone.
         yields = Signal()
         room = {"context": self.i_context_free, "score": 1}
-        wanted, begins = {}, {}
+        wanted = {}
         for name, condition in room.items():
             source, sink = getattr(self, f"i_{name}"), getattr(self, f"o_{name}")
             wanted[name] = source.valid & ~source.payload.empty & condition & sink.ready
@@ -167,15 +167,13 @@ class Sequencer(wiring.Component):
             predicts.eq(self.i_predict.valid & first),
             self.i_predict.ready.eq(free & first),
         ]
-        for name in room:
+        for name, condition in room.items():
             source, sink = getattr(self, f"i_{name}"), getattr(self, f"o_{name}")
-            begins[name] = Signal(name=f"{name}_begins")
-            passes = source.valid & source.payload.empty
             before = before_all | (wanted["context"] if name == "score" else 0)
+            begins = condition & free & ~before
             m.d.comb += [
-                begins[name].eq(wanted[name] & free & ~before),
-                source.ready.eq(begins[name] | (passes & sink.ready)),
-                sink.valid.eq(begins[name] | passes),
+                source.ready.eq(source.valid & sink.ready & (source.payload.empty | begins)),
+                sink.valid.eq(source.valid & (source.payload.empty | (sink.ready & begins))),
                 sink.payload.eq(source.payload),
             ]
         with m.If(self.o_score.valid & self.o_score.ready):

@@ -15,12 +15,16 @@ static void dense(const model_dense *layer, const float *x, float *y) {
 
 /* The class of hidden states. */
 static unsigned answer(const int16_t *hidden) {
-    static float first[MAX_CHANNELS], pooled[MAX_CHANNELS], logits[MAX_CHANNELS];
+    static float row[MAX_CHANNELS], pooled[MAX_CHANNELS], logits[MAX_CHANNELS];
     const bool pools = model->pooler.n_out;
-    for (unsigned i = 0; i < model->model->hidden; ++i) first[i] = (float)hidden[i] * model->unit;
-    if (pools) dense(&model->pooler, first, pooled);
+    const unsigned width = model->model->hidden, rows = model->mean ? model->n_words / width : 1;
+    for (unsigned i = 0; i < width; ++i) {
+        row[i] = 0;
+        for (unsigned r = 0; r < rows; ++r) row[i] += (float)hidden[r * width + i] * model->unit / (float)rows;
+    }
+    if (pools) dense(&model->pooler, row, pooled);
     for (unsigned i = 0; i < model->pooler.n_out; ++i) pooled[i] = tanhf(pooled[i]);
-    dense(&model->classifier, pools ? pooled : first, logits);
+    dense(&model->classifier, pools ? pooled : row, logits);
     unsigned best = 0;
     for (unsigned c = 1; c < model->classifier.n_out; ++c)
         if (logits[c] > logits[best]) best = c;

@@ -17,7 +17,8 @@ typedef struct {
 /* image: what hdp-hw compile makes of the model, and memory for it and its jobs; NULL without a co-processor. model: with
  * an image its sizes and where hidden states go, else all of it.
  * embeddings: words [n][hidden]; hidden: words of the hidden states, n_words of them, real numbers in units of `unit`.
- * pooler, with tanh behind it, and classifier: of the first row; a pooler without outputs is none. */
+ * pooler, with tanh behind it, and classifier: of the mean of the rows, or of the first; a pooler without outputs is
+ * none. */
 typedef struct {
     const char *name;
     const encoder_model *model;
@@ -26,6 +27,7 @@ typedef struct {
     uint32_t image_bytes, memory_bytes;
     const int16_t *embeddings, *hidden;
     uint32_t n_words;
+    bool mean;
     float unit;
     model_dense pooler, classifier;
     const char *const *labels;

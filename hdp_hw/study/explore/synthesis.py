@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 
 from hdp_hw.deliver.synth import block_of, count_cells, harnessed
-from hdp_hw.deliver.synth.devices import DEVICES, DIGIT_PRODUCT, ECP5, KINDS, first_steps
+from hdp_hw.deliver.synth.devices import DEVICES, DIGIT_PRODUCT, ECP5, KINDS, first_steps, small_products
 from hdp_hw.deliver.synth.flow import BUILD, synthesis_progress
-from hdp_hw.deliver.synth.multiplier_registers import take_registers
+from hdp_hw.deliver.synth.place_route import take_in
 from hdp_hw.deliver.synth.published import read
 from hdp_hw.deliver.synth.tools import YOSYS, run, version_of
 from hdp_hw.rtl.core.attention_core import AttentionCore
@@ -27,8 +27,9 @@ RECORDS = Path(__file__).with_name("records.json")
 SMALL = {"lanes": 4, "max_seq_len": 64}  #: of the cores in a shell, which are black boxes
 SHELLS = {"bus_width": 32}, {"n_cores": 2}, {"bus_width": 128}, {"n_cores": 4}
 WIDE_DIGITS = (2, 4), (2, 8), (4, 4)  #: tile and lanes of cores with digits of 8 bits
-ARRAYS = (2, 4, 18), (4, 8, 18), (2, 32, 18), (2, 8, 0), (4, 4, 0)  #: tile, lanes and multiplier of others
-#: Designs and parameters of RECORDS, besides the cores that are published.
+#: Tile, lanes and multiplier of others.
+ARRAYS = (2, 4, 18), (4, 8, 18), (2, 32, 18), (2, 8, 0), (2, 16, 0), (4, 4, 0), (4, 8, 0)
+#: Designs and parameters of RECORDS, besides the cores that are published and of today's Verilog.
 SAMPLE = [("shell", SMALL | changes) for changes in SHELLS]
 SAMPLE += [("core", {"digit_width": 8, "tile": tile, "lanes": lanes}) for tile, lanes in WIDE_DIGITS]
 SAMPLE += [("core", {"tile": tile, "lanes": lanes, "multiplier": multiplier}) for tile, lanes, multiplier in ARRAYS]
@@ -47,12 +48,12 @@ def measure(design, params, build=BUILD, say=print):
     say(f"synthesis of {design}: {', '.join(f'{name} {value}' for name, value in vars_of(params).items())}")
     script = (
         "read_verilog part.v; blackbox *.lane_?.core; hierarchy -top harness; "
-        f"{first_steps()}; {ECP5.script} -json netlist.json"
+        f"{first_steps(small_products(params))}; {ECP5.script} -json netlist.json"
     )
     sources = ["part.v", DIGIT_PRODUCT.name]
     run(folder, "yosys.log", YOSYS, ["-v", "2", "-p", script], sources, ["netlist.json"], synthesis_progress, say)
     netlist = json.loads((folder / "netlist.json").read_text(encoding="utf-8"))["modules"]["harness"]
-    take_registers(netlist)
+    take_in(netlist)
     resources = resources_of(design, netlist["cells"])
     record = {"parameters": vars_of(params), "resources": resources, **made_from}
     write(folder / "record.json", json.dumps(record) + "\n")
@@ -63,12 +64,17 @@ def measure(design, params, build=BUILD, say=print):
 def prepare(design, params, build):
     """Write what yosys reads; returns its folder, and ``{name: version or digest}`` of what the record depends on."""
     text = harnessed(DESIGNS[design](params))
-    made_from = {"sha256": hashlib.sha256(text.encode()).hexdigest(), "yosys": version_of(YOSYS)}
+    made_from = {"sha256": digest(text), "yosys": version_of(YOSYS)}
     folder = build / f"{design}-{hashlib.sha256(repr(made_from).encode()).hexdigest()[:16]}"
     folder.mkdir(parents=True, exist_ok=True)
     write(folder / "part.v", text)
     write(folder / DIGIT_PRODUCT.name, DIGIT_PRODUCT.read_text(encoding="utf-8"))
     return folder, made_from
+
+
+def digest(text):
+    """The sha256 of Verilog."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def core_records(records):
@@ -111,7 +117,11 @@ def resources_of(design, cells):
 
 
 def main():
-    records = core_records(read())
+    records = [
+        record
+        for record in core_records(read())
+        if record["sha256"] == digest(harnessed(AttentionCore(HdpParams(**record["parameters"]))))
+    ]
     for design, changes in SAMPLE:
         records.append(measure(design, HdpParams(**changes)))
         write(RECORDS, "[\n " + ",\n ".join(map(json.dumps, records)) + "\n]\n")

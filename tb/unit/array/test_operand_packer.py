@@ -27,10 +27,11 @@ async def modes(dut):
         fraction, value = signed_integers(rng, (2, LANES), W), signed_integers(rng, (2, LANES // 2, 2), W)
         integer = np.maximum(signed_integers(rng, (2, LANES), W), LOWEST)
         value[..., 1] = np.maximum(value[..., 1], LOWEST)
-        held[cycle] = {"i_mode": mode, "i_phase": phase, "i_integer": integer, "i_fraction": fraction, "i_value": value}
+        held.setdefault(cycle, {}).update(i_mode=mode, i_phase=phase)
+        held[cycle + 1] = {"i_integer": integer, "i_fraction": fraction, "i_value": value}
         packed, operands = packed_operands(mode, phase, integer, fraction, value, SIDE, W)
-        values.setdefault(cycle + 1, {})["o_operands"] = operands
-        values[cycle + OperandPacker.latency] = {"o_packed": packed}
+        values.setdefault(cycle + 2, {})["o_operands"] = operands
+        values[cycle + 1 + OperandPacker.latency] = {"o_packed": packed}
     await play(dut, {}, held, {}, values)
 
 
