@@ -1,5 +1,6 @@
 """The firmware: C of this folder, of the driver and of LiteX, compiled by Debian's compiler for RISC-V."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -60,5 +61,7 @@ def _linked(folder, name, sources, script):
 
 def _run(command, folder):
     done = subprocess.run(list(map(str, command)), cwd=folder, capture_output=True, text=True, check=False)
+    if beyond := re.search(r"`main_ram' overflowed by (\d+) bytes", done.stderr):
+        raise BuildError(f"main memory is {int(beyond[1]):,} bytes too small: take a smaller model, or shorter inputs")
     if done.returncode:
         raise BuildError(f"{command[0]} in {folder} ended with code {done.returncode}:\n{done.stderr[-2000:]}")

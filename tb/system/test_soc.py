@@ -10,7 +10,7 @@ from hdp_hw.commands.arguments import progress
 from hdp_hw.driver.errors import BuildError, Mismatch, SimulationError
 from hdp_hw.soc.bitstream import ROM_CONTENT
 from hdp_hw.soc.firmware import COMPILER
-from hdp_hw.soc.model_case import NO_MODEL, ModelCase
+from hdp_hw.soc.model_case import NAME, NO_MODEL, ModelCase
 from hdp_hw.soc.run import cycles_of, run_soc
 from hdp_hw.soc.simulation import SimulatedBoard, write_coprocessor
 from hdp_hw.soc.vectors import attention_cases, captured_cases
@@ -114,6 +114,11 @@ def test_rom_too_small(needed, tmp_path):
         BuildError, match=r"loader and firmware have [\d,]+ bytes, and the ROM 4,096: take a smaller model"
     ):
         run(board, {})
+
+
+def test_main_memory_too_small(plain_board):
+    with pytest.raises(BuildError, match=r"main memory is [\d,]+ bytes too small: take a smaller model"):
+        run(plain_board, {}, {NAME: NO_MODEL[NAME].replace("0;", "(const model_case *)(char[1 << 25]){0};")})
 
 
 def test_board(needed, tmp_path):
