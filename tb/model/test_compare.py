@@ -160,7 +160,7 @@ def test_probes_are_fitted_on_all_examples(folder, tmp_path):
 # -- a run ------------------------------------------------------------------------------------------------------------
 def test_files(folder, made):
     records, said = made
-    rows = json.loads((folder / "one" / "pairs.json").read_text())
+    rows = json.loads((folder / "one" / "tiny-pairs.json").read_text())
     judging = part(records, JUDGED)
     assert FIELDS <= set(rows[0]) and len(rows) == len(records) == N_POINTS + len(judging)
     assert {record.key for record in judging} <= {record.key for record in part(records, SEARCH)} and judging
@@ -170,15 +170,15 @@ def test_files(folder, made):
         assert row["stderr"] >= 0 and 0 <= row["label_flips"] <= 8 and row["net_saving"] <= row["pruned_share"] <= 1
         not_blocks = row["method"] == "energon" or "values" in row["curve"]  # masks that the array cannot execute
         assert (row["predicted_cycles"] == "no") == not_blocks
-    with (folder / "one" / "pairs.csv").open() as file:
+    with (folder / "one" / "tiny-pairs.csv").open() as file:
         assert [row["curve"] for row in csv.DictReader(file)] == [row["curve"] for row in rows]
-    page = html.unescape((folder / "one" / "pairs.html").read_text())
+    page = html.unescape((folder / "one" / "tiny-pairs.html").read_text())
     assert any("loss, judged by" in line for line in said), "the table is printed, too"
     assert "saved of the model, %" in page, "the axis of a figure, whose texts stay texts"
     assert "the command" in page and all(sentence in page for sentence in findings(records))
     assert said[1] == f"pairs: 8 examples, search; {N_POINTS} of {N_POINTS} points to evaluate"
     assert f"pairs: 8 examples, judged; {len(judging)} of {len(judging)} points to evaluate" in said
-    assert said[-2].endswith("pairs.html, .json, .csv")
+    assert said[-2].endswith("tiny-pairs.html, .json, .csv")
 
 
 def test_record_is_what_the_method_does(folder, made):
@@ -194,7 +194,7 @@ def test_record_is_what_the_method_does(folder, made):
 def test_chromium_shows_the_page(folder, made, chromium, tmp_path):  # noqa: F811
     """The findings, curves of HDP and of its peers, the ranking's rows, and the masks over tokens."""
     records, file = made[0], tmp_path / "compare.html"
-    file.write_text((folder / "one" / "pairs.html").read_text().replace("</body>", PROBE + "</body>"))
+    file.write_text((folder / "one" / "tiny-pairs.html").read_text().replace("</body>", PROBE + "</body>"))
     seen = json.loads(html.unescape(re.search("<title>(.*?)</title>", chromium("--dump-dom", file.as_uri()), re.S)[1]))
     assert len(seen["svg"]) >= 3 and all(width > 200 and height > 100 for width, height in seen["svg"])
     assert all(sentence in " ".join(seen["lead"].split()) for sentence in findings(records))
@@ -214,8 +214,8 @@ def test_a_second_run_evaluates_nothing(folder, made, monkeypatch):
 
 def test_a_killed_run_goes_on_where_it_was(folder, made, tmp_path):
     """Ten whole lines and half of one are left."""
-    lines = (folder / "one" / "pairs.jsonl").read_text().splitlines(keepends=True)
-    file = tmp_path / "pairs.jsonl"
+    lines = (folder / "one" / "tiny-pairs.jsonl").read_text().splitlines(keepends=True)
+    file = tmp_path / "tiny-pairs.jsonl"
     file.write_text("".join(lines[:10]) + lines[10][:50])
     said = []
     records = compare(job_of(folder), tmp_path, ONLY, jobs=2, say=said.append)
@@ -227,7 +227,7 @@ def test_a_killed_run_goes_on_where_it_was(folder, made, tmp_path):
 
 @pytest.mark.parametrize("change", [{"examples": 7}, {"search": 7}, {"timed_inputs": 4}, {"max_tokens": 10}])
 def test_results_of_another_job_do_not_count(folder, made, change):
-    cache = Results(folder / "one" / "pairs.jsonl", digest(job_of(folder, **change)))
+    cache = Results(folder / "one" / "tiny-pairs.jsonl", digest(job_of(folder, **change)))
     assert len(cache.results) == len(made[0]) and not any(cache.get(point) for point in points())
 
 
@@ -239,7 +239,7 @@ def test_built_in_examples(folder):
 
 def test_results_on_other_data_do_not_count(folder, made, tmp_path):
     data = write_pairs(tmp_path / "pairs.tsv", seed=2)
-    cache = Results(folder / "one" / "pairs.jsonl", digest(job_of(folder, data=str(data))))
+    cache = Results(folder / "one" / "tiny-pairs.jsonl", digest(job_of(folder, data=str(data))))
     assert not any(cache.get(point) for point in points())
 
 
@@ -257,7 +257,7 @@ def test_a_failing_point_is_named_and_the_others_are_kept(folder, tmp_path, monk
     monkeypatch.setattr(command, "points", lambda settings, first_only: [bad, *good])
     with pytest.raises(SweepError, match="1 points failed, the first with: Energon, alpha 2: ParameterError"):
         compare(job_of(folder), tmp_path, say=lambda text: None)
-    assert {row["curve"] for row in json.loads((tmp_path / "pairs.json").read_text())} == {"Sanger"}
+    assert {row["curve"] for row in json.loads((tmp_path / "tiny-pairs.json").read_text())} == {"Sanger"}
 
 
 def test_a_settings_file_is_a_point(folder, tmp_path):

@@ -32,12 +32,17 @@ def compare(job, folder, only=(), every=1, jobs=1, scheduler=None, command="", s
     swept = thinned([point for point in swept if not only or any(part in point.curve for part in only)], every)
     if not swept:
         raise SweepError(f"no curve has any of {', '.join(only)} in its name")
-    name, sizes = prepared.task.name, {part: len(each.dense) for part, each in prepared.parts.items()}
+    task = prepared.task
+    name, files, sizes = (
+        task.name,
+        folder / f"{task.model.name}-{task.name}",
+        {part: len(each.dense) for part, each in prepared.parts.items()},
+    )
     if min(sizes.values()) < 2:
         least = "a standard error takes at least 2 to choose by, and as many to judge by"
         raise SweepError(f"{sizes[SEARCH]} and {sizes[JUDGED]} examples to measure; {least}")
-    say(prepared.task.describe())
-    cache, failures = Results(folder / f"{name}.jsonl", digest(job)), []
+    say(task.describe())
+    cache, failures = Results(files.with_name(f"{files.name}.jsonl"), digest(job)), []
 
     def describe(point, result):
         return Record.of(point, result, prepared)
@@ -55,17 +60,17 @@ def compare(job, folder, only=(), every=1, jobs=1, scheduler=None, command="", s
     best = {record.key for budget in BUDGETS for record in chosen(found, budget).values()}
     judged = [replace(point, part=JUDGED) for point in swept if (point.curve, *point.parameters) in best]
     records = found + records_of(judged)
-    write_records(records, folder / name)
+    write_records(records, files)
     titles, rows = ranking(records)
     say(aligned([titles, *(list(map(str, row)) for row in rows)]))
     for sentence in findings(records):
         say(sentence)
     try:
-        write(folder / f"{name}.html", report(records, job, prepared, command))
-        say(f"{folder / name}.html, .json, .csv")
+        write(files.with_name(f"{files.name}.html"), report(records, job, prepared, command))
+        say(f"{files}.html, .json, .csv")
     except MissingPackage as error:
-        say(f"{folder / name}.json, .csv; no page: {error}")
-    say(prepared.task.describe())
+        say(f"{files}.json, .csv; no page: {error}")
+    say(task.describe())
     if failures:
         raise SweepError(f"{len(failures)} points failed, the first with: {failures[0]}")
     return records
