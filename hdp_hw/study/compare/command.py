@@ -33,11 +33,8 @@ def compare(job, folder, only=(), every=1, jobs=1, scheduler=None, command="", s
     if not swept:
         raise SweepError(f"no curve has any of {', '.join(only)} in its name")
     task = prepared.task
-    name, files, sizes = (
-        task.name,
-        folder / f"{task.model.name}-{task.name}",
-        {part: len(each.dense) for part, each in prepared.parts.items()},
-    )
+    name, files = task.name, folder / f"{task.model.name}-{task.name}"
+    sizes = {part: len(each.dense) for part, each in prepared.parts.items()}
     if min(sizes.values()) < 2:
         least = "a standard error takes at least 2 to choose by, and as many to judge by"
         raise SweepError(f"{sizes[SEARCH]} and {sizes[JUDGED]} examples to measure; {least}")
