@@ -5,7 +5,6 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hdp_hw.rtl.common.digits import less
-from hdp_hw.rtl.common.pipeline import register
 from hdp_hw.rtl.common.storage import separate_memory
 from hdp_hw.spec.params import bits_for
 
@@ -71,7 +70,7 @@ class ValueTotals(wiring.Component):
         m.submodules.totals = totals = separate_memory(self.total_layout, 2 << self.index_width)
         write, before, read = totals.write_port(), totals.read_port(domain="comb"), totals.read_port()
         valid, place, address = Signal(), Cat(self.i_word, self.i_half), Signal(self.index_width + 1)
-        sums = Signal(self.total_layout)
+        digits, sums = Signal(self.i_digits.shape()), Signal(self.total_layout)
         m.d.comb += [
             before.addr.eq(place),
             write.addr.eq(address),
@@ -81,12 +80,11 @@ class ValueTotals(wiring.Component):
             read.en.eq(1),
             self.o_total.eq(read.data),
         ]
-        m.d.sync += [valid.eq(self.i_valid), address.eq(place)]
+        m.d.sync += [valid.eq(self.i_valid), address.eq(place), digits.eq(self.i_digits)]
         follows_itself = valid & (address == place)  # a word may, in the next cycle
         for i in range(self.params.lanes // 2):
             total = Signal(signed(self.params.value_sum_width), name=f"total_{i}")
             m.d.sync += total.eq(Mux(self.i_first, 0, Mux(follows_itself, sums[i], before.data[i])))
-            fraction, integer = self.i_digits[i]
-            operand = register(m, Cat(fraction, less(integer, fraction[-1])).as_signed(), f"operand_{i}")
-            m.d.comb += sums[i].eq(total + operand)
+            fraction, integer = digits[i]
+            m.d.comb += sums[i].eq(total + Cat(fraction, less(integer, fraction[-1])).as_signed())
         return m
