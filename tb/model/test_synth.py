@@ -329,7 +329,7 @@ def test_place_and_route(tmp_path, nextpnr, device, tool):
     assert told.startswith(f"{tool} ") and "--seed 3" in told and "--json netlist.json --freq 112.5" in told
     pins = [path.name for path in tmp_path.glob("*.cst")]
     assert sources == ["netlist.json", *pins] and all(name in told for name in pins)
-    assert ("--speed 7" in told) == (device == "LFE5U-25F") == (not pins)
+    assert ("--speed 7 --tmg-ripup" in told) == (device == "LFE5U-25F") == (not pins)
 
 
 def test_progress_of_nextpnr():

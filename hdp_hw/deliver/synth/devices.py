@@ -41,7 +41,6 @@ class Family:
     choices: dict = field(default_factory=dict)
 
 
-ROUTER2 = ("--router", "router2", "--tmg-ripup")  #: takes wires that are too late out again, up to 1,500 times
 ECP5 = Family(
     "synth_ecp5",
     {
@@ -53,8 +52,8 @@ ECP5 = Family(
     },
     NEXTPNR,
     {
-        "static": ("--placer", "static", *ROUTER2),  # the least wire, above all in a large design
-        "heap": ("--placer", "heap", *ROUTER2),
+        "static": ("--placer", "static", "--router", "router2"),  # the least wire, above all in a large design
+        "heap": ("--placer", "heap", "--router", "router2"),
         "router1": ("--placer", "heap", "--router", "router1"),  # hours where it gets crowded, but it misses no way
     },
 )
