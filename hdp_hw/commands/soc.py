@@ -4,7 +4,6 @@ of the SoC, see hdp_hw.soc.bitstream."""
 import argparse
 import os
 from dataclasses import replace
-from functools import partial
 
 from hdp_hw.commands.arguments import add_config, add_model, add_output, integer, workplace_of
 
@@ -46,5 +45,5 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     from hdp_hw.soc.run import run_soc
 
-    run_soc(case, arguments.output / place.label, arguments.limit, arguments.sdram, partial(print, flush=True))
+    run_soc(case, arguments.output / place.label, arguments.limit, arguments.sdram)
     return 0

@@ -30,7 +30,7 @@ class Source:
 
 
 def array(name: str, kind: str, values: Any) -> str:
-    """C of a constant array of integers."""
+    """C of a constant array of numbers."""
     return f"static const {kind} {name}[] = {{\n{fill(', '.join(map(str, np.ravel(values).tolist())), 118)}}};\n"
 
 

@@ -116,6 +116,11 @@ def write_design(params, folder, part="core"):
     module, component = PARTS[part]
     verilog = harnessed(getattr(import_module(f"hdp_hw.rtl.{module}"), component)(params))
     write_sources(verilog, folder)
+    return digest(verilog)
+
+
+def digest(verilog):
+    """The sha256 of Verilog."""
     return hashlib.sha256(verilog.encode()).hexdigest()
 
 

@@ -82,11 +82,8 @@ def _try(folder, device, speed, seed, choice, limit, say, mhz):
     arguments = [*device.options, *device.family.choices[choice], "--json", NETLIST, "--freq", f"{mhz:g}"]
     arguments += ["--timing-allow-fail", "--seed", str(seed), "--report", report, "--detailed-timing-report"]
     if device.family is ECP5:
-        arguments += [
-            "--speed",
-            str(speed),
-            "--tmg-ripup",
-        ]  # takes wires that are too late out again, up to 1,500 times
+        # It takes wires that are too late out again, up to 1,500 times.
+        arguments += ["--speed", str(speed), "--tmg-ripup"]
     if device.pins:
         write(folder / PINS, device.pins)
         sources.append(PINS)

@@ -99,12 +99,9 @@ class Reciprocal(wiring.Component):
         known_bits = min(segment_bits, self.width - 1)
         table = reciprocal_table(self.params.digit_width)[:: 1 << (segment_bits - known_bits)]
         segment = position[-known_bits:]
-        base, slope = (
-            register(m, Mux(exists, Array(column)[segment], 0)[:width], name)
-            for name, column, width in zip(
-                ("base", "slope"), zip(*table, strict=True), (self.r_width, self._slope_width), strict=True
-            )
-        )
+        bases, slopes = (Array(column)[segment] for column in zip(*table))
+        base = register(m, Mux(exists, bases, 0)[: self.r_width], "base")
+        slope = register(m, Mux(exists, slopes, 0)[: self._slope_width], "slope")
         f = register(m, position[:RECIPROCAL_FRACTION], "f")
 
         # slope * f by halves of f: short adders before and after the register, and no hardware multiplier.

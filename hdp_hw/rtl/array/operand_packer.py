@@ -99,9 +99,8 @@ class OperandPacker(wiring.Component):
                 m.d.comb += self.o_operands[row][i].eq(Cat(digits[:w], less(digits[w:], digits[w - 1])).as_signed())
 
         # A register each for what the modes share: the low bits, up to the field or to the operand, and the high digit.
-        integer, context = self._copies(m, ArrayMode.INTEGER), None
-        if self.side == "left":
-            context = self._copies(m, ArrayMode.CONTEXT)
+        integer = self._copies(m, ArrayMode.INTEGER)
+        context = self._copies(m, ArrayMode.CONTEXT) if self.side == "left" else None
         shared = min(field, 2 * w)
         for lane in range(lanes):
             first, second = self.i_integer[0][lane], self.i_integer[1][lane]

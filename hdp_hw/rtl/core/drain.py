@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from hdp_hw.rtl.approximation.normaliser import Normaliser
 from hdp_hw.rtl.common.layouts import row_layout
-from hdp_hw.rtl.common.pipeline import LOCAL, delay, unary_counter
+from hdp_hw.rtl.common.pipeline import LOCAL, delay, register, unary_counter
 from hdp_hw.rtl.common.queue import Queue
 from hdp_hw.rtl.common.storage import separate_memory
 from hdp_hw.rtl.core.jobs import row_job_layout
@@ -189,7 +189,10 @@ class Drain(wiring.Component):
         with m.If(~active | ends):  # the row is loaded whether or not it is taken
             m.d.comb += next_slice.eq(0)
             m.d.sync += [
-                *(active.eq(takes), row.eq(0), part.eq(0), last_part.eq(n_parts == 1)),
+                active.eq(takes),
+                row.eq(0),
+                part.eq(0),
+                last_part.eq(n_parts == 1),
                 job.eq(incoming),
                 sums.eq(self.i_sums.payload),
                 shape.eq(next_shape),
@@ -205,21 +208,17 @@ class Drain(wiring.Component):
             self.o_total_half.eq(job.half),
             self.o_total_word.eq(slice_ >> 1),
             normaliser.i_valid.eq(delay(m, steps, 1, "steps")),
-            normaliser.i_weight_sum.eq(delay(m, _piece(sums.weight_sum, tile, row), 1, "weight_sum", reset_less=True)),
-            normaliser.i_e_pruned.eq(delay(m, _piece(sums.e_pruned, tile, row), 1, "e_pruned", reset_less=True)),
-            normaliser.i_n_pruned.eq(delay(m, sums.n_pruned, 1, "n_pruned", reset_less=True)),
+            normaliser.i_weight_sum.eq(register(m, _piece(sums.weight_sum, tile, row), "weight_sum")),
+            normaliser.i_e_pruned.eq(register(m, _piece(sums.e_pruned, tile, row), "e_pruned")),
+            normaliser.i_n_pruned.eq(register(m, sums.n_pruned, "n_pruned")),
         ]
-        context = delay(m, _piece(Cat(reads[:-1]), tile, delay(m, row, 1, "row")), 1, "context", reset_less=True)
-        total = delay(m, _piece(self.i_total, 2, delay(m, slice_[0], 1, "upper")), 1, "total", reset_less=True)
-        kept = delay(m, reads[-1], 1, "kept", reset_less=True)
+        context = register(m, _piece(Cat(reads[:-1]), tile, delay(m, row, 1, "row")), "context")
+        total = register(m, _piece(self.i_total, 2, delay(m, slice_[0], 1, "upper")), "total")
+        kept = register(m, reads[-1], "kept")
         part_then, without_tiles = delay(m, part, 2, "part"), delay(m, job.empty, 3, "without_tiles")
-        part_of_context = self.context_part(
-            delay(m, _piece(context, n_parts, part_then), 1, "part_of_context", reset_less=True)
-        )
-        part_of_total = self.value_part(
-            delay(m, _piece(total, n_parts, part_then), 1, "part_of_total", reset_less=True)
-        )
-        part_of_kept = self.value_part(delay(m, _piece(kept, n_parts, part_then), 1, "part_of_kept", reset_less=True))
+        part_of_context = self.context_part(register(m, _piece(context, n_parts, part_then), "part_of_context"))
+        part_of_total = self.value_part(register(m, _piece(total, n_parts, part_then), "part_of_total"))
+        part_of_kept = self.value_part(register(m, _piece(kept, n_parts, part_then), "part_of_kept"))
         in_time = normaliser.lead - 2
         for lane in range(params.out_lanes):
             of_lane = Mux(without_tiles, 0, part_of_context[lane])

@@ -33,13 +33,13 @@ def compare(job, folder, only=(), every=1, jobs=1, scheduler=None, command="", s
     if not swept:
         raise SweepError(f"no curve has any of {', '.join(only)} in its name")
     task = prepared.task
-    name, files = task.name, folder / f"{task.model.name}-{task.name}"
+    name, stem = task.name, f"{task.model.name}-{task.name}"
     sizes = {part: len(each.dense) for part, each in prepared.parts.items()}
     if min(sizes.values()) < 2:
         least = "a standard error takes at least 2 to choose by, and as many to judge by"
         raise SweepError(f"{sizes[SEARCH]} and {sizes[JUDGED]} examples to measure; {least}")
     say(task.describe())
-    cache, failures = Results(files.with_name(f"{files.name}.jsonl"), digest(job)), []
+    cache, failures = Results(folder / f"{stem}.jsonl", digest(job)), []
 
     def describe(point, result):
         return Record.of(point, result, prepared)
@@ -57,16 +57,16 @@ def compare(job, folder, only=(), every=1, jobs=1, scheduler=None, command="", s
     best = {record.key for budget in BUDGETS for record in chosen(found, budget).values()}
     judged = [replace(point, part=JUDGED) for point in swept if (point.curve, *point.parameters) in best]
     records = found + records_of(judged)
-    write_records(records, files)
+    write_records(records, folder / stem)
     titles, rows = ranking(records)
     say(aligned([titles, *(list(map(str, row)) for row in rows)]))
     for sentence in findings(records):
         say(sentence)
     try:
-        write(files.with_name(f"{files.name}.html"), report(records, job, prepared, command))
-        say(f"{files}.html, .json, .csv")
+        write(folder / f"{stem}.html", report(records, job, prepared, command))
+        say(f"{folder / stem}.html, .json, .csv")
     except MissingPackage as error:
-        say(f"{files}.json, .csv; no page: {error}")
+        say(f"{folder / stem}.json, .csv; no page: {error}")
     say(task.describe())
     if failures:
         raise SweepError(f"{len(failures)} points failed, the first with: {failures[0]}")

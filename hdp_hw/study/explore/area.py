@@ -27,7 +27,7 @@ TERMS = {
     "digit multipliers": lambda p: p.multipliers,
     PACKED: lambda p: p.multipliers // 4,
     "elements of a tile": lambda p: p.tile**2,
-    OUTSIDE: lambda p: 4 + p.tile * p.predictor_rows + 2 * p.softmax_lanes + 2 * p.out_lanes,
+    OUTSIDE: lambda p: 4 - 2 * p.spares_multipliers + p.tile * p.predictor_rows + 2 * p.softmax_lanes + 2 * p.out_lanes,
     "cores": lambda p: p.n_cores,
     "bus bits": lambda p: p.bus_width,
 }

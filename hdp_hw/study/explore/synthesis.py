@@ -12,7 +12,7 @@ from pathlib import Path
 
 from hdp_hw.deliver.synth import block_of, count_cells, harnessed
 from hdp_hw.deliver.synth.devices import DEVICES, DIGIT_PRODUCT, ECP5, KINDS, first_steps, small_products
-from hdp_hw.deliver.synth.flow import BUILD, synthesis_progress
+from hdp_hw.deliver.synth.flow import BUILD, digest, synthesis_progress
 from hdp_hw.deliver.synth.place_route import take_in
 from hdp_hw.deliver.synth.published import read
 from hdp_hw.deliver.synth.tools import YOSYS, run, version_of
@@ -70,11 +70,6 @@ def prepare(design, params, build):
     write(folder / "part.v", text)
     write(folder / DIGIT_PRODUCT.name, DIGIT_PRODUCT.read_text(encoding="utf-8"))
     return folder, made_from
-
-
-def digest(text):
-    """The sha256 of Verilog."""
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def core_records(records):
