@@ -112,7 +112,7 @@ class TestSite:
     def test_every_page_is_in_the_sidebar(self, site):
         page = (site / "gallery.html").read_text()
         assert [path.stem for path in DOCS.glob("*.md") if f'href="{path.stem}.html"' not in page] == []
-        assert page.count("<iframe") == 1 and len(list((site / "reports").glob("*.html"))) == 3
+        assert page.count("<iframe") == 1 and len(list((site / "reports").rglob("*.html"))) == 3
 
     @pytest.mark.skipif(not CHROMIUM, reason="apt-get install chromium")
     @pytest.mark.parametrize("name", ["index", "gallery"])

@@ -40,7 +40,7 @@ draw_masks(layer_masks(q, k, layer, CONFIGS["tiny"]), "masks.png", title="random
 
 @dataclass(frozen=True)
 class Report:
-    """A page of a command. figures : ``{section of the page: file for its first figure}``."""
+    """A page of a command. page : in ``build/``. figures : ``{section of the page: file for its first figure}``."""
 
     title: str
     command: str
@@ -52,19 +52,19 @@ REPORTS = (
     Report(
         "HDP and a peer on a model",
         "hdp-hw compare bert-tiny-sst2 edge --max-tokens 32 --timed 1 --only HDP Energon",
-        "build/compare/passages.html",
+        "compare/bert-tiny-sst2-passages.html",
         {"Loss against what is saved of the model": "saving", "Masks over real tokens": "tokens"},
     ),
     Report(
         "Co-processors for a device",
         "hdp-hw explore --sweep tile=2,4 lanes=16 digit_width=4 n_cores=1 bus_width=64",
-        "build/explore/explore.html",
+        "explore/explore.html",
         {"Cycles against LUTs": "pareto"},
     ),
     Report(
         "Does pruning pay for a model?",
         "hdp-hw profile bert-tiny-sst2",
-        "build/profile/bert-tiny-sst2-passages.html",
+        "profile/bert-tiny-sst2-passages.html",
         {"Masks over an input": "input"},
     ),
 )
@@ -75,18 +75,21 @@ def write(folder, work):
     run(["-c", MASKS], work)
     shutil.copy(work / "masks.png", folder / "images")
     parts = [HEAD, "```python\n", MASKS, "```\n"]
-    (folder / "extra" / "reports").mkdir(parents=True)
     for report in REPORTS:
         run(["-m", "hdp_hw", *shlex.split(report.command)[1:]], work)
-        page = work / report.page
+        page = work / "build" / report.page
+        if not page.exists():
+            raise SiteError(f"`{report.command}` wrote no build/{report.page}: REPORTS has another name for its page")
         text = page.read_text(encoding="utf-8")
-        shutil.copy(page, folder / "extra" / "reports")
+        copy = folder / "extra" / "reports" / report.page
+        copy.parent.mkdir(parents=True)
+        shutil.copy(page, copy)
         parts.append(f"\n## {report.title}\n")
         for section, name in report.figures.items():
             (folder / "images" / f"{name}.svg").write_text(figure_of(text, section), encoding="utf-8")
             parts.append(f"![{section}](images/{name}.svg)\n\n")
-        parts.append(f'`{report.command}` writes <a href="reports/{page.name}">this page</a>.\n')
-    parts.append(f'\n<iframe src="reports/{page.name}" title="{report.title}"></iframe>\n')
+        parts.append(f'`{report.command}` writes <a href="reports/{report.page}">this page</a>.\n')
+    parts.append(f'\n<iframe src="reports/{report.page}" title="{report.title}"></iframe>\n')
     (folder / "gallery.md").write_text("".join(parts), encoding="utf-8")
 
 
