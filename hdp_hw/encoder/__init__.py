@@ -2,14 +2,12 @@
 
 from hdp_hw.encoder.compile import compile_model
 from hdp_hw.encoder.compiled_model import CompiledModel
-from hdp_hw.encoder.coprocessor import Coprocessor
 from hdp_hw.encoder.image import Image, ImageError
 from hdp_hw.encoder.jobs import Linear, Norm
 from hdp_hw.encoder.model import IntegerModel, Layer
 
 __all__ = [
     "CompiledModel",
-    "Coprocessor",
     "Image",
     "ImageError",
     "IntegerModel",

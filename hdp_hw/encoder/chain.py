@@ -149,7 +149,7 @@ class Chain:
         self._waiting: Job | None = None
 
     def cut(self, layer: StoredLinear, n: int, first: int = 0, end: int | None = None) -> list[Tile]:
-        """Jobs of channels from ``first`` to ``end`` of n rows. Raises ParameterError."""
+        """Jobs of channels from ``first`` to ``end`` of n rows."""
         n_channels = (layer.n_channels if end is None else end) - first
         cut = tiles(n, n_channels, layer.n_inputs, layer.bits, self.params, self._rows_at_once(n), CHANNELS)
         return [replace(tile, channel=first + tile.channel) for tile in cut]

@@ -7,7 +7,6 @@ import numpy as np
 
 from hdp_hw.driver.memory_layout import pack_rows, row_bytes
 from hdp_hw.driver.operands import digits_of
-from hdp_hw.encoder.coprocessor import norm_scales, packed_scales, padded
 from hdp_hw.encoder.jobs import Linear, Norm
 from hdp_hw.encoder.tiling import channel_unit
 from hdp_hw.spec.encoder import SCALES_BYTES, Activation
@@ -77,7 +76,7 @@ class StoredLinear:
         heads : ``(number, channels)`` of groups of its channels, each of which gets zeros up to so many channels;
         input_heads : likewise of its inputs.
         """
-        weight, scales = layer.weight, packed_scales(layer)
+        weight, scales = layer.weight, layer.scales
         if input_heads:
             weight = spread(weight.T, *input_heads).T
         if heads:
@@ -97,7 +96,7 @@ class StoredLinear:
 
 def put_norm(norm: Norm, content: Content) -> int:
     """Put the scales of a norm's features; returns their offset."""
-    return content.put("scales of norms", norm_scales(norm).astype("<i2"))
+    return content.put("scales of norms", norm.scales.astype("<i2"))
 
 
 def spread(rows: np.ndarray, number: int, n: int) -> np.ndarray:
@@ -105,6 +104,13 @@ def spread(rows: np.ndarray, number: int, n: int) -> np.ndarray:
     spread = np.zeros((number, n, rows.shape[1]), np.int64)
     spread[:, : len(rows) // number] = rows.reshape(number, -1, rows.shape[1])
     return spread.reshape(-1, rows.shape[1])
+
+
+def padded(matrix: np.ndarray, n_rows: int, n_columns: int) -> np.ndarray:
+    """int64 [n_rows, n_columns] with zeros below and to the right."""
+    padded = np.zeros((n_rows, n_columns), np.int64)
+    padded[: matrix.shape[0], : matrix.shape[1]] = matrix
+    return padded
 
 
 def aligned(offset: int) -> int:

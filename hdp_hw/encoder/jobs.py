@@ -5,8 +5,10 @@ from functools import cached_property
 
 import numpy as np
 
+from hdp_hw.driver.norm_job import NormJob
 from hdp_hw.golden.bits.encoder.epilogue import activate, operands, words
 from hdp_hw.golden.bits.encoder.linear import linear
+from hdp_hw.golden.bits.encoder.linear_head import packed
 from hdp_hw.golden.bits.encoder.norm import normalise, residual, scale
 from hdp_hw.golden.bits.encoder.rounding import operand
 from hdp_hw.spec.encoder import (
@@ -66,6 +68,12 @@ class Linear:
         """Words or operands [..., n_out] of operands [..., k]."""
         y = activate(words(linear(x, self._columns, self.bias), self.mult, self.shift), self.activation, self.table)
         return y if self.factor is None else operands(y, self.factor)
+
+    @property
+    def scales(self) -> np.ndarray:
+        """Bytes [n_out, SCALES_BYTES] of the output channels; where there are no factors, they are 0."""
+        factor = np.zeros_like(self.mult) if self.factor is None else self.factor
+        return packed({"bias": self.bias, "shift": self.shift, "mult": self.mult, "factor": factor})
 
     @classmethod
     def together(cls, *layers: "Linear") -> "Linear":
@@ -131,6 +139,31 @@ class Norm:
         normal = normalise(r, self.epsilon, self.rms)
         operands = r[..., :0] if self.operands is None else operand(self.operands(normal))
         return r if self.words is None else self.words(normal), operands
+
+    @property
+    def scales(self) -> np.ndarray:
+        """int64 [n, 4] of the features, NORM_SCALES; 0 where they are of nothing."""
+        (n,) = {len(part.gamma) for part in (self.words, self.operands) if part}
+        nothing = Affine(np.zeros(n, np.int64), np.zeros(n, np.int64), 0)
+        words, operands = (part or nothing for part in (self.words, self.operands))
+        return np.stack([words.gamma, words.beta, operands.gamma, operands.beta], -1)
+
+    def job(self, x: np.ndarray, y: np.ndarray | None = None) -> NormJob:
+        """The NormJob of words x, and y likewise or None, [rows, n]; its results are those of a call."""
+        shift, operand_shift = (part.shift if part else 0 for part in (self.words, self.operands))
+        return NormJob(
+            x,
+            y,
+            self.scales,
+            a=self.a,
+            b=0 if y is None else self.b,
+            epsilon=self.epsilon,
+            rms=self.rms,
+            pre_norm=self.words is None,
+            shift=shift,
+            operand_shift=operand_shift,
+            operands=self.operands is not None,
+        )
 
 
 def _signed(width: int) -> tuple[int, int]:

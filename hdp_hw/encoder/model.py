@@ -7,14 +7,12 @@ from functools import cached_property, partial
 import numpy as np
 
 from hdp_hw.driver.layer import LayerSettings
-from hdp_hw.encoder.coprocessor import Coprocessor
 from hdp_hw.encoder.jobs import Linear, Norm
 from hdp_hw.golden.bits.core.attention_core import HeadResults, attend_many
 from hdp_hw.spec.params import HdpParams
 from hdp_hw.spec.settings import HeadSettings, Rule
 
 Observe = Callable[[int, Sequence[HeadSettings], HeadResults], None]
-Compute = Callable[[Linear, np.ndarray], np.ndarray]  #: words or operands of a linear layer
 ELEMENTS = 1 << 18  #: scores that are worked on at a time, so that they stay in the cache
 
 
@@ -67,55 +65,39 @@ class IntegerModel:
     embedding_unit: float
     hidden_unit: float
 
-    def __call__(
-        self,
-        embeddings: np.ndarray,
-        params: HdpParams,
-        observe: Observe = unobserved,
-        coprocessor: Coprocessor | None = None,
-    ) -> np.ndarray:
+    def __call__(self, embeddings: np.ndarray, params: HdpParams, observe: Observe = unobserved) -> np.ndarray:
         """Words of hidden states [batch, n, hidden_size] of words of embeddings, likewise; of the first row alone,
         [batch, 1, hidden_size], with ``first_only``. Rows of the last layer that nobody reads are not computed.
 
         observe : ``observe(layer, settings, results)`` after each layer's attention: HeadSettings of each head, and
-        :class:`golden.bits.core.attention_core.HeadResults` [batch, n_heads]; not of a co-processor's.
-        coprocessor : computes the linear layers and the attention in place of the golden model, with the same bits.
-        Raises ParameterError, and HdpError where the co-processor fails.
+        :class:`golden.bits.core.attention_core.HeadResults` [batch, n_heads]. Raises ParameterError.
         """
-        linear = coprocessor.linear if coprocessor else _golden
         residual, x = self.entry(embeddings)
         for number, layer in enumerate(self.layers):
             rows = slice(0, 1) if self.first_only and number == len(self.layers) - 1 else slice(None)
-            q, k, v = self._operands(layer, x, rows, linear)
+            q, k, v = self._operands(layer, x, rows)
             sizes = self.n_heads, self.n_heads, q.shape[2], k.shape[2], q.shape[3]
             settings = layer.attention.head_settings(*sizes, params)
-            if coprocessor:
-                context = np.stack([run.output for run in coprocessor.attend(q, k, v, settings)])
-            else:
-                context = _attend(q, k, v, settings, params, partial(observe, number))
+            context = _attend(q, k, v, settings, params, partial(observe, number))
             context = context[:, :, rows].swapaxes(1, 2).reshape(len(x), -1, layer.context.weight.shape[1])
-            residual, x = layer.context_norm(residual[:, rows], linear(layer.context, context))
-            residual, x = layer.outer_norm(residual, linear(layer.outer, linear(layer.inner, x)))
+            residual, x = layer.context_norm(residual[:, rows], layer.context(context))
+            residual, x = layer.outer_norm(residual, layer.outer(layer.inner(x)))
         return residual
 
-    def _operands(self, layer: Layer, x: np.ndarray, rows: slice, linear: Compute) -> list[np.ndarray]:
+    def _operands(self, layer: Layer, x: np.ndarray, rows: slice) -> list[np.ndarray]:
         """Q, K, V [batch, n_heads, n, head_dim] of a layer.
 
         A layer that prunes decides by blocks of queries and by the mean of a head, so it takes all queries.
         """
         if rows == slice(None) or layer.attention.rule != Rule.DENSE:
-            parts = np.split(linear(layer.projections, x), 3, -1)
+            parts = np.split(layer.projections(x), 3, -1)
         else:
-            parts = [linear(layer.query, x[:, rows]), *np.split(linear(layer.key_value, x), 2, -1)]
+            parts = [layer.query(x[:, rows]), *np.split(layer.key_value(x), 2, -1)]
         return [self._heads(part) for part in parts]
 
     def _heads(self, x: np.ndarray) -> np.ndarray:
         """[batch, n, hidden_size] -> [batch, n_heads, n, head_dim]."""
         return x.reshape(*x.shape[:2], self.n_heads, -1).swapaxes(1, 2)
-
-
-def _golden(layer: Linear, x: np.ndarray) -> np.ndarray:
-    return layer(x)
 
 
 def _attend(

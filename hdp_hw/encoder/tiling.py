@@ -3,9 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from hdp_hw.spec.params import SEQ_LEN_RANGE, HdpParams, ParameterError, ceil_div
-
-MAX_ROWS = SEQ_LEN_RANGE[1]  #: that any core takes, and channels of a block
+from hdp_hw.spec.params import HdpParams, ceil_div
 
 
 @dataclass(frozen=True)
@@ -25,18 +23,14 @@ def tiles(
     n_inputs: int,
     bits: int,
     params: HdpParams,
-    rows_at_once: int = MAX_ROWS,
-    channels_at_once: int = MAX_ROWS,
+    rows_at_once: int,
+    channels_at_once: int,
 ) -> Iterator[Tile]:
     """Tiles of a linear layer of ``n_inputs`` inputs whose results have ``bits`` bits, or are planes of so many.
 
     n_channels : a multiple of :func:`channel_unit`; rows_at_once, channels_at_once : of a job and of its blocks, at
-    most. Raises ParameterError if the core takes no layer so wide.
+    most.
     """
-    if not params.encoder:
-        raise ParameterError("encoder", 0, "1, for linear layers")
-    if n_inputs > (widest := max_inputs(params, bits)):
-        raise ParameterError("inputs of a linear layer", n_inputs, f"1 to {widest} on this core")
     unit, most = channel_unit(params, bits), params.max_rows(n_inputs)
     block, n = max(unit, min(most, channels_at_once) // unit * unit), min(most, rows_at_once)
     whole = n_channels // block * block

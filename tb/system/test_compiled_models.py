@@ -81,7 +81,7 @@ def test_command(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(["compile", "vit-digits", "tiny", "--examples", "24", "-o", "compiled"]) == 0
     assert main(["run", "compiled", "--backend", "simulation", "--examples", "24"]) == 0
-    assert "1 inferences, simulation, took" in capsys.readouterr().out
+    assert "1 inference, simulation, took" in capsys.readouterr().out
     run = CompiledModel.__call__
 
     def wrong(self, words):

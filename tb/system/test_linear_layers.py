@@ -6,19 +6,13 @@ import numpy as np
 import pytest
 
 from hdp_hw.driver import Emulator, HdpDriver, JobError
-from hdp_hw.encoder import Coprocessor
 from hdp_hw.simulation import MemoryTiming, Simulation
 from hdp_hw.spec.configs import CONFIGS
 from hdp_hw.spec.encoder import Activation
 from hdp_hw.spec.settings import Rule
-from hdp_hw.study.encoder.calibrate import calibrate
-from hdp_hw.study.encoder.integer import IntegerEncoder
-from hdp_hw.study.models import load_model
-from hdp_hw.study.tasks import load_task
 from tb.lib.linear_layers import random_job
 from tb.lib.runs import same
 from tb.lib.simulation import MODELS
-from tb.lib.tiny_encoders import encoder_of, inputs_of
 from tb.model.test_bus_backend import LAYER, K, Q, V
 
 PARAMS = replace(CONFIGS["tiny"], encoder=1)
@@ -62,38 +56,6 @@ def test_between_attention():
         assert statistics.verdicts == expected[1].verdicts
         assert statistics.cycles == HdpDriver(emulator).attend(Q, K, V, LAYER)[1].cycles
         same(simulation, emulator, random_job(rng, PARAMS))
-
-
-def of_whole_encoder(encoder, inputs, params, simulation, read_latency=1, n=1):
-    """Bits of the golden model and clock cycles of the emulator, of some inputs through a model in integers."""
-    model = calibrate(encoder, inputs).model
-    emulator = Emulator(params, read_latency, read_latency)
-    simulated, emulated = (Coprocessor(each) for each in (simulation, emulator))
-    for example in inputs[:n]:
-        golden, *others = (
-            IntegerEncoder(encoder, model, params, coprocessor=each)(example) for each in (None, simulated, emulated)
-        )
-        for hidden in others:
-            np.testing.assert_array_equal(hidden, golden)
-    assert simulated.jobs == emulated.jobs
-    for kind, counters in emulated.counters.items():
-        assert {name: simulated.counters[kind][name] for name in counters} == counters
-
-
-@pytest.mark.parametrize("kind", ["bert", "vit"])
-def test_whole_encoder(kind):
-    encoder = encoder_of(kind, 3)
-    of_whole_encoder(encoder, inputs_of(encoder), PARAMS, Simulation(PARAMS, cache=MODELS))
-
-
-@pytest.mark.slow
-def test_vit_digits():
-    """The model that comes with the project, two images, on edge; a memory of 20 clock cycles."""
-    pytest.importorskip("safetensors")
-    params = replace(CONFIGS["edge"], encoder=1)
-    simulation = Simulation(params, cache=MODELS, timing=MemoryTiming(20, 20))
-    task = load_task(None, load_model("vit-digits"), params.max_seq_len, 40, 0)
-    of_whole_encoder(task.model.encoder, task.inputs, params, simulation, 20, n=2)
 
 
 @pytest.mark.parametrize(

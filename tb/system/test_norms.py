@@ -8,7 +8,6 @@ import pytest
 from hdp_hw.driver import Emulator, HdpDriver, JobError
 from hdp_hw.driver.backend import LayerJob
 from hdp_hw.driver.memory_layout import JobLayout
-from hdp_hw.encoder.coprocessor import norm_job
 from hdp_hw.encoder.jobs import Affine, Norm
 from hdp_hw.rtl.shell.axi import Response
 from hdp_hw.simulation import MemoryTiming, Simulation
@@ -82,7 +81,7 @@ def test_norm_of_a_model(simulation, two_streams, post_norm):
     norm = Norm(words if post_norm else None, operands, a=20000, b=30000 * two_streams, epsilon=1 << 20)
     x, y = rng.integers(-(1 << 15), 1 << 15, (2, 5, 48))
     streams = (x, y) if two_streams else (x,)
-    run = simulation.run(LayerJob.of_norm(norm_job(norm, *streams)))
+    run = simulation.run(LayerJob.of_norm(norm.job(*streams)))
     for got, golden in zip(run.norm, norm(*streams), strict=True):
         np.testing.assert_array_equal(got, golden)
 

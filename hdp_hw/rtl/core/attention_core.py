@@ -135,6 +135,7 @@ class AttentionCore(wiring.Component):
         m.d.comb += [
             *(block.i_entries.eq(table.o_entries) for block in (planes, predict, execute, fetch, router)),
             *(block.i_retired.eq(table.o_retired) for block in (planes, predict, execute)),
+            planes.i_vacated.eq(table.o_vacated),
             planes.i_used.eq(table.o_used),
             predict.i_unpredicted.eq(table.o_unpredicted),
             execute.i_failed.eq(table.o_failed),

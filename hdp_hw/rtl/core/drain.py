@@ -147,7 +147,7 @@ class Drain(wiring.Component):
         m.d.comb += steps.eq(active & ~places[-1])
         job, sums, shape = Signal(row_job_layout(params)), Signal(self.sums_layout), Signal(self.shape_layout)
         n_rows = Signal(range(tile + 1))
-        row, slice_, part = Signal(range(tile)), Signal(slice_bits), Signal(range(n_parts + 1))
+        row, slice_, part = Signal(range(tile)), Signal(slice_bits), Signal(range(max(n_parts, 2)))
         next_slice = Signal.like(slice_)
         last, takes = Signal(), Signal()
         # Told a cycle ahead, for the last beat decides what is taken.

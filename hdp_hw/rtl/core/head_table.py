@@ -58,8 +58,10 @@ class HeadTable(wiring.Component):
         To the host: verdict, error and counts of the head that ended. It waits until it is taken.
     o_report_free : Out(unsigned(1))
         No status waits.
-    o_retired : Out(unsigned(HEADS_INSIDE))
+    o_vacated : Out(unsigned(HEADS_INSIDE))
         The entry that ``i_report`` gives back, one-hot, in the same clock cycle; else 0.
+    o_retired : Out(unsigned(HEADS_INSIDE))
+        The same one clock cycle later, from a register, for what has time until a head can be in that entry again.
     o_linear : Out(unsigned(1))
         With ``encoder``: the heads inside are linear layers. It changes only while none is inside.
 
@@ -106,6 +108,7 @@ class HeadTable(wiring.Component):
                 "o_failed": Out(unsigned(HEADS_INSIDE)),
                 "o_status": Out(stream.Signature(self.status_layout)),
                 "o_report_free": Out(unsigned(1)),
+                "o_vacated": Out(unsigned(HEADS_INSIDE)),
                 "o_retired": Out(unsigned(HEADS_INSIDE)),
                 **({"o_linear": Out(unsigned(1))} if params.encoder else {}),
             }
@@ -129,8 +132,9 @@ class HeadTable(wiring.Component):
             self.i_settings.ready.eq(room & self._joins(reused) if self.params.encoder else room),
             check.i_settings.eq(settings),
             self.o_report_free.eq(~self.o_status.valid),
-            self.o_retired.eq(Mux(self.i_report, oldest, 0)),
+            self.o_vacated.eq(Mux(self.i_report, oldest, 0)),
         ]
+        m.d.sync += self.o_retired.eq(self.o_vacated)
         m.d.sync += [staged.eq(0), entering.eq(0)]
         with m.If(self.i_settings.valid & self.i_settings.ready):
             m.d.sync += [staged.eq(1), entering.eq(newest)]
@@ -142,7 +146,7 @@ class HeadTable(wiring.Component):
                 m.d.sync += reused.eq(self.i_settings.payload.reuse)
         with m.If(staged):
             m.d.sync += [half.eq(~half), newest.eq(newest.rotate_left(1))]
-        m.d.sync += self.o_used.eq(self.o_used & ~self.o_retired | entering)
+        m.d.sync += self.o_used.eq(self.o_used & ~self.o_vacated | entering)
         with m.If(self.o_status.ready):
             m.d.sync += self.o_status.valid.eq(0)
         with m.If(self.i_report):

@@ -44,8 +44,10 @@ class PlaneStore(wiring.Component):
         The head table's entries.
     i_used : In(unsigned(HEADS_INSIDE))
         The head table's bits of the entries in use.
-    i_retired : In(unsigned(HEADS_INSIDE))
+    i_vacated : In(unsigned(HEADS_INSIDE))
         The head table gives back the entry whose bit is set, at most one.
+    i_retired : In(unsigned(HEADS_INSIDE))
+        ``i_vacated`` of the clock cycle before.
     i_read : In(operand_read_layout(params))
         The operand fetch chooses planes and words; the planes must be those of heads that ``o_loaded`` names.
     i_total_half : In(unsigned(1))
@@ -97,6 +99,7 @@ class PlaneStore(wiring.Component):
                 **{f"i_{plane}": In(stream.Signature(x.beat_layout)) for plane, x in self.loaders.items()},
                 "i_entries": In(data.ArrayLayout(head_entry_layout(params), HEADS_INSIDE)),
                 "i_used": In(unsigned(HEADS_INSIDE)),
+                "i_vacated": In(unsigned(HEADS_INSIDE)),
                 "i_retired": In(unsigned(HEADS_INSIDE)),
                 "i_read": In(operand_read_layout(params)),
                 "i_total_half": In(unsigned(1)),
@@ -148,7 +151,7 @@ class PlaneStore(wiring.Component):
         if plane != "integer":
             halves = Signal(N_HALVES, name=f"{plane}_halves")  # that heads have
             freed = Cat(
-                Cat(self.i_retired[k] & (self.i_entries[k].half == half) for k in range(HEADS_INSIDE)).any()
+                Cat(self.i_vacated[k] & (self.i_entries[k].half == half) for k in range(HEADS_INSIDE)).any()
                 for half in range(N_HALVES)
             )
             m.d.sync += halves.eq(halves & ~freed | Mux(loader.i_start, 1 << entry.half, 0))

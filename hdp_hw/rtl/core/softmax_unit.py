@@ -154,7 +154,7 @@ class SoftmaxUnit(wiring.Component):
         job, active = Signal(row_job_layout(params)), Signal()
         row_max = Signal(row_layout(signed(params.s_width), params))
         scale = Signal(self.scale_layout)
-        tile_index, step = Signal(params.n_blocks_width), Signal(range(n_steps + 1))
+        tile_index, step = Signal(params.n_blocks_width), Signal(range(max(n_steps, 2)))
         # What the step is, told a cycle ahead, for the last one decides whether a row is taken.
         first, last_tile, stand_in, last = Signal(), Signal(), Signal(), Signal()
         last_step, free = Signal(), Signal()
@@ -226,8 +226,9 @@ class SoftmaxUnit(wiring.Component):
             floor = Signal(name=f"floor_{index}")
             if index < self.columns:  # and the stand-ins of some query rows
                 turns = range(index, tile, self.columns)
-                score = Mux(stands_in, Array([mean.mean[r] for r in turns])[step_then], score)
-                maximum = Mux(stands_in, Array([max_then[r] for r in turns])[step_then], maximum)
+                turn = step_then[: bits_for(n_stand_in - 1)]
+                score = Mux(stands_in, Array([mean.mean[r] for r in turns])[turn], score)
+                maximum = Mux(stands_in, Array([max_then[r] for r in turns])[turn], maximum)
                 m.d.comb += floor.eq(delay(m, stands_in, 1, "stand_in") & (difference < 0))
             score, maximum = delay(m, score, 1, f"score_{index}"), delay(m, maximum, 1, f"maximum_{index}")
             m.d.comb += [

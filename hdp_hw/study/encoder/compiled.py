@@ -1,17 +1,13 @@
-"""hdp-hw compile, and hdp-hw run of what it wrote."""
+"""hdp-hw compile: a model to an image, and the clock cycles of its jobs on the emulator."""
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from hdp_hw.driver.bus_backend import BusBackend
 from hdp_hw.driver.driver import MODES
 from hdp_hw.driver.emulated_bus import EmulatedBus
-from hdp_hw.driver.errors import Mismatch
 from hdp_hw.encoder.compile import check, compile_model
 from hdp_hw.encoder.compiled_model import CompiledModel
 from hdp_hw.encoder.image import Image
@@ -21,10 +17,9 @@ from hdp_hw.spec.params import HdpParams, ParameterError
 from hdp_hw.study.accuracy.calibrate import Workplace
 from hdp_hw.study.bench.records import aligned
 from hdp_hw.study.encoder.calibrate import calibrate, separate
-from hdp_hw.study.encoder.folder import CompiledFolder, write_folder
+from hdp_hw.study.encoder.folder import write_folder
 from hdp_hw.study.encoder.integer import words_of
-from hdp_hw.study.encoder.run import answer_of
-from hdp_hw.study.models import Model, find_model
+from hdp_hw.study.models import find_model
 from hdp_hw.study.models.folder import open_folder
 
 KINDS = ("linear", "attention", "norm")  #: of jobs; a norm beside another job is part of that
@@ -61,7 +56,6 @@ def cycle_table(kinds: Mapping[str, Sequence[Mapping[str, int]]], params: HdpPar
     return aligned(rows)
 
 
-# -- compile ----------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, eq=False)
 class Compilation:
     """What was compiled. kinds : of jobs, ``{kind: [counters]}``, of an inference of the longest chain."""
@@ -89,10 +83,8 @@ class Compilation:
 
     def write(self, folder: Path, name: str) -> None:
         """The folder of the model that the command line calls ``name``. Raises OSError."""
-        model = self.place.task.model
         cycles = {kind: sum(job["cycles"] for job in jobs) for kind, jobs in self.kinds.items()}
-        more = {"core": self.place.label, "data": self.place.task.describe(), "predicted_cycles": cycles}
-        write_folder(folder, self.image, model, open_folder(find_model(name)), self.model, more)
+        write_image(folder, self.place, name, self.model, self.image, predicted_cycles=cycles)
 
 
 def compile_place(
@@ -108,18 +100,28 @@ def compile_place(
     say(f"calibration: {len(inputs)} inputs")
     model = calibrate(encoder, inputs, place.layers).model
     longest = max(place.task.inputs, key=encoder.seq_len)
-    tokens = tokens or lengths(encoder.seq_len(longest), encoder.layout.images)
+    image = image_of(place, model, tokens or lengths(encoder.seq_len(longest), encoder.layout.images))
+    say(f"prediction: {image.header['max_tokens']} tokens")
+    emulated = Emulated(image, latency)
+    emulated.compiled(words_of(encoder.embed(longest), model.embedding_unit)[: image.header["max_tokens"]])
+    return Compilation(place, model, image, emulated.kinds, mhz)
+
+
+def image_of(place: Workplace, model: IntegerModel, tokens: Sequence[int]) -> Image:
+    """Image of a Workplace's model in integers. Raises ParameterError, which says what would take the model."""
     try:
         check(model, place.params, tokens)
     except ParameterError as error:
         takes = [name for name, params in CONFIGS.items() if fits(model, params, tokens)]
         hint = f"; {place.task.model.name} fits {', '.join(takes)}" if takes else "; no named configuration takes it"
         raise ParameterError(error.name, error.value, error.legal + hint) from None
-    image = compile_model(model, place.params, tokens)
-    say(f"prediction: {image.header['max_tokens']} tokens")
-    emulated = Emulated(image, latency)
-    emulated.compiled(words_of(encoder.embed(longest), model.embedding_unit)[: image.header["max_tokens"]])
-    return Compilation(place, model, image, emulated.kinds, mhz)
+    return compile_model(model, place.params, tokens)
+
+
+def write_image(folder: Path, place: Workplace, name: str, model: IntegerModel, image: Image, **facts: Any) -> None:
+    """Write the folder of a Workplace's model, which the command line calls ``name``. Raises OSError."""
+    facts |= {"core": place.label, "data": place.task.describe()}
+    write_folder(folder, image, place.task.model, open_folder(find_model(name)), model, facts)
 
 
 def fits(model: IntegerModel, params: HdpParams, tokens: Sequence[int]) -> bool:
@@ -137,77 +139,3 @@ def lengths(longest: int, images: bool) -> list[int]:
     while found[-1] > SHORTEST and not images:
         found.append((found[-1] + 1) // 2)
     return found
-
-
-# -- run --------------------------------------------------------------------------------------------------------------
-@dataclass(frozen=True, eq=False)
-class CompiledRun:
-    """Inferences of a compiled model.
-
-    backend : what ran them; answers : ``[(tokens, class, number, or None of an embedding)]``; outputs : of each.
-    """
-
-    model: str
-    backend: str
-    params: HdpParams
-    mhz: float
-    answers: list[tuple[int, Any]]
-    outputs: list[list[float]]
-    kinds: dict[str, list[dict[str, int]]]
-    seconds: float
-
-    def text(self) -> str:
-        """A line for each input, and a table of kinds of jobs."""
-        lines = [f"{n} tokens: {'embedding' if answer is None else answer}" for n, answer in self.answers]
-        cycles = sum(counters["cycles"] for jobs in self.kinds.values() for counters in jobs)
-        lines += ["", f"{len(self.answers)} inferences, {self.backend}, took {self.seconds:.1f} seconds."]
-        if cycles:
-            mean = cycles / len(self.answers)
-            lines += [cycle_table(self.kinds, self.params), ""]
-            lines.append(f"At {self.mhz:g} MHz an inference takes {mean / self.mhz / 1e3:.2f} ms.")
-        return "\n".join(lines)
-
-    def facts(self) -> dict[str, Any]:
-        """What the JSON file holds."""
-        return {**vars(self), "params": vars(self.params)}
-
-
-def run_folder(
-    folder: CompiledFolder,
-    backend_of: Callable[[HdpParams, int], BusBackend] | None,
-    backend: str,
-    inputs: Callable[[Model], list[Any]],
-    latency: int,
-    timed: bool,
-    mhz: float,
-    say: Callable[[str], None],
-) -> CompiledRun:
-    """CompiledRun of inputs on the emulator and, unless it is None, on another back end, whose bits are compared.
-
-    backend_of : ``f(params, bytes of memory)``; inputs : of a Model; timed : clock cycles are counted, and those of the
-    other back end compared. Raises HdpError, and Mismatch.
-    """
-    emulated = Emulated(folder.image, latency, timed)
-    model, other = folder.model(emulated.compiled), None
-    chosen, kinds, answers, outputs = inputs(model), {kind: [] for kind in KINDS}, [], []
-    if backend_of:
-        say(f"{backend}: loading the image")
-        compiled = CompiledModel(folder.image, backend_of(folder.image.params, folder.image.header["memory_bytes"]))
-        other = folder.model(compiled).encoder
-    start = time.monotonic()
-    for number, example in enumerate(chosen, 1):
-        n = model.encoder.seq_len(example)
-        say(f"inference {number} of {len(chosen)}: {n} tokens")
-        hidden = model.encoder(example)
-        if other and not np.array_equal(other(example), hidden):
-            raise Mismatch(f"inference {number}: hidden states differ from those of the golden model")
-        if other and timed and (cycles := compiled.counters["cycles"]) != emulated.compiled.counters["cycles"]:
-            predicted = emulated.compiled.counters["cycles"]
-            raise Mismatch(f"inference {number}: it took {cycles} clock cycles, the cycle model has {predicted}")
-        for kind, jobs in emulated.kinds.items():
-            kinds[kind] += jobs
-        output = model.outputs(hidden)
-        answers.append((n, answer_of(model.labels, output)))
-        outputs.append(output.ravel().tolist())
-    facts = folder.about["model"], backend, folder.image.params, mhz
-    return CompiledRun(*facts, answers, outputs, kinds, time.monotonic() - start)

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 
-from hdp_hw.encoder.coprocessor import Coprocessor
 from hdp_hw.encoder.model import IntegerModel, Observe, unobserved
 from hdp_hw.spec.params import HdpParams
 from hdp_hw.study.encoder.units import WORD_MAX
@@ -29,24 +28,15 @@ class IntegerEncoder(Encoder):
         Core that computes the attention.
     observe : callable
         Called after each layer's attention, see :class:`hdp_hw.encoder.model.IntegerModel`.
-    coprocessor : Coprocessor
-        Computes linear layers and attention; without, the golden model does.
     """
 
-    def __init__(
-        self,
-        encoder: Encoder,
-        model: IntegerModel,
-        params: HdpParams,
-        observe: Observe = unobserved,
-        coprocessor: Coprocessor | None = None,
-    ) -> None:
+    def __init__(self, encoder: Encoder, model: IntegerModel, params: HdpParams, observe: Observe = unobserved) -> None:
         vars(self).update(vars(encoder))
-        self.model, self.params, self.observe, self.coprocessor = model, params, observe, coprocessor
+        self.model, self.params, self.observe = model, params, observe
 
     def __call__(self, inputs: Any, attention: None = None) -> np.ndarray:
         """Hidden states as of :class:`hdp_hw.study.models.Encoder`; of a classifier, [..., 1, hidden_size]."""
         words = words_of(self.embed(inputs), self.model.embedding_unit)
         batch = words.reshape(-1, *words.shape[-2:])
-        hidden = self.model(batch, self.params, self.observe, self.coprocessor) * self.model.hidden_unit
+        hidden = self.model(batch, self.params, self.observe) * self.model.hidden_unit
         return hidden.astype(np.float32).reshape(*words.shape[:-2], *hidden.shape[1:])

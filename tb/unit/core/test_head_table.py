@@ -115,7 +115,8 @@ class Schedule:
         self.to_come = deque(Head(rng, index) for index in range(n_heads))
         self.offered = self.last_offered = None
         self.status_ready = False
-        self.held, self.values, self.strobes = {}, {}, {"i_settings_ready": {}, "o_status_valid": {}, "o_retired": {}}
+        self.held, self.values = {}, {}
+        self.strobes = {name: {} for name in ("i_settings_ready", "o_status_valid", "o_vacated", "o_retired")}
         self.clock = Clock()
         self.clock.blocks = [self]
         self.table = cycles.HeadTable(self.clock, self, [self._enter])
@@ -196,7 +197,8 @@ class Schedule:
             self.strobes["o_status_valid"][cycle] = table.status.plan.status
         elif table.inside and table.inside[0].plan.over and self.happens():
             reports, head = True, table.inside[0]
-            self.strobes["o_retired"][cycle] = {"o_retired": 1 << head.plan.place}
+            for later, name in enumerate(("o_vacated", "o_retired")):
+                self.strobes[name][cycle + later] = {name: 1 << head.plan.place}
             self.clock.at(1, lambda: table.report(head))
         return {"o_status_ready": int(self.status_ready), "i_report": int(reports)}
 

@@ -115,16 +115,19 @@ async def heads(dut, idle):
             entries[head.place] = head.entry
             inside.append(head)
         dut.i_entries.value, dut.i_used.value = entry_bits(entries), sum(1 << head.place for head in inside)
-        dut.i_retired.value = 0
+        dut.i_vacated.value = dut.i_retired.value = 0
         loaded = await cycle(dut, streams, heads, ended)
         if inside and all(bits >> inside[0].place & 1 for bits in loaded):
             head = inside[0]
             if head.sound:
                 await check(dut, rng, head, streams, heads, ended)
                 n_read += 1
-            dut.i_retired.value = 1 << head.place
+            dut.i_vacated.value = 1 << head.place
             await cycle(dut, streams, heads, ended)
             inside.popleft()
+            dut.i_vacated.value, dut.i_retired.value = 0, 1 << head.place
+            dut.i_used.value = sum(1 << head.place for head in inside)
+            await cycle(dut, streams, heads, ended)
         if not inside and not to_come:
             break
     assert ended == dict.fromkeys(PLANES, len(heads)), f"planes ended: {ended}"
