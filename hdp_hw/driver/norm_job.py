@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hdp_hw.driver.checks import whole
-from hdp_hw.spec.encoder import EPSILON_WIDTH, GAMMA_SHIFT_MAX, GAMMA_WIDTH, WORD_WIDTH
+from hdp_hw.spec.encoder import EPSILON_WIDTH, GAMMA_SHIFT_MAX, GAMMA_SHIFT_MIN, GAMMA_WIDTH, WORD_WIDTH
 from hdp_hw.spec.formats import NORM_SCALES
 from hdp_hw.spec.params import HdpParams, ParameterError
 
@@ -17,7 +17,7 @@ class NormJob:
     """A residual sum and a normalisation of rows of words, as docs/numerics.md defines them.
 
     x, y : int64 [rows, n], words; y None for one stream alone, with b = 0. a, b : u16, their factors.
-    scales : int64 [n, 4], s16: gamma and beta of the word, then of the operand; shift, operand_shift : 0 to 31, behind
+    scales : int64 [n, 4], s16: gamma and beta of the word, then of the operand; shift, operand_shift : 8 to 15, behind
     gamma. epsilon : u54; rms : without the mean; pre_norm : the word is the sum.
     words, operands : whether these results are written, one of them at least.
     """
@@ -30,8 +30,8 @@ class NormJob:
     epsilon: int = 0
     rms: bool = False
     pre_norm: bool = False
-    shift: int = 0
-    operand_shift: int = 0
+    shift: int = GAMMA_SHIFT_MIN
+    operand_shift: int = GAMMA_SHIFT_MIN
     words: bool = True
     operands: bool = True
 
@@ -50,7 +50,7 @@ class NormJob:
         whole("norm.b", self.b, 0, 0 if self.y is None else factor)
         whole("norm.epsilon", self.epsilon, 0, (1 << EPSILON_WIDTH) - 1)
         for name in ("shift", "operand_shift"):
-            whole(f"norm.{name}", getattr(self, name), 0, GAMMA_SHIFT_MAX)
+            whole(f"norm.{name}", getattr(self, name), GAMMA_SHIFT_MIN, GAMMA_SHIFT_MAX)
         if not (self.words or self.operands):
             raise ParameterError("norm.words", self.words, "True without operands")
         return self

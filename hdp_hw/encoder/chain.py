@@ -177,11 +177,10 @@ class Chain:
         """
         job, scales = norm
         rows, y, x = (self.buffers[name].at(row) for name in ("rows", "y", "x"))
-        shifts = {name: part.shift for name, part in (("shift", job.words), ("operand_shift", job.operands)) if part}
         fields = {
             "rows": n, "features": self.sizes.features, "a": job.a, "b": job.b * reads, "epsilon": job.epsilon,
             "rms": job.rms, "pre_norm": job.words is None, "words": 1, "operands": job.operands is not None,
-            **shifts, "x_row_stride": rows.stride, "y_row_stride": y.stride, "words_row_stride": rows.stride,
+            **job.shifts, "x_row_stride": rows.stride, "y_row_stride": y.stride, "words_row_stride": rows.stride,
             "planes_row_stride": x.stride, "x_address": rows.offset, "y_address": y.offset, "scales_address": scales,
             "words_address": rows.offset, "integer_address": x.offset, "fraction_address": x.fraction,
         }  # fmt: skip

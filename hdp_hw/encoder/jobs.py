@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from hdp_hw.spec.encoder import (
     BIAS_WIDTH,
     EPSILON_WIDTH,
     GAMMA_SHIFT_MAX,
+    GAMMA_SHIFT_MIN,
     GAMMA_WIDTH,
     MAX_FEATURES,
     MAX_INPUTS,
@@ -92,7 +94,7 @@ class Linear:
 
 @dataclass(frozen=True, eq=False)
 class Affine:
-    """What follows a normalised row: gamma, beta : s16 [n]; shift : 0 to 31. Raises ParameterError."""
+    """What follows a normalised row: gamma, beta : s16 [n]; shift : 8 to 15. Raises ParameterError."""
 
     gamma: np.ndarray
     beta: np.ndarray
@@ -101,7 +103,7 @@ class Affine:
     def __post_init__(self) -> None:
         for name in ("gamma", "beta"):
             _check(name, getattr(self, name), self.gamma.shape, *_signed(GAMMA_WIDTH))
-        _check("shift", np.array(self.shift), (), 0, GAMMA_SHIFT_MAX)
+        _check("shift", np.array(self.shift), (), GAMMA_SHIFT_MIN, GAMMA_SHIFT_MAX)
 
     def __call__(self, normal: np.ndarray) -> np.ndarray:
         """Words of normalised rows [..., n]."""
@@ -143,14 +145,19 @@ class Norm:
     @property
     def scales(self) -> np.ndarray:
         """int64 [n, 4] of the features, NORM_SCALES; 0 where they are of nothing."""
-        (n,) = {len(part.gamma) for part in (self.words, self.operands) if part}
-        nothing = Affine(np.zeros(n, np.int64), np.zeros(n, np.int64), 0)
-        words, operands = (part or nothing for part in (self.words, self.operands))
-        return np.stack([words.gamma, words.beta, operands.gamma, operands.beta], -1)
+        parts = self.words, self.operands
+        (n,) = {len(part.gamma) for part in parts if part}
+        of_parts = [(part.gamma, part.beta) if part else np.zeros((2, n), np.int64) for part in parts]
+        return np.stack([each for of_part in of_parts for each in of_part], -1)
+
+    @property
+    def shifts(self) -> dict[str, Any]:
+        """Those of a NormJob; the least one where they are of nothing."""
+        parts = {"shift": self.words, "operand_shift": self.operands}
+        return {name: part.shift if part else GAMMA_SHIFT_MIN for name, part in parts.items()}
 
     def job(self, x: np.ndarray, y: np.ndarray | None = None) -> NormJob:
         """The NormJob of words x, and y likewise or None, [rows, n]; its results are those of a call."""
-        shift, operand_shift = (part.shift if part else 0 for part in (self.words, self.operands))
         return NormJob(
             x,
             y,
@@ -160,9 +167,8 @@ class Norm:
             epsilon=self.epsilon,
             rms=self.rms,
             pre_norm=self.words is None,
-            shift=shift,
-            operand_shift=operand_shift,
             operands=self.operands is not None,
+            **self.shifts,
         )
 
 

@@ -1,6 +1,6 @@
 """Job registers beyond their bounds, for tests of what the co-processor refuses."""
 
-from hdp_hw.spec.encoder import GAMMA_SHIFT_MAX
+from hdp_hw.spec.encoder import GAMMA_SHIFT_MAX, GAMMA_SHIFT_MIN
 from hdp_hw.spec.formats import (
     ADDRESSES,
     ENCODER_ADDRESSES,
@@ -61,7 +61,7 @@ def illegal_layer_words(params, settings):
 def illegal_norm_fields(params):
     """``[({field: value}, bit of IRQ_STATUS)]``: each field of a norm's descriptor beyond each of its bounds."""
     bounds = {"rows": (0, params.max_seq_len + 1, 0xFFFF), "features": (0, 1, params.max_features + 1, 0xFFFF)}
-    bounds |= dict.fromkeys(("shift", "operand_shift"), (GAMMA_SHIFT_MAX + 1, 0xFF))
+    bounds |= dict.fromkeys(("shift", "operand_shift"), (0, GAMMA_SHIFT_MIN - 1, GAMMA_SHIFT_MAX + 1, 0xFF))
     cases = [({name: value}, "bad_settings") for name, values in bounds.items() for value in values]
     cases.append(({"words": 0, "operands": 0}, "bad_settings"))
     for name in (*NORM_ADDRESSES, *NORM_STRIDES):

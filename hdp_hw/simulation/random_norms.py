@@ -1,7 +1,7 @@
 """Random norms, for tests of what a co-processor makes of them."""
 
 from hdp_hw.driver.norm_job import NormJob
-from hdp_hw.spec.encoder import GAMMA_SHIFT_MAX, WORD_WIDTH
+from hdp_hw.spec.encoder import GAMMA_SHIFT_MAX, GAMMA_SHIFT_MIN, WORD_WIDTH
 from hdp_hw.spec.formats import NORM_SCALES
 
 LIMIT = 1 << (WORD_WIDTH - 1)
@@ -23,7 +23,7 @@ def random_norm(rng, params, n=None, rows=None, **more):
     fields = {"a": int(rng.integers(1 << 16)), "b": int(rng.integers(1, 1 << 16)) if rng.random() < 0.7 else 0}
     fields |= {"epsilon": int(rng.choice([0, 1, rng.integers(1 << 40)]))}
     fields |= {name: bool(rng.integers(2)) for name in ("rms", "pre_norm")}
-    fields |= {name: int(rng.integers(GAMMA_SHIFT_MAX + 1)) for name in ("shift", "operand_shift")}
+    fields |= {name: int(rng.integers(GAMMA_SHIFT_MIN, GAMMA_SHIFT_MAX + 1)) for name in ("shift", "operand_shift")}
     fields |= dict(zip(("words", "operands"), WRITTEN[rng.integers(len(WRITTEN))])) | more
     y = random_words(rng, rows, n) if fields["b"] else None
     return NormJob(random_words(rng, rows, n), y, rng.integers(-magnitudes, magnitudes), **fields).validate(params)

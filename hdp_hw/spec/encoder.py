@@ -43,7 +43,8 @@ ROOT_UNIT = 43  #: 1 / sqrt(v) is q * 2^e in units of 2^-ROOT_UNIT
 NORMAL_WIDTH = 18  #: signed bits of a normalised element
 NORMAL_FRACTION = 11  #: fraction bits of it, in units of n / 2^floor(log2 n) deviations
 GAMMA_WIDTH = 16  #: signed bits of gamma and beta
-GAMMA_SHIFT_MAX = 31  #: of the shift behind gamma, one for a row
+GAMMA_SHIFT_MIN = 8  #: of the shift behind gamma, one for a row; at 11 the largest gamma makes a word of one deviation
+GAMMA_SHIFT_MAX = 15  #: of the same
 OPERAND_FRACTION = 8  #: fraction bits of a word from which an operand is rounded
 
 

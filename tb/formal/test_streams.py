@@ -122,7 +122,7 @@ STREAMS = {  # what makes the component, properties, how they are checked and in
     "job_engine": (lambda: JobEngine(TWO_CORES), job_engine, "prove", 3, 10),
 }
 PATHS = {name: build for name, (build, *_) in STREAMS.items() if name != "plane_loader"} | {
-    "burst_reader": lambda: BurstReader(PARAMS),
+    "burst_reader": lambda: BurstReader(PARAMS, 1 << 16),
     "head_loader": lambda: HeadLoader(PARAMS),
     "linear_drain": lambda: LinearDrain(LAYERS, Drain(LAYERS, 8).beat_layout),
     "plane_reader": lambda: PlaneReader(PARAMS),

@@ -310,8 +310,8 @@ NORM_MEANINGS = {
     "pre_norm": "The words are the sum r, not the normalised z.",
     "words": "Rows of words are written.",
     "operands": "Rows of digit planes are written.",
-    "shift": "Behind gamma of the word, 0 to 31.",
-    "operand_shift": "Behind gamma of the operand, 0 to 31.",
+    "shift": "Behind gamma of the word, 8 to 15.",
+    "operand_shift": "Behind gamma of the operand, 8 to 15.",
 } | {
     f"{name}_row_stride": f"Bytes between rows of {of}."
     for name, of in {"x": "x", "y": "y", "words": "words", "planes": "either digit plane"}.items()

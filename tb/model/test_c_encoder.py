@@ -71,9 +71,7 @@ def test_norm(tmp_path, parts, streams, rms):
     x[:3], y[:3] = [[0], [32767], [-5]], 0
 
     def affine(name):
-        return (
-            Affine(*rng.integers(-32768, 32768, (2, n)), int(rng.integers(11, 20))) if name in parts.split() else None
-        )
+        return Affine(*rng.integers(-32768, 32768, (2, n)), int(rng.integers(8, 16))) if name in parts.split() else None
 
     epsilon = int(rng.integers(1 << EPSILON_WIDTH)) if streams == 2 else 0
     norm, source = (

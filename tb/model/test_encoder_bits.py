@@ -20,6 +20,8 @@ from hdp_hw.spec.configs import CONFIGS
 from hdp_hw.spec.encoder import (
     BIAS_WIDTH,
     EPSILON_WIDTH,
+    GAMMA_SHIFT_MAX,
+    GAMMA_SHIFT_MIN,
     GUESS_FRACTION,
     MAX_FEATURES,
     MAX_INPUTS,
@@ -281,7 +283,7 @@ def test_scale():
     normal = rng.integers(-(2**17), 2**17, 3000)
     gamma, beta = rng.integers(-(2**15), 2**15, (2, 3000))
     normal[:2], gamma[:2], beta[:2] = -(2**17), (-(2**15), 2**15 - 1), (2**15 - 1, -(2**15))
-    for shift in (0, 1, 12, 16, 31):
+    for shift in range(GAMMA_SHIFT_MIN, GAMMA_SHIFT_MAX + 1):
         triples = zip(normal.tolist(), gamma.tolist(), beta.tolist())
         expected = [clip(nearest(Fraction(h * g, 2**shift)) + b, -WORD_MAX - 1, WORD_MAX) for h, g, b in triples]
         assert scale(normal, gamma, beta, shift).tolist() == expected

@@ -108,7 +108,7 @@ def job(**changes):
 
 
 def rows_of_gamma(n=8, **changes):
-    return Affine(**({"gamma": np.zeros(n, int), "beta": np.zeros(n, int), "shift": 0} | changes))
+    return Affine(**({"gamma": np.zeros(n, int), "beta": np.zeros(n, int), "shift": 8} | changes))
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def rows_of_gamma(n=8, **changes):
         (lambda: job(factor=np.full(2, -1)), "factor = -1 is not legal; legal: 0 to 65535"),
         (lambda: job(activation=Activation.TABLE), "legal: one with activation TABLE, and only there"),
         (lambda: job(activation=Activation.TABLE, table=np.zeros((5, 2), int)), "legal: integers (512, 2)"),
-        (lambda: rows_of_gamma(shift=32), "shift = 32 is not legal; legal: 0 to 31"),
+        (lambda: rows_of_gamma(shift=7), "shift = 7 is not legal; legal: 8 to 15"),
         (lambda: rows_of_gamma(beta=np.full(8, 2**15)), "beta = 32768 is not legal; legal: -32768 to 32767"),
         (lambda: Norm(None, rows_of_gamma(1)), "normalised row = 1 is not legal; legal: 2 to 4095"),
         (lambda: Norm(None, rows_of_gamma(), a=2**16), "a = 65536 is not legal; legal: 0 to 65535"),

@@ -41,5 +41,5 @@ def normalise(r: np.ndarray, epsilon: int = 0, rms: bool = False) -> np.ndarray:
 
 
 def scale(normal: np.ndarray, gamma: Any, beta: Any, shift: int) -> np.ndarray:
-    """Words ``sat16(rnd(normal * gamma / 2^shift) + beta)``; gamma, beta : s16 [n]; shift : 0 to 31."""
+    """Words ``sat16(rnd(normal * gamma / 2^shift) + beta)``; gamma, beta : s16 [n]; shift : 8 to 15."""
     return saturate(shift_right(normal * np.asarray(gamma, np.int64), shift) + np.asarray(beta, np.int64))

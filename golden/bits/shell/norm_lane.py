@@ -10,7 +10,7 @@ from hdp_hw.golden.bits.encoder.norm import normalise, residual, scale, variance
 from hdp_hw.golden.bits.encoder.rounding import operand
 from hdp_hw.golden.bits.shell.planes import digit_bytes
 from hdp_hw.golden.bits.shell.write_traffic import Target
-from hdp_hw.spec.encoder import GAMMA_SHIFT_MAX, WORD_WIDTH
+from hdp_hw.spec.encoder import GAMMA_SHIFT_MAX, GAMMA_SHIFT_MIN, WORD_WIDTH
 from hdp_hw.spec.formats import (
     NORM_ADDRESSES,
     NORM_BYTES,
@@ -42,7 +42,7 @@ def refused(norm: Mapping[str, int], params: HdpParams) -> str | None:
     if any(norm[name] % params.bus_bytes or norm[name] > limit for name, limit in highest.items()):
         return "misaligned"
     bounds = {"rows": (1, params.max_seq_len), "features": (2, params.max_features)}
-    bounds |= dict.fromkeys(("shift", "operand_shift"), (0, GAMMA_SHIFT_MAX))
+    bounds |= dict.fromkeys(("shift", "operand_shift"), (GAMMA_SHIFT_MIN, GAMMA_SHIFT_MAX))
     legal = all(low <= norm[name] <= high for name, (low, high) in bounds.items())
     return None if legal and (norm["words"] or norm["operands"]) else "bad_settings"
 

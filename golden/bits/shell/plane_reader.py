@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hdp_hw.spec.depths import joined_row_bits
 from hdp_hw.spec.params import HdpParams, ceil_div
 
 
@@ -27,11 +28,14 @@ def row_beats(words: int, params: HdpParams) -> int:
 
 
 def regions(segment: Segment, params: HdpParams) -> list[tuple[int, int]]:
-    """``[(address, bus words)]`` that are read for a segment: one for all rows if there is no gap between them."""
+    """``[(address, bus words)]`` that are read for a segment: one for all rows if there is no gap between them.
+
+    Rows that :func:`joined_row_bits` cannot count are read one by one.
+    """
     beats = row_beats(segment.words, params)
     if segment.zero:
         return []
-    if segment.row_stride == beats * params.bus_bytes:
+    if segment.row_stride == beats * params.bus_bytes and beats >> joined_row_bits(params) == 0:
         return [(segment.address, segment.n_rows * beats)]
     return [(segment.address + row * segment.row_stride, beats) for row in range(segment.n_rows)]
 

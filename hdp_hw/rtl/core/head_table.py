@@ -5,6 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hdp_hw.rtl.common.layouts import settings_layout
+from hdp_hw.rtl.common.pipeline import register
 from hdp_hw.rtl.common.storage import separate_memory
 from hdp_hw.rtl.core.jobs import head_entry_layout
 from hdp_hw.rtl.core.settings_check import SettingsCheck
@@ -130,10 +131,11 @@ class HeadTable(wiring.Component):
         room = ~staged & ~(self.o_used & newest).any()
         m.d.comb += [
             self.i_settings.ready.eq(room & self._joins(reused) if self.params.encoder else room),
-            check.i_settings.eq(settings),
+            check.i_settings.eq(self.i_settings.payload),
             self.o_report_free.eq(~self.o_status.valid),
             self.o_vacated.eq(Mux(self.i_report, oldest, 0)),
         ]
+        illegal = register(m, ~check.o_legal, "illegal")  # what is staged
         m.d.sync += self.o_retired.eq(self.o_vacated)
         m.d.sync += [staged.eq(0), entering.eq(0)]
         with m.If(self.i_settings.valid & self.i_settings.ready):
@@ -166,10 +168,10 @@ class HeadTable(wiring.Component):
                     entry.words.eq(integer),
                     entry.value_words.eq(value_words),
                     *(entry[name].eq(value) for name, value in long_rows.items()),
-                    entry.settings_error.eq(~check.o_legal),
+                    entry.settings_error.eq(illegal),
                     entry.errors.eq(0),
-                    self.o_unpredicted[head].eq(~check.o_legal | (settings.rule == Rule.DENSE)),
-                    self.o_failed[head].eq(~check.o_legal),
+                    self.o_unpredicted[head].eq(illegal | (settings.rule == Rule.DENSE)),
+                    self.o_failed[head].eq(illegal),
                 ]
             for plane in range(len(STREAMS)):
                 with m.If(self.i_loaded[plane][head]):

@@ -13,6 +13,7 @@ from hdp_hw.rtl.encoder.row_moments import N_WIDTH, SQUARES_WIDTH, TOTAL_WIDTH, 
 from hdp_hw.spec.encoder import (
     EPSILON_WIDTH,
     GAMMA_SHIFT_MAX,
+    GAMMA_SHIFT_MIN,
     GAMMA_WIDTH,
     NORMAL_FRACTION,
     NORMAL_WIDTH,
@@ -85,7 +86,7 @@ class Norm(wiring.Component):
 
     def __init__(self, max_features):
         self.max_features, self.index_width = max_features, bits_for(max_features - 1)
-        shift = unsigned(bits_for(GAMMA_SHIFT_MAX))
+        shift = unsigned(bits_for(GAMMA_SHIFT_MAX - GAMMA_SHIFT_MIN))  # by which it is more than the least
         self.settings_layout = data.StructLayout(
             {
                 "n": unsigned(N_WIDTH),
@@ -174,7 +175,8 @@ class Norm(wiring.Component):
         ):
             m.d.comb += gammas[len(results)].eq(delay(m, gamma, NORMAL_LATENCY - 1, f"{of}_gamma", reset_less=True))
             beta = delay(m, beta, SCALE_LATENCY - 3, f"{of}_beta", reset_less=True)
-            results.append(shifted(m, product, shift, WORD_WIDTH, of, beta))
+            product = product[: NORMAL_WIDTH + GAMMA_WIDTH].as_signed()
+            results.append(shifted(m, product, shift, WORD_WIDTH, of, beta, GAMMA_SHIFT_MIN))
         before = delay(m, self._offset(word.data)[:WORD_WIDTH], SCALE_LATENCY - 2, "before", reset_less=True)
         operand_result = register(m, operand(m, results[1], OPERAND_FRACTION, "clipped"), "operand_result")
         m.d.comb += [

@@ -27,13 +27,13 @@ def operand(m, value, places, name):
     return result
 
 
-def shifted(m, value, shift, width, name, beta=0):
-    """``value / 2^shift``, rounded, ``+ beta``, saturated to ``width`` bits: three clock cycles later.
+def shifted(m, value, shift, width, name, beta=0, least=0):
+    """``value / 2^(least + shift)``, rounded, ``+ beta``, saturated to ``width`` bits: three clock cycles later.
 
     shift : unsigned, at most the bits of the value; it comes with the value, beta, of at most ``width`` bits, two clock
     cycles later. What is too large behind the coarse shift saturates in any case: only that and its sign remain.
     """
-    low, doubled = (len(shift) + 1) // 2, Cat(0, value).as_signed()
+    low, doubled = (len(shift) + 1) // 2, Cat(0, value).as_signed() >> least
     coarse = Signal(signed(width + 2 + (1 << low)), name=f"{name}_coarse", reset_less=True)
     top = len(coarse) - 2  # below the sign
     *distances, furthest = range(0, min(1 << len(shift), len(doubled)), 1 << low)

@@ -9,8 +9,6 @@ from hdp_hw.rtl.shell.axi import Response, read_request_layout, read_signature
 from hdp_hw.spec.depths import FIFO_WORDS, MAX_BURST_BEATS
 from hdp_hw.spec.params import bits_for
 
-WORDS_OF_ROW = 64  #: bus words of a row of the widest operands on the narrowest bus
-
 
 class BurstReader(wiring.Component):
     """Turns regions into bursts and delivers their bus words in order.
@@ -23,7 +21,7 @@ class BurstReader(wiring.Component):
     ----------
     params : HdpParams
     longest : int
-        Bus words of the longest region; of all rows of a plane unless given.
+        Bus words of the longest region.
 
     Ports
     -----
@@ -49,12 +47,10 @@ class BurstReader(wiring.Component):
 
     latency = 3
 
-    def __init__(self, params, longest=None):
-        self.params = params
-        longest = longest or WORDS_OF_ROW * max(params.max_seq_len, 1024)
-        self.n_beats_width = bits_for(longest)  # of a region's length
+    def __init__(self, params, longest):
+        self.params, self.longest = params, longest
         self.region_layout = data.StructLayout(
-            {"address": unsigned(params.address_width), "n_beats": unsigned(self.n_beats_width)}
+            {"address": unsigned(params.address_width), "n_beats": unsigned(bits_for(longest))}
         )
         self.word_layout = data.StructLayout({"data": unsigned(params.bus_width)})
         super().__init__(
@@ -82,7 +78,7 @@ class BurstReader(wiring.Component):
         # `left` lines on. Its next burst is what lies in the first of these lines.
         active, ends, issue = Signal(), Signal(), Signal()
         place, line = Signal(place_bits), Signal(params.address_width - byte_bits - place_bits)
-        last_place, left = Signal(place_bits), Signal(self.n_beats_width + 1 - place_bits)
+        last_place, left = Signal(place_bits), Signal(bits_for((self.longest - 2) // MAX_BURST_BEATS + 1))
         length = Signal(place_bits)  # beats less one
         # Words of the FIFO that no burst was promised, but for what was promised or read in the clock cycle before:
         # that is one burst at most, for which there must be room, too.

@@ -211,19 +211,8 @@ class HeadLoader(wiring.Component):
                             m.d.sync += number.eq(number + 1)
                         m.next = following
 
-        # What the zeros of a segment would have cost on the bus: its rows times the bus bytes of a row.
-        skipped = 0
-        for index, generator in enumerate(generators.values()):
-            segment = generator.o.payload
-            taken = generator.o.valid & generator.o.ready & segment.zero
-            n_rows, row_bytes = Signal(params.seq_width, name=f"rows_{index}"), Signal(12, name=f"row_bytes_{index}")
-            bits = segment.words * params.word_width
-            bus_words = (bits + (params.bus_width - 1)) >> (params.bus_width - 1).bit_length()
-            m.d.sync += [n_rows.eq(Mux(taken, segment.n_rows, 0)), row_bytes.eq(bus_words * params.bus_bytes)]
-            product = Signal(32, name=f"skipped_{index}")
-            m.d.sync += product.eq(n_rows * row_bytes)
-            skipped = skipped + product
-        m.d.comb += self.o_bytes_skipped.eq(skipped)
+        skipped = self.readers["fraction"].o_skipped + self.readers["value"].o_skipped
+        m.d.comb += self.o_bytes_skipped.eq(skipped * params.bus_bytes)
 
 
 def integer_words(head_dim, params):

@@ -160,7 +160,7 @@ class JobEngine(wiring.Component):
         m = Module()
         params, layout = self.params, job_layout(self.params)
         m.submodules.queue = queue = ResetInserter(self.i_abort)(Queue(layout, JOB_QUEUE))
-        longest = TABLE_BYTES // params.bus_bytes if params.encoder else None
+        longest = (TABLE_BYTES if params.encoder else ENTRY_BYTES) // params.bus_bytes
         m.submodules.table = table = ResetInserter(self.o_reset_lanes)(BurstReader(params, longest))
         wiring.connect(m, table.memory, wiring.flipped(self.memory))
         job, events = self.o_running, self.o_events

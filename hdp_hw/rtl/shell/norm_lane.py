@@ -10,7 +10,7 @@ from hdp_hw.rtl.shell.burst_reader import BurstReader
 from hdp_hw.rtl.shell.commands import norm_end_layout, norm_layout
 from hdp_hw.rtl.shell.norm_packer import NormPacker
 from hdp_hw.rtl.shell.row_writer import RowWriter
-from hdp_hw.spec.encoder import GAMMA_SHIFT_MAX, WORD_WIDTH
+from hdp_hw.spec.encoder import GAMMA_SHIFT_MAX, GAMMA_SHIFT_MIN, WORD_WIDTH
 from hdp_hw.spec.formats import NORM_ADDRESSES, NORM_BYTES, NORM_FIELDS, NORM_SCALES_BYTES, NORM_STRIDES, STRIDE_WIDTH
 from hdp_hw.spec.params import bits_for, ceil_div
 
@@ -161,7 +161,9 @@ class NormLane(wiring.Component):
             | (norm.rows > params.max_seq_len)
             | (norm.features < 2)
             | (norm.features > params.max_features)
+            | (norm.shift < GAMMA_SHIFT_MIN)
             | (norm.shift > GAMMA_SHIFT_MAX)
+            | (norm.operand_shift < GAMMA_SHIFT_MIN)
             | (norm.operand_shift > GAMMA_SHIFT_MAX)
             | ~(norm.words | norm.operands)
         )
@@ -248,7 +250,7 @@ class NormLane(wiring.Component):
         for name, of in data_of.items():  # a y that is not read is 0, not what a simulator takes for unknown
             word = of.payload.data.word_select(place, WORD_WIDTH)
             m.d.comb += block.i.payload[name].eq(word if name == "x" else Mux(of.valid, word, 0))
-        for name, _ in block.i_settings.shape():
+        for name, _ in block.i_settings.shape():  # of the shifts the three bits by which they are more than the least
             m.d.comb += block.i_settings[name].eq(norm["features" if name == "n" else name])
         return loaded
 

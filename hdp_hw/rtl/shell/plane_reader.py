@@ -4,20 +4,21 @@ from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from hdp_hw.rtl.common.pipeline import delay
 from hdp_hw.rtl.common.queue import Queue
 from hdp_hw.rtl.shell.axi import read_signature
 from hdp_hw.rtl.shell.burst_reader import BurstReader
 from hdp_hw.rtl.shell.commands import segment_layout
-from hdp_hw.spec.depths import MAX_SEGMENTS
+from hdp_hw.spec.depths import MAX_SEGMENTS, joined_row_bits
 from hdp_hw.spec.params import bits_for
 
 
 class PlaneReader(wiring.Component):
     """Delivers segments: rows that are read, and rows of zeros that cost no access.
 
-    A row begins at a bus word, and what is left of its last bus word is dropped. Rows that lie without a gap are read
-    as one region, others row by row. The lowest bits of a bus word are the first word; of a word that is wider than
-    the bus, the lowest bits come first.
+    A row begins at a bus word, and what is left of its last bus word is dropped. Rows that lie without a gap, and are
+    no longer than :func:`joined_row_bits` counts, are read as one region, others row by row. The lowest bits of a bus
+    word are the first word; of a word that is wider than the bus, the lowest bits come first.
 
     Parameters
     ----------
@@ -33,6 +34,8 @@ class PlaneReader(wiring.Component):
         ``data``, the segment's ``key``, and ``last`` with the last word of a segment that has it.
     o_bytes_read : Out(unsigned(bits_for(params.bus_bytes)))
         Bytes that came from the memory in the clock cycle before.
+    o_skipped : Out(unsigned(self.joined_width))
+        Bus words that need not be read for a segment of zeros, two clock cycles after it was taken; else 0.
     o_error : Out(unsigned(1))
         A bus word came with another response than OKAY; it is delivered nevertheless.
 
@@ -51,7 +54,8 @@ class PlaneReader(wiring.Component):
     latency = BurstReader.latency + 1
 
     def __init__(self, params):
-        self.params = params
+        self.params, self.row_width = params, joined_row_bits(params)
+        self.joined_width = self.row_width + params.seq_width  # of the bus words of rows that are read as one region
         self.word_layout = data.StructLayout(
             {"data": unsigned(params.word_width), "key": unsigned(1), "last": unsigned(1)}
         )
@@ -61,13 +65,14 @@ class PlaneReader(wiring.Component):
                 "memory": Out(read_signature(params)),
                 "o": Out(stream.Signature(self.word_layout)),
                 "o_bytes_read": Out(unsigned(bits_for(params.bus_bytes))),
+                "o_skipped": Out(unsigned(self.joined_width)),
                 "o_error": Out(unsigned(1)),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.reader = reader = BurstReader(self.params)
+        m.submodules.reader = reader = BurstReader(self.params, (1 << self.joined_width) - 1)
         wiring.connect(m, wiring.flipped(self.memory), reader.memory)
         beat = self.memory.r.valid & self.memory.r.ready
         m.d.comb += self.o_error.eq(reader.o_error)
@@ -102,7 +107,9 @@ class PlaneReader(wiring.Component):
         # Second stage: bus words of all rows, and whether they are one region.
         measured = Signal()
         first, stride, n_rows = Signal(params.address_width), Signal(len(asked.row_stride)), Signal(params.seq_width)
-        beats, all_beats, contiguous = Signal(beats_width), Signal(beats_width + params.seq_width), Signal()
+        beats, all_beats, contiguous = Signal(beats_width), Signal(self.joined_width), Signal()
+        product = asked.n_rows * row_beats[: self.row_width]
+        m.d.sync += self.o_skipped.eq(Mux(delay(m, taken & segment.zero, 1, "zeros"), product, 0))
         begins, measures = Signal(), Signal()
         m.d.comb += measures.eq(asks & (~measured | begins))
         with m.If(begins):
@@ -113,8 +120,11 @@ class PlaneReader(wiring.Component):
                 stride.eq(asked.row_stride),
                 n_rows.eq(asked.n_rows),
                 beats.eq(row_beats),
-                all_beats.eq(asked.n_rows * row_beats),
-                contiguous.eq(asked.row_stride == row_beats << bits_for(params.bus_bytes - 1)),
+                all_beats.eq(product),
+                contiguous.eq(
+                    (asked.row_stride == row_beats << bits_for(params.bus_bytes - 1))
+                    & ~row_beats[self.row_width :].any()
+                ),
                 measured.eq(1),
                 asks.eq(0),
             ]
@@ -206,7 +216,7 @@ class PlaneReader(wiring.Component):
             m.d.sync += self.o.valid.eq(emit)
         with m.If(emit):
             m.d.sync += [
-                self.o.payload.data.eq(Mux(delivery.zero, 0, value)),
+                self.o.payload.data.eq(value),
                 self.o.payload.key.eq(delivery.key),
                 self.o.payload.last.eq(delivery.last & ends),
                 words.left.eq(words.left - 1),
@@ -214,6 +224,8 @@ class PlaneReader(wiring.Component):
             ]
             with m.If(row_ends):
                 m.d.sync += [words.eq(delivery.words), rows.left.eq(rows.left - 1), rows.last.eq(rows.left == 1)]
+        with m.If(emit & delivery.zero):  # beside the enable, so that it is a reset, which takes no logic
+            m.d.sync += self.o.payload.data.eq(0)
         following = deliveries.o.payload
         with m.If(deliveries.o.ready):
             m.d.sync += [

@@ -11,6 +11,7 @@ from hdp_hw.spec.encoder import (
     BIAS_WIDTH,
     FACTOR_FRACTION,
     GAMMA_SHIFT_MAX,
+    GAMMA_SHIFT_MIN,
     MULT_FRACTION,
     MULT_WIDTH,
     NORMAL_FRACTION,
@@ -109,6 +110,6 @@ def affine(gamma: np.ndarray, beta: np.ndarray, units: np.ndarray) -> Affine:
     per_lsb = n / 2.0 ** (n.bit_length() - 1 + NORMAL_FRACTION)
     gains = gamma * per_lsb / units
     largest = max(float(np.abs(gains).max()), TINY)
-    shift = max(0, min(GAMMA_SHIFT_MAX, math.floor(math.log2(WORD_MAX / largest))))
+    shift = max(GAMMA_SHIFT_MIN, min(GAMMA_SHIFT_MAX, math.floor(math.log2(WORD_MAX / largest))))
     rounded = [np.clip(np.rint(x), -WORD_MAX, WORD_MAX).astype(np.int64) for x in (gains * 2.0**shift, beta / units)]
     return Affine(*rounded, shift)

@@ -9,6 +9,7 @@ from hdp_hw.golden.bits.encoder.norm import normalise, residual, scale, variance
 from hdp_hw.golden.bits.encoder.rounding import operand
 from hdp_hw.golden.cycles.encoder import norm as cycles
 from hdp_hw.rtl.encoder.norm import Norm
+from hdp_hw.spec.encoder import GAMMA_SHIFT_MAX, GAMMA_SHIFT_MIN
 from tb.lib.lockstep import pack, read, start
 from tb.lib.simulation import simulate
 
@@ -29,10 +30,10 @@ class Job:
     def __init__(self, rng, n, n_rows):
         factors = [int(rng.integers(0, 1 << 16)) if rng.random() < 0.8 else int(rng.choice([0, 65535])) for _ in "ab"]
         epsilon = int(rng.choice([0, 1, rng.integers(0, 1 << 40)]))
-        shifts = [int(shift) for shift in rng.integers(0, 32, 2)]
+        shifts = [int(shift) for shift in rng.integers(GAMMA_SHIFT_MIN, GAMMA_SHIFT_MAX + 1, 2)]
         self.settings = {"n": n, "a": factors[0], "b": factors[1], "epsilon": epsilon}
         self.settings |= {"rms": int(rng.integers(0, 2)), "pre_norm": int(rng.integers(0, 2))}
-        self.settings |= {"shift": shifts[0], "operand_shift": shifts[1]}
+        self.settings |= {"shift": shifts[0] - GAMMA_SHIFT_MIN, "operand_shift": shifts[1] - GAMMA_SHIFT_MIN}
         magnitudes = 1 << rng.integers(1, 16, (n, 4))
         self.scales = rng.integers(-magnitudes, magnitudes)
         self.rows = [(words(rng, n), words(rng, n)) for _ in range(n_rows)]

@@ -16,10 +16,11 @@ from tb.lib.simulation import SIMULATORS, simulate
 WORDS = {16: (4, 4), 64: (16, 4), 512: (64, 8)}
 
 
-def params_of(word_width, bus_width):
-    """Parameters with a word and a bus of these widths."""
+def params_of(word_width, bus_width, encoder=0):
+    """Parameters with a word and a bus of these widths; with ``encoder``, rows may be those of a linear layer."""
     lanes, digit_width = WORDS[word_width]
-    return HdpParams(lanes=lanes, digit_width=digit_width, max_head_dim=64, bus_width=bus_width, n_cores=2)
+    kind = {"multiplier": 18 * encoder, "encoder": encoder}
+    return HdpParams(lanes=lanes, digit_width=digit_width, max_head_dim=64, bus_width=bus_width, n_cores=2, **kind)
 
 
 PARAMS = params_of(*map(int, os.environ.get("HDP_WIDTHS", "64,64").split(",")))  #: of the block under test
@@ -43,8 +44,8 @@ def on_widths(*widths, more=()):
 
 def run(component, test_module, simulator, widths):
     """Simulate a block against the cocotb tests of ``test_module``."""
-    name = f"{test_module.rpartition('.test_')[2]}_{widths[0]}_{widths[1]}"
-    simulate(component, test_module, simulator, name=name, plusenv={"HDP_WIDTHS": f"{widths[0]},{widths[1]}"})
+    name = "_".join(map(str, (test_module.rpartition(".test_")[2], *widths)))
+    simulate(component, test_module, simulator, name=name, plusenv={"HDP_WIDTHS": ",".join(map(str, widths))})
 
 
 def bench_rng():

@@ -25,7 +25,7 @@ from tb.unit.shell.read_path_bench import (
 )
 
 BYTES = PARAMS.bus_bytes
-PAGES = 8
+PAGES, LONGEST = 8, 1024
 BASE = (1 << PARAMS.address_width) - PAGES * PAGE_BYTES  # up to the last address
 
 
@@ -126,4 +126,4 @@ async def waits_for_room(dut):
 
 @on_widths((64, 64), more=[(64, 32), (64, 128)])
 def test_burst_reader(simulator, widths):
-    run(BurstReader(params_of(*widths)), __name__, simulator, widths)
+    run(BurstReader(params_of(*widths), LONGEST), __name__, simulator, widths)

@@ -1,6 +1,7 @@
 """PlaneReader against golden.cycles.shell.plane_reader and golden.bits.shell.read_traffic."""
 
 import cocotb
+import pytest
 from cocotb.triggers import RisingEdge
 
 from hdp_hw.golden.bits.shell.burst_reader import bursts
@@ -11,6 +12,7 @@ from hdp_hw.rtl.shell.plane_reader import PlaneReader
 from hdp_hw.spec.depths import FIFO_WORDS, MAX_BURST_BEATS, MAX_SEGMENTS
 from tb.lib.axi_memory import ReadChecker, ReadModel, ReadTiming, serve_reads
 from tb.lib.lockstep import start
+from tb.lib.simulation import SIMULATORS
 from tb.unit.shell.read_path_bench import (
     PARAMS,
     TIMINGS,
@@ -27,7 +29,7 @@ from tb.unit.shell.read_path_bench import (
 BYTES = PARAMS.bus_bytes
 BASE, PAGES = 0x12_3456_7000, 16
 TOP = BASE + PAGES * PAGE_BYTES
-MAX_WORDS = PARAMS.max_value_words
+MAX_WORDS = max(PARAMS.max_value_words, PARAMS.max_row_words)
 PER_WORD = max(1, PARAMS.word_width // PARAMS.bus_width)  # bus words
 
 
@@ -62,12 +64,13 @@ class Bench:
         self.model, self.checker = ReadModel(self.memory, BYTES, timing, rng), ReadChecker(BYTES)
         self.sink = Sink(dut, "o", ("data", "key", "last"), rng, busy)
         self.bytes, self.errors = Total(dut, "o_bytes_read"), Total(dut, "o_error")
+        self.skipped = Total(dut, "o_skipped")
 
     async def read(self, segments, idle=0.0):
         """Deliver ``segments``; check words, bursts and counts."""
         await start(self.dut)
         self.source = Source(self.dut, "i", list(map(vars, segments)), self.rng, idle)
-        for task in (self.source, self.sink, self.bytes, self.errors):
+        for task in (self.source, self.sink, self.bytes, self.errors, self.skipped):
             cocotb.start_soon(task.run())
         cocotb.start_soon(serve_reads(self.dut, self.model, self.checker))
         expected = words(self.memory.peek, segments, PARAMS)
@@ -78,6 +81,8 @@ class Bench:
         assert [(burst.address, burst.beats) for burst in self.model.bursts] == asked
         assert self.checker.pending == 0
         assert self.bytes.sum == self.memory.bytes_read == bytes_read(segments, PARAMS)
+        if MAX_WORDS == PARAMS.max_value_words:  # nothing of a linear layer is skipped
+            assert BYTES * self.skipped.sum == bytes_skipped(segments, PARAMS)
         in_regions = [address + k * BYTES for address, n_beats in read for k in range(n_beats)]
         assert self.errors.sum == sum(address in self.memory.faults for address in in_regions)
 
@@ -156,3 +161,9 @@ async def runs_ahead(dut):
 @on_widths((16, 64), (64, 64), (512, 32), more=[(64, 32), (64, 128), (512, 128)])
 def test_plane_reader(simulator, widths):
     run(PlaneReader(params_of(*widths)), __name__, simulator, widths)
+
+
+@pytest.mark.parametrize("simulator", SIMULATORS)
+def test_rows_of_linear_layers(simulator):
+    """Up to 256 bus words, of which those of 32 or more are no region with others."""
+    run(PlaneReader(params_of(64, 64, 1)), __name__, simulator, (64, 64, 1))
