@@ -8,7 +8,7 @@ from pathlib import Path
 from hdp_hw.deliver.synth import DIGIT_PRODUCT, SynthesisError
 from hdp_hw.deliver.synth.devices import ECP5, first_steps
 from hdp_hw.deliver.synth.flow import synthesis_progress
-from hdp_hw.deliver.synth.place_route import NETLIST, progress, write_netlist
+from hdp_hw.deliver.synth.place_route import NETLIST, NotRouted, watched, write_netlist
 from hdp_hw.deliver.synth.tools import ECPPACK, NEXTPNR, YOSYS, run
 from hdp_hw.rtl.boards.arty_a7 import ArtyA7
 from hdp_hw.rtl.boards.ulx3s import Ulx3s
@@ -85,10 +85,10 @@ def place_and_route(folder, arguments, say):
         say(f"place and route: {choice}")
         files = [NETLIST, "top.lpf"], ["top.config", "top.tim"]
         try:
-            return run(folder, "nextpnr.log", NEXTPNR, [*arguments, *options], *files, progress, say)
-        except SynthesisError as error:
+            return run(folder, "nextpnr.log", NEXTPNR, [*arguments, *options], *files, watched, say)
+        except (SynthesisError, NotRouted) as error:
             if not left:
-                raise
+                raise SynthesisError(str(error)) from None
             say(str(error))
 
 

@@ -14,7 +14,7 @@ from hdp_hw.__main__ import main
 from hdp_hw.deliver import bitstream
 from hdp_hw.deliver.bitstream import BOARDS, prepare, summary
 from hdp_hw.deliver.synth.devices import ECP5
-from hdp_hw.deliver.synth.place_route import NETLIST, SETTINGS
+from hdp_hw.deliver.synth.place_route import NETLIST, SETTINGS, NotRouted
 from hdp_hw.deliver.synth.tools import SynthesisError
 from hdp_hw.rtl.boards.ulx3s import Ulx3s
 from hdp_hw.spec.params import HdpParams, ParameterError
@@ -139,7 +139,7 @@ def test_next_choice(tmp_path, monkeypatch):
     def run(folder, log, tool, arguments, *_):
         tried.append(" ".join(arguments))
         if len(tried) < routed:
-            raise SynthesisError("not routed")
+            raise (SynthesisError, NotRouted)[len(tried) % 2]("not routed")
 
     monkeypatch.setattr(bitstream, "run", run)
     routed = 2

@@ -14,7 +14,7 @@ from hdp_hw.deliver.synth import area_by_block, count_cells, flow, netlist, plac
 from hdp_hw.deliver.synth.devices import DEVICES, GW2A, ICE40, NEXUS, XCUP
 from hdp_hw.deliver.synth.flow import harness, harnessed, summary, synthesise_netlist, write_sources
 from hdp_hw.deliver.synth.netlist import block_of
-from hdp_hw.deliver.synth.place_route import critical_path, fmax, place_and_route, progress, slowest
+from hdp_hw.deliver.synth.place_route import NotRouted, critical_path, fmax, place_and_route, progress, slowest, watched
 from hdp_hw.rtl.common.pipeline import register
 from hdp_hw.rtl.core.softmax_unit import SoftmaxUnit
 from hdp_hw.spec.params import HdpParams, ParameterError
@@ -348,6 +348,22 @@ def test_progress_of_nextpnr():
     router1 = "Info:      47000 |      540      42904 |   60   879 |     13579|       2.37      94.62|\n"
     assert progress(heap) == "placing, iteration 14, wire length 219771"
     assert progress(heap + refining + router1) == "routing, 13579 connections left"
+
+
+def test_a_router_that_gets_no_nearer():
+    """It is stopped: fewer wires must be shared after 100 iterations than before, but for none."""
+
+    def log(*overused):
+        return "".join(
+            f"Info:     iter={k} wires=9 overused={n} overuse=9 archfail=NA\n" for k, n in enumerate(overused)
+        )
+
+    stays = [900, 70, 40, *([55] * 99)]
+    assert watched(log(*stays)) == "routing, iteration 101, 55 wires used twice"
+    assert watched(log(*stays, 39)) and watched(log(900, *([0] * 300)))
+    for last in (40, 41):
+        with pytest.raises(NotRouted, match=f"100 more iterations: routing, iteration 102, {last} wires used twice"):
+            watched(log(*stays, last))
 
 
 def netlist_of(block, device, folder):

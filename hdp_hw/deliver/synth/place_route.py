@@ -20,6 +20,7 @@ TARGET_MHZ = 100.0  #: what place and route works for unless it is told otherwis
 #: dozen wires stay shared for ever. Nets may leave their bounding box by 5 tiles, not 3.
 SETTINGS = {"router2/initCurrCongWeight": "3.0", "router2/currCongWeightMult": "0.5"}
 SETTINGS |= {"router2/bbMargin/x": "5", "router2/bbMargin/y": "5"}
+PATIENCE = 100  #: iterations of router2 that it is given to find a way with fewer shared wires
 NETLIST = "netlist.json"  #: what nextpnr reads
 
 
@@ -88,7 +89,7 @@ def _try(folder, device, speed, seed, choice, limit, say, mhz):
         write(folder / PINS, device.pins)
         sources.append(PINS)
     try:
-        run(folder, log, device.family.tool, arguments, sources, [report], progress, say, limit)
+        run(folder, log, device.family.tool, arguments, sources, [report], watched, say, limit)
     except TimeLimit:
         reached = progress((folder / log).read_text(encoding="utf-8"))
         raise NotRouted(f"not routed in {limit:.0f} s of processor time: {reached}") from None
@@ -98,6 +99,14 @@ def _try(folder, device, speed, seed, choice, limit, say, mhz):
             raise
         raise NotRouted(errors[-1]) from None
     return json.loads((folder / report).read_text(encoding="utf-8"))
+
+
+def watched(log):
+    """How far nextpnr is, of its log. Raises NotRouted where wires stay shared whatever it tries."""
+    shared = [int(number) for number in re.findall(r"iter=\d+ wires=\d+ overused=(\d+)", log)]
+    if shared[PATIENCE:] and 0 < min(shared[:-PATIENCE]) <= min(shared[-PATIENCE:]):
+        raise NotRouted(f"no fewer wires are shared after {PATIENCE} more iterations: {progress(log)}")
+    return progress(log)
 
 
 def progress(log):
