@@ -24,6 +24,7 @@ SCOPE = {"In": In, "Out": Out, "signed": signed, "unsigned": unsigned, "data": d
 EXAMPLES = {
     "BoardDemo": {"divisor": 4, "n_bytes": 4096},
     "BoardMemory": {"n_bytes": 4096},
+    "BurstReader": {"longest": 4096},
     "Drain": {"sums_layout": unsigned(8)},
     "LinearDrain": {"beat_layout": data.StructLayout({"data": data.ArrayLayout(signed(8), 1), "last": 1})},
     "Norm": {"max_features": 384},

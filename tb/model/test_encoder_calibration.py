@@ -17,7 +17,7 @@ from hdp_hw.study.encoder.equalise import equalised, fitted, quantised_weights, 
 from hdp_hw.study.encoder.integer import IntegerEncoder
 from hdp_hw.study.encoder.passed_on import passed_on
 from hdp_hw.study.encoder.steps import STEPS, Stepped
-from hdp_hw.study.encoder.units import affine, mult_and_shift, quantised, to_operands, to_words
+from hdp_hw.study.encoder.units import affine, least_units, mult_and_shift, quantised, to_operands, to_words
 from tb.lib.tiny_encoders import encoder_of, inputs_of, rows_of
 from tb.lib.tiny_model import write_model, write_pairs
 
@@ -120,7 +120,7 @@ def test_affine():
     rng = np.random.default_rng(6)
     n = 48
     gamma, beta, units = rng.normal(size=n), rng.normal(size=n), 10.0 ** rng.uniform(-6, -3, n)
-    units = np.maximum(units, np.abs(beta) / 30000)
+    units = np.maximum.reduce([units, np.abs(beta) / 30000, least_units(gamma)])
     made = affine(gamma, beta, units)
     normal = rng.integers(-3000, 3000, (20, n))
     exact = normal * (48 / 32 / 2048) * gamma + beta

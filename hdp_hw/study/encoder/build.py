@@ -13,7 +13,17 @@ from hdp_hw.spec.encoder import EPSILON_WIDTH, OPERAND_MAX, STREAM_FRACTION
 from hdp_hw.study.encoder.equalise import fitted
 from hdp_hw.study.encoder.heads import contexts
 from hdp_hw.study.encoder.ranges import Ranges
-from hdp_hw.study.encoder.units import GAIN_MAX, WORD_MAX, Weights, activated, affine, quantised, to_operands, to_words
+from hdp_hw.study.encoder.units import (
+    GAIN_MAX,
+    WORD_MAX,
+    Weights,
+    activated,
+    affine,
+    least_units,
+    quantised,
+    to_operands,
+    to_words,
+)
 from hdp_hw.study.models import Encoder
 
 HEADROOM = 1.5  #: of words, over the largest magnitude that calibration saw
@@ -112,13 +122,14 @@ class Builder:
             weights = [self._weight(reader)]
             if reader.endswith(".query"):
                 weights = [self._weight(reader.replace("query", part)) for part in PROJECTIONS]
-            seen, least = (self.ranges.inputs[reader], self.ranges.rows[reader]), np.abs(beta) / LARGEST_BETA
+            seen = self.ranges.inputs[reader], self.ranges.rows[reader]
+            least = np.maximum(np.abs(beta) / LARGEST_BETA, PLAIN_FACTOR * least_units(gamma))
             units = fitted(seen[0], np.concatenate(weights), seen[1], least)
             self.operands[reader] = self.operands[f"{name}.results"] = units
             operands = affine(gamma, beta, self.operands[reader] / PLAIN_FACTOR)
         if not pre_norm or not reader:
             largest = max(float(self.ranges.normals[name].max()), float(np.abs(beta).max()))
-            self.unit = HEADROOM * largest / WORD_MAX
+            self.unit = max(HEADROOM * largest / WORD_MAX, float(least_units(gamma).max()))
             words = affine(gamma, beta, np.full(n, self.unit))
         self.residuals[name] = self.unit
         job = self.jobs[name] = Norm(words, operands, a, b, epsilon)

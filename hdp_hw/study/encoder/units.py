@@ -105,11 +105,19 @@ def activated(
 
 
 def affine(gamma: np.ndarray, beta: np.ndarray, units: np.ndarray) -> Affine:
-    """The Affine behind a normalised row whose words have ``units`` [n]."""
-    n = len(gamma)
-    per_lsb = n / 2.0 ** (n.bit_length() - 1 + NORMAL_FRACTION)
-    gains = gamma * per_lsb / units
+    """The Affine behind a normalised row whose words have ``units`` [n], no less than :func:`least_units`."""
+    gains = gamma * _per_lsb(len(gamma)) / units
     largest = max(float(np.abs(gains).max()), TINY)
     shift = max(GAMMA_SHIFT_MIN, min(GAMMA_SHIFT_MAX, math.floor(math.log2(WORD_MAX / largest))))
     rounded = [np.clip(np.rint(x), -WORD_MAX, WORD_MAX).astype(np.int64) for x in (gains * 2.0**shift, beta / units)]
     return Affine(*rounded, shift)
+
+
+def least_units(gamma: np.ndarray) -> np.ndarray:
+    """Least units [n] of words behind a normalised row: with smaller ones, gamma would take more than its bits."""
+    return np.abs(gamma) * _per_lsb(len(gamma)) * 2.0**GAMMA_SHIFT_MIN / WORD_MAX
+
+
+def _per_lsb(n: int) -> float:
+    """Deviations of an LSB of a normalised element of a row of n."""
+    return n / 2.0 ** (n.bit_length() - 1 + NORMAL_FRACTION)
