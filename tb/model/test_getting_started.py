@@ -27,7 +27,8 @@ def steps():
     return found
 
 
-GENERATE, GREP, ATTEND, PROFILE, TEST = steps()
+GENERATE, GREP, ATTEND, PROFILE, SENTENCE, TEST = steps()
+MODELS = pytest.mark.skipif(not find_spec("tokenizers"), reason="python3 tools/setup.py models")
 
 
 def test_steps():
@@ -37,7 +38,8 @@ def test_steps():
         "make profile MODEL=bert-tiny-sst2",
         "make test",
     ]
-    assert all(shown for _, shown in (GENERATE, GREP, ATTEND, PROFILE))
+    assert SENTENCE[0].startswith(".venv/bin/hdp-hw run ") and SENTENCE[0].endswith(" --backend simulation")
+    assert all(shown for _, shown in (GENERATE, GREP, ATTEND, PROFILE, SENTENCE))
 
 
 def test_generate(tmp_path, monkeypatch, capsys):
@@ -54,13 +56,29 @@ def test_attend(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out == ATTEND[1]
 
 
-@pytest.mark.skipif(not find_spec("tokenizers"), reason="python3 tools/setup.py models")
+@MODELS
 def test_profile(tmp_path, monkeypatch, capsys):
     """The words are the same, and each number is near."""
     monkeypatch.chdir(tmp_path)
     assert main(["profile", "bert-tiny-sst2"]) == 0
     (printed,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Pruning ")]
-    shown = PROFILE[1].strip().replace("\n", " ")
+    near(printed, PROFILE[1].strip().replace("\n", " "))
+
+
+@MODELS
+@pytest.mark.parametrize("backend", ["emulator", pytest.param("simulation", marks=pytest.mark.slow)])
+def test_sentence(tmp_path, monkeypatch, capsys, backend):
+    """Likewise, but for what says how long it took."""
+    link_models(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    *words, _ = shlex.split(SENTENCE[0])[1:]
+    assert main([*words, backend]) == 0
+    kept = re.compile(r"(.*tokens:|.* \d+$|  jobs of|At )")
+    near("\n".join(filter(kept.match, capsys.readouterr().out.splitlines())), SENTENCE[1].rstrip())
+
+
+def near(printed, shown):
+    """The words are the same, and each number is near."""
     assert re.sub(NUMBER, "N", printed) == re.sub(NUMBER, "N", shown)
     for number, expected in zip(re.findall(NUMBER, printed), re.findall(NUMBER, shown)):
         assert float(number) == pytest.approx(float(expected), rel=TOLERANCE, abs=0.1)
