@@ -18,9 +18,12 @@ LIMIT = 1 << 15
 
 
 def words(rng, n):
-    """A row of words of some magnitude, or of extremes alone."""
-    if rng.random() < 0.2:
+    """A row of words of some magnitude, or of extremes alone, or with one of them, far from the others."""
+    kind = rng.random()
+    if kind < 0.2:
         return rng.choice([-LIMIT, LIMIT - 1, 0], n)
+    if kind < 0.4:
+        return np.where(np.arange(n) == rng.integers(n), rng.choice([-LIMIT, LIMIT - 1]), 0)
     return np.clip(rng.normal(rng.uniform(-50, 50), 2.0 ** rng.integers(0, 15), n), -LIMIT, LIMIT - 1).astype(np.int64)
 
 
@@ -38,9 +41,12 @@ class Job:
         self.scales = rng.integers(-magnitudes, magnitudes)
         self.rows = [(words(rng, n), words(rng, n)) for _ in range(n_rows)]
         self.expected, self.cycles = [], []
-        for x, y in self.rows:
-            r = residual(x, factors[0], y, factors[1])
-            normal = normalise(r, epsilon, self.settings["rms"])
+        residuals = [residual(x, factors[0], y, factors[1]) for x, y in self.rows]
+        normals = [normalise(r, epsilon, self.settings["rms"]) for r in residuals]
+        for normal in normals:  # products that are hardly too large for the coarse shift
+            largest = int(np.abs(normal).argmax())
+            self.scales[largest, ::2] = min(LIMIT - 1, (1 << 28) // max(1, abs(normal[largest])) + 1)
+        for r, normal in zip(residuals, normals):
             z = scale(normal, *self.scales.T[:2], shifts[0])
             of_operand = operand(scale(normal, *self.scales.T[2:], shifts[1]))
             self.expected += list(zip(r if self.settings["pre_norm"] else z, of_operand))
