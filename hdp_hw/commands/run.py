@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
 
         return Simulation(params, timing=MemoryTiming(latency, latency), size=n_bytes)
 
-    folder, reference = (as_it_is if is_folder(arguments.model) else compiled)(arguments, choose)
+    folder, reference = as_it_is(arguments) if is_folder(arguments.model) else compiled(arguments, choose)
     backend_of = simulation if arguments.backend == "simulation" else None
     how = latency, not arguments.no_cycles, arguments.mhz
     result = run_folder(folder, backend_of, arguments.backend, choose, *how, progress, reference)
@@ -81,7 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def as_it_is(arguments: argparse.Namespace, choose: "Choose") -> "tuple[Path, Reference | None]":
+def as_it_is(arguments: argparse.Namespace) -> tuple[Path, None]:
     """A folder of hdp-hw compile."""
     for name in ("config", "settings"):
         if (value := getattr(arguments, name)) is not None:
@@ -89,7 +89,7 @@ def as_it_is(arguments: argparse.Namespace, choose: "Choose") -> "tuple[Path, Re
     return Path(arguments.model), None
 
 
-def compiled(arguments: argparse.Namespace, choose: "Choose") -> "tuple[Path, Reference | None]":
+def compiled(arguments: argparse.Namespace, choose: "Choose") -> "tuple[Path, Reference]":
     """The folder that a model is compiled to, for the inputs that ``choose`` takes."""
     from hdp_hw.study.encoder.run import compile_for
 

@@ -7,8 +7,9 @@ import pytest
 
 from hdp_hw.__main__ import main
 from hdp_hw.driver import LayerSettings, save_layers
+from hdp_hw.encoder.jobs import PLAIN_FACTOR
 from hdp_hw.spec.configs import CONFIGS
-from hdp_hw.spec.encoder import OPERAND_MAX
+from hdp_hw.spec.encoder import GAMMA_SHIFT_MIN, OPERAND_MAX
 from hdp_hw.spec.params import ParameterError
 from hdp_hw.study.accuracy.calibrate import open_workplace
 from hdp_hw.study.encoder.accuracy import WHOLE, measure
@@ -127,6 +128,21 @@ def test_affine():
     inside = np.abs(exact / units) < 32000
     assert inside.mean() > 0.2
     assert np.abs(made(normal) - exact / units)[inside].max() < 3000 * 2.0**-made.shift + 1.1
+
+
+def test_a_channel_that_hardly_moves():
+    """Its unit is no smaller than gamma's bits allow, so that no gamma saturates."""
+    encoder = encoder_of("bert")
+    for name in ("words", "positions", "types"):  # of all embeddings, channel 0 is the mean of the row
+        rows = encoder.tensors[f"{name}.weight"]
+        rows[:, 1:] -= rows[:, 1:].mean(1, keepdims=True)
+        rows[:, 0] = 0
+    encoder.tensors["norm.bias"][0] = 0
+    built = calibrate(encoder, inputs_of(encoder))
+    affine, units = built.model.entry.operands, built.operands["0.query"] / PLAIN_FACTOR
+    gamma = affine.gamma / 2.0**affine.shift * units * 2048  # of rows of 32, a power of two
+    assert affine.shift == GAMMA_SHIFT_MIN and affine.gamma[0] > 10 * np.abs(affine.gamma[1:]).max()
+    np.testing.assert_allclose(gamma, encoder.tensors["norm.weight"], rtol=1e-3)
 
 
 # -- steps, and the command -------------------------------------------------------------------------------------------

@@ -65,6 +65,15 @@ def test_link_to_nothing_is_refused():
         pages.linked("[a](../tools/none.py)", "docs/driver.md", set())
 
 
+def test_a_report_that_its_command_did_not_write(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "tools" / "site")
+    gallery = load("gallery")
+    monkeypatch.setattr(gallery, "run", lambda words, folder: (folder / "masks.png").touch())
+    (tmp_path / "images").mkdir()
+    with pytest.raises(gallery.SiteError, match=r"`hdp-hw compare .*` wrote no build/compare/.*\.html"):
+        gallery.write(tmp_path, tmp_path)
+
+
 def test_dead_links_are_found(tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "a.html").write_text('<p id="x"><a href="in/b.html#y">1</a> <a href="#z">2</a> <img src="c.svg">')
