@@ -90,7 +90,7 @@ NORM_FIELDS = {
     "epsilon": 54, "rms": 1, "pre_norm": 1, "words": 1, "operands": 1, "reserved_0": 6,
     "shift": 8, "operand_shift": 8, "reserved_1": 16, "x_row_stride": 32,
     "y_row_stride": 32, "words_row_stride": 32, "planes_row_stride": 32, "reserved_2": 32,
-    "x_address": 64, "y_address": 64, "scales_address": 64, "words_address": 64, "integer_address": 64,
+    "scales_address": 64, "x_address": 64, "y_address": 64, "words_address": 64, "integer_address": 64,
     "fraction_address": 64, "reserved_3": 64,
 }  # fmt: skip
 NORM_BYTES = sum(NORM_FIELDS.values()) // 8

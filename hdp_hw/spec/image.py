@@ -8,7 +8,7 @@ the 64-bit words that the list of relocations names.
 from hdp_hw.spec.configs import NAMES
 
 IMAGE_MAGIC = int.from_bytes(b"HDPMODEL", "little")
-IMAGE_FORMAT = 1
+IMAGE_FORMAT = 2
 
 #: ``{field of the header: bits}``. crc32 : of all bytes behind it; parameters of the core; features : words of a row;
 #: results : rows of the hidden states, 0 for all; rows : where the words of embeddings go, and hidden states come from;

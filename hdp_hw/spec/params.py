@@ -211,6 +211,11 @@ class HdpParams:
         """Elements of a tile that softmax takes in a cycle, to keep up with the array at half of ``max_head_dim``."""
         return least_per_cycle(self.tile**2, 2 * self.slices(self.max_head_dim // 2))
 
+    @property
+    def softmax_steps(self) -> int:
+        """Clock cycles in which softmax takes a tile."""
+        return self.tile**2 // self.softmax_lanes
+
     @cached_property
     def predictor_rows(self) -> int:
         """Query rows of a tile that the predictor takes in a cycle, to keep up with the array at ``max_head_dim``."""
@@ -270,13 +275,13 @@ class HdpParams:
         """Elements of the widest rows of Q and K."""
         return max(self.max_head_dim, self.max_inputs)
 
-    def row_stride_bits(self, row_length: int) -> int:
-        """log2 of the words from one row to the next in a bank, of a linear layer with rows so long."""
+    def row_word_bits(self, row_length: int) -> int:
+        """Bits of a word's index in a row of a linear layer that is so long."""
         return (ceil_div(self.slices(row_length), 4) - 1).bit_length()
 
     def max_rows(self, n_inputs: int) -> int:
         """Rows of operands, and as many output channels, that a linear layer of so many inputs has at once."""
-        return min(self.max_seq_len, self.tile << self.bank_bits - self.row_stride_bits(n_inputs))
+        return min(self.max_seq_len, self.tile << self.bank_bits - self.row_word_bits(n_inputs))
 
     @property
     def channel_step(self) -> int:

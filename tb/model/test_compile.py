@@ -206,7 +206,7 @@ def changed(image, **fields):
         (lambda image: image.data[: HEADER_BYTES - 1], "x is no image"),
         (lambda image: np.zeros_like(image.data), "x is no image"),
         (lambda image: changed(image, magic=1), "x is no image"),
-        (lambda image: changed(image, format=2), "x has format 2, this driver knows 1"),
+        (lambda image: changed(image, format=1), "x has format 1, this driver knows 2"),
         (lambda image: image.data[:-1], r"x has \d+ bytes of \d+"),
         (lambda image: np.append(image.data, np.uint8(0)), r"x has \d+ bytes of \d+"),
     ],

@@ -20,6 +20,7 @@ CORES = {
     "packed_narrow": HdpParams(tile=2, lanes=4, max_head_dim=16, max_seq_len=16, multiplier=18),
     "encoder": HdpParams(tile=2, lanes=16, max_head_dim=16, max_seq_len=32, multiplier=18, encoder=1),
     "wide_encoder": HdpParams(tile=4, lanes=32, max_head_dim=64, max_seq_len=64, multiplier=18, encoder=1),
+    "narrow_encoder": HdpParams(tile=8, lanes=16, max_head_dim=16, max_seq_len=32, multiplier=18, encoder=1),
     "quick": HdpParams(tile=4, lanes=64, digit_width=4, max_head_dim=16, max_seq_len=16),  # softmax takes two rows
     "halves": HdpParams(tile=4, lanes=16, digit_width=4, max_head_dim=32, max_seq_len=16),  # softmax takes half a row
 }

@@ -85,9 +85,7 @@ def cycles(
     entries = places["table"][0] if table else None
     engine = JobEngine(clock, params, lanes, heads, entries, activation, chain or None, same_rows, *norms)
     readers = [each.reader for lane in lanes for each in lane.loader.readers]
-    reads = ReadArbiter(
-        clock, [*readers, engine.reader, *(reader for lane in norms for reader in lane.readers)], memory
-    )
+    reads = ReadArbiter(clock, [*readers, engine.reader, *(lane.reader for lane in norms)], memory)
     writes = WriteArbiter(clock, [*(lane.writer for lane in lanes), *(lane.writer for lane in norms)], memory)
     clock.blocks = [engine, *lanes, *norms, reads, writes]
     clock.run()

@@ -33,12 +33,12 @@ class NormLane:
     def __init__(self, clock: Clock, params: HdpParams, plan: NormPlan) -> None:
         self.clock, self.params, self.plan = clock, params, plan
         fields = plan.fields
-        self.readers = [BurstReader(clock, params) for _ in "xy"]
+        self.reader = BurstReader(clock, params)
         self.writer = RowWriter(clock, params, self, params.bus_bytes)
         self.norm = Norm(clock, fields["features"], plan.exponents)
         written = bool(fields["words"]), bool(fields["operands"])
         self.packer = NormPacker(clock, params, self.norm, self.writer, *written)
-        self.regions: list[deque[tuple[int, int]]] = [deque(), deque()]  # that each reader is to be asked for
+        self.regions: deque[tuple[int, int]] = deque()  # address and bus words, 0 of a row that is passed over
         # Bus words that are taken, each in so many clock cycles: of the descriptor, of the scales, of a row.
         bus, n = params.bus_bytes, fields["features"]
         self.descriptor = [1] * (NORM_BYTES // bus)
@@ -49,7 +49,7 @@ class NormLane:
 
     def start(self) -> None:
         """The job engine starts it in this cycle."""
-        self.readers[0].push((self.plan.address, len(self.descriptor)))
+        self.reader.push((self.plan.address, len(self.descriptor)))
         self.clock.set(self, state="descriptor")
 
     def head_written(self) -> None:
@@ -58,23 +58,24 @@ class NormLane:
 
     def look(self) -> None:
         """See :class:`golden.cycles.clock.Clock`."""
-        for reader in self.readers:
-            reader.look()
+        self.reader.look()
         self.writer.look()
         self.norm.look()
         self.packer.look()
-        for reader, regions in zip(self.readers, self.regions):
-            if regions and reader.ready:
-                reader.push(regions[0])
-                self.clock.at(1, regions.popleft)
+        if self.regions:
+            passes = not self.regions[0][1]
+            if not passes and self.reader.ready:
+                self.reader.push(self.regions[0])
+            if passes or self.reader.ready:
+                self.clock.at(1, self.regions.popleft)
         getattr(self, f"_{self.state}")()
 
     def _idle(self) -> None:
         """And while what was taken is on its way."""
 
     def _descriptor(self) -> None:
-        if self.readers[0].words:
-            self._take(self.descriptor, "check", self.readers[0])
+        if self.reader.words:
+            self._take(self.descriptor, "check")
 
     def _check(self) -> None:
         self.clock.set(self, state="judge")
@@ -82,36 +83,46 @@ class NormLane:
     def _judge(self) -> None:
         fields, params = self.plan.fields, self.params
         self.writer.outputs.push(Output(tuple(targets(fields, params).values()), fields["rows"]))
-        for regions, name in zip(self.regions, "xy" if fields["b"] else "x"):
-            address, stride = fields[f"{name}_address"], fields[f"{name}_row_stride"]
-            rows = [(address + row * stride, len(self.row)) for row in range(fields["rows"])]
-            n_words = fields["features"] * NORM_SCALES_BYTES
-            scales = [(fields["scales_address"], ceil_div(n_words, params.bus_bytes))] if name == "x" else []
-            self.clock.at(1, partial(regions.extend, scales + rows))
+        n_words = ceil_div(fields["features"] * NORM_SCALES_BYTES, params.bus_bytes)
+        regions = [(fields["scales_address"], n_words)]
+        for row in range(fields["rows"]):
+            regions.append((fields["x_address"] + row * fields["x_row_stride"], len(self.row)))
+            of_y = fields["y_address"] + row * fields["y_row_stride"] if fields["b"] else 0
+            regions.append((of_y, len(self.row) if fields["b"] else 0))
+        self.clock.at(1, partial(self.regions.extend, regions))
         self.clock.set(self, state="scales")
 
     def _scales(self) -> None:
-        if self.readers[0].words:
-            self._take(self.scales, "rows", self.readers[0])
+        if self.reader.words:
+            self._take(self.scales, "row_of_x")
+
+    def _row_of_x(self) -> None:
+        if self.reader.words:
+            self._take([1] * len(self.row), "stored")
+
+    def _stored(self) -> None:
+        self.clock.set(self, state="rows")
 
     def _rows(self) -> None:
-        streams = self.readers if self.plan.fields["b"] else self.readers[:1]
-        if self.norm.ready and all(reader.words for reader in streams):
+        reads_y = bool(self.plan.fields["b"])
+        if self.norm.ready and (self.reader.words or not reads_y):
             last = self.index == len(self.row) - 1
             self.rows_left -= last
-            self.norm.push(self._take(self.row, "rows" if self.rows_left else "idle", *streams))
+            self.norm.push(self._take(self.row, "row_of_x" if self.rows_left else "idle", reads_y))
 
-    def _take(self, n_cycles: Sequence[int], following: str, *readers: BurstReader) -> int:
-        """A bus word of each reader; returns the clock cycles that it takes. following : state behind the last."""
+    def _take(self, n_cycles: Sequence[int], following: str, pops: bool = True) -> int:
+        """A bus word; returns the clock cycles that it takes.
+
+        following : state behind the last; pops : it comes from the reader.
+        """
         n, last = n_cycles[self.index], self.index == len(n_cycles) - 1
         state = following if last else self.state
         self.clock.set(self, state="idle")
         self.clock.at(n, partial(self._go, state, 0 if last else self.index + 1))
-        for reader in readers:
-            if n == 1:
-                reader.pop()
-            else:
-                self.clock.at(n - 1, reader.pop)
+        if pops and n == 1:
+            self.reader.pop()
+        elif pops:
+            self.clock.at(n - 1, self.reader.pop)
         return n
 
     def _go(self, state: str, index: int) -> None:

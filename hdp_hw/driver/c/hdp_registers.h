@@ -636,7 +636,7 @@ enum { HDP_Q_INTEGER, HDP_Q_FRACTION, HDP_K_INTEGER, HDP_K_FRACTION,
 #define HDP_UNWRITTEN                      255u        /* Bytes of a record before the co-processor writes it. */
 #define HDP_REGION_ALIGNMENT               256u        /* Bytes: the longest burst on the widest bus. */
 #define HDP_IMAGE_MAGIC                    0x4C45444F4D504448u /* Of a compiled model, see hdp_hw/spec/image.py: */
-#define HDP_IMAGE_FORMAT                   1u
+#define HDP_IMAGE_FORMAT                   2u
 #define HDP_HEADER_BYTES                   120u
 #define HDP_HEADER_MAGIC_AT                0u
 #define HDP_HEADER_FORMAT_AT               8u

@@ -1,6 +1,6 @@
 """Banked memory of one operand plane."""
 
-from amaranth.hdl import Cat, Module, Signal, unsigned
+from amaranth.hdl import C, Cat, Module, Signal, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -25,7 +25,8 @@ class OperandBuffer(wiring.Component):
     word_width : int
         Bits of a word; a word is moved, never looked into.
     long_rows : bool
-        Rows have any power of two of words, given with each address, in the place of those of the longest head.
+        Rows have any number of words; the more they have, the fewer blocks there are: the product of both, as powers of
+        two, is that of the longest heads. In an address, a word's index is written from the highest bit down.
 
     Ports
     -----
@@ -35,8 +36,6 @@ class OperandBuffer(wiring.Component):
         With ``i_write``: the place of the head in the buffer.
     i_write_block : In(unsigned(params.block_width))
         With ``i_write``: block of the row that is written.
-    i_write_stride : In(unsigned(bits_for(params.bank_bits)))
-        With ``long_rows`` and ``i_write``: log2 of the words from row to row in a bank.
     i_write_word : In(unsigned(self.word_bits))
         Index of the word in its row.
     i_write_data : In(unsigned(self.word_width))
@@ -47,8 +46,6 @@ class OperandBuffer(wiring.Component):
         Of the block that is read.
     i_block : In(unsigned(params.block_width))
         With ``i_read``: the block.
-    i_stride : In(unsigned(bits_for(params.bank_bits)))
-        With ``long_rows`` and ``i_read``: log2 of the words from row to row in a bank.
     i_word : In(unsigned(self.word_bits))
         With ``i_read``: index of the word in each of its rows.
     o_words : Out(row_layout(unsigned(self.word_width), params))
@@ -69,7 +66,6 @@ class OperandBuffer(wiring.Component):
         address = {
             "head": In(unsigned(self.head_width)),
             "block": In(unsigned(params.block_width)),
-            **({"stride": In(unsigned(bits_for(params.bank_bits)))} if long_rows else {}),
             "word": In(unsigned(self.word_bits)),
         }
         super().__init__(
@@ -85,7 +81,7 @@ class OperandBuffer(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        # Power-of-two strides, so that an address is a concatenation; only the number of heads is exact.
+        # Powers of two, so that an address is a concatenation; only the number of heads is exact.
         depth = self.n_heads << (self.params.block_width + self.index_width)
         for bank in range(self.params.tile):
             m.submodules[f"bank_{bank}"] = store = separate_memory(unsigned(self.word_width), depth)
@@ -116,5 +112,5 @@ class OperandBuffer(wiring.Component):
         head, block, word = (getattr(self, prefix + name) for name in ("head", "block", "word"))
         if not self.long_rows:
             return Cat(word, block, head)
-        row = block << getattr(self, prefix + "stride")
-        return Cat((row | word)[: self.params.block_width + self.index_width], head)
+        spare = self.params.block_width + self.index_width - len(word)
+        return Cat(block | Cat(C(0, spare), word[::-1]), head)

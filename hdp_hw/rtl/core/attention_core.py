@@ -34,6 +34,8 @@ class AttentionCore(wiring.Component):
     Parameters
     ----------
     params : HdpParams
+    checked : bool
+        As HeadTable has it.
 
     Ports
     -----
@@ -72,10 +74,10 @@ class AttentionCore(wiring.Component):
     Golden twin ``golden.bits.core.attention_core``.
     """
 
-    def __init__(self, params):
+    def __init__(self, params, checked=False):
         self.params = params
         self.planes = PlaneStore(params)
-        self.table = HeadTable(params)
+        self.table = HeadTable(params, checked)
         self.array = TileArray(params)
         if params.pruning:
             self.predictor, self.means = Predictor(params), PrunedMeans(params)

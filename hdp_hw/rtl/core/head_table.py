@@ -10,7 +10,6 @@ from hdp_hw.rtl.common.storage import separate_memory
 from hdp_hw.rtl.core.jobs import head_entry_layout
 from hdp_hw.rtl.core.settings_check import SettingsCheck
 from hdp_hw.spec.formats import HEADS_INSIDE, STREAMS
-from hdp_hw.spec.params import bits_for
 from hdp_hw.spec.settings import PRUNING_SETTINGS, HeadError, Rule, Verdict
 
 
@@ -22,6 +21,8 @@ class HeadTable(wiring.Component):
     Parameters
     ----------
     params : HdpParams
+    checked : bool
+        The host gives no settings that SettingsCheck would refuse.
 
     Ports
     -----
@@ -79,8 +80,8 @@ class HeadTable(wiring.Component):
 
     latency = 2
 
-    def __init__(self, params):
-        self.params = params
+    def __init__(self, params, checked=False):
+        self.params, self.checked = params, checked
         self.entry_layout = head_entry_layout(params)
         self.status_layout = data.StructLayout(
             {
@@ -117,25 +118,27 @@ class HeadTable(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.check = check = SettingsCheck(self.params)
         newest, oldest = Signal(HEADS_INSIDE, init=1), Signal(HEADS_INSIDE, init=1)  # one-hot
         staged, settings = Signal(), Signal(settings_layout(self.params))
         entering = Signal(HEADS_INSIDE)  # with ``staged``: the bit of the entry
         half = Signal()
         slices = settings.head_dim >> (self.params.slice_width - 1).bit_length()
         integer, turns = (slices + 3) >> 2, self.params.predictor_turns
-        long_rows = self._long_rows(m, settings, integer, staged, half, newest) if self.params.encoder else {}
+        of_q = self._q_place(m, settings, staged, half, newest) if self.params.encoder else {}
         value_words = Mux(settings.linear, 1, (slices + 1) >> 1) if self.params.encoder else (slices + 1) >> 1
 
         reused = Signal()  # the head that came last reuses rows
         room = ~staged & ~(self.o_used & newest).any()
         m.d.comb += [
             self.i_settings.ready.eq(room & self._joins(reused) if self.params.encoder else room),
-            check.i_settings.eq(self.i_settings.payload),
             self.o_report_free.eq(~self.o_status.valid),
             self.o_vacated.eq(Mux(self.i_report, oldest, 0)),
         ]
-        illegal = register(m, ~check.o_legal, "illegal")  # what is staged
+        illegal = 0  # what is staged
+        if not self.checked:
+            m.submodules.check = check = SettingsCheck(self.params)
+            m.d.comb += check.i_settings.eq(self.i_settings.payload)
+            illegal = register(m, ~check.o_legal, "illegal")
         m.d.sync += self.o_retired.eq(self.o_vacated)
         m.d.sync += [staged.eq(0), entering.eq(0)]
         with m.If(self.i_settings.valid & self.i_settings.ready):
@@ -167,7 +170,7 @@ class HeadTable(wiring.Component):
                     entry.cycles.cross.eq((slices + 1) >> 1),
                     entry.words.eq(integer),
                     entry.value_words.eq(value_words),
-                    *(entry[name].eq(value) for name, value in long_rows.items()),
+                    *(entry[name].eq(value) for name, value in of_q.items()),
                     entry.settings_error.eq(illegal),
                     entry.errors.eq(0),
                     self.o_unpredicted[head].eq(illegal | (settings.rule == Rule.DENSE)),
@@ -229,26 +232,15 @@ class HeadTable(wiring.Component):
         offered = self.i_settings.payload
         return ((offered.linear == self.o_linear) & (offered.reuse | ~reused)) | ~self.o_used.any()
 
-    def _long_rows(self, m, settings, words, staged, half, newest):
-        """``{field of an entry: value}`` of long_rows_layout."""
+    def _q_place(self, m, settings, staged, half, newest):
+        """``{field of an entry: value}`` of q_place_layout."""
         q_head, q_half = Signal(2), Signal()  # of the head before
-        places = {"q_head": (_index(newest), q_head), "q_half": (half, q_half)}
-        values = {"stride": self._stride(m, settings, words)}
+        places, values = {"q_head": (_index(newest), q_head), "q_half": (half, q_half)}, {}
         for name, (own, before) in places.items():
             values[name] = Mux(settings.reuse, before, own)
             with m.If(staged):
                 m.d.sync += before.eq(values[name])
         return values
-
-    def _stride(self, m, settings, words):
-        """log2 of the words from row to row in a bank: of the longest head's row, or of a linear layer's own."""
-        stride = Signal(range(self.params.bank_bits + 1))
-        with m.If(~settings.linear):
-            m.d.comb += stride.eq(bits_for(self.params.max_words - 1))
-        for bit in range(self.params.bank_bits):
-            with m.Elif((words - 1)[self.params.bank_bits - 1 - bit :].any()):
-                m.d.comb += stride.eq(self.params.bank_bits - bit)
-        return stride
 
 
 def _index(places):

@@ -13,7 +13,7 @@ def head_entry_layout(params):
     """What the head table knows of a head.
 
     half : its place among the two in the F and V buffers; cycles : of a tile; words, value_words : of a row of digits
-    and of V; with ``encoder`` stride : log2 of the words from row to row in a bank, q_head, q_half : places of its Q;
+    and of V; with ``encoder`` q_head, q_half : places of its Q;
     settings_error : its settings are refused; errors : HeadError of its planes I, F, V.
     """
     return data.StructLayout(
@@ -22,7 +22,7 @@ def head_entry_layout(params):
             "half": unsigned(1),
             "cycles": head_shape_layout(params),
             "words": unsigned(bits_for(params.max_row_words)),
-            **long_rows_layout(params),
+            **q_place_layout(params),
             "value_words": unsigned(bits_for(params.max_value_words)),
             "settings_error": unsigned(1),
             "errors": data.ArrayLayout(unsigned(3), len(STREAMS)),
@@ -31,14 +31,9 @@ def head_entry_layout(params):
     )
 
 
-def long_rows_layout(params):
-    """Where rows are of many lengths and a head may read another's Q, as linear layers do.
-
-    stride : log2 of the words from row to row in a bank; q_head, q_half : as head and half, of the Q that is read.
-    """
-    if not params.encoder:
-        return {}
-    return {"stride": unsigned(bits_for(params.bank_bits)), "q_head": unsigned(2), "q_half": unsigned(1)}
+def q_place_layout(params):
+    """Where a head may read another's Q, as linear layers do: q_head, q_half : as head and half, of that Q."""
+    return {"q_head": unsigned(2), "q_half": unsigned(1)} if params.encoder else {}
 
 
 def row_job_layout(params):
@@ -121,7 +116,7 @@ def operand_read_layout(params):
     """Which operands a micro-operation takes, and from where.
 
     integer, fraction, value : planes that are read; head, half : as in a row job; row, column : block row of Q and
-    block column of K and V; stride, q_head, q_half : as in a head's entry; word, value_word : of a row of digits and of
+    block column of K and V; q_head, q_half : as in a head's entry; word, value_word : of a row of digits and of
     V.
     """
     return data.StructLayout(
@@ -133,7 +128,7 @@ def operand_read_layout(params):
             "half": unsigned(1),
             "row": unsigned(params.block_width),
             "column": unsigned(params.block_width),
-            **long_rows_layout(params),
+            **q_place_layout(params),
             "word": unsigned(bits_for(params.max_row_words - 1)),
             "value_word": unsigned(bits_for(params.max_value_words - 1)),
         }

@@ -4,7 +4,6 @@ from amaranth.hdl import Array, Cat, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hdp_hw.rtl.common.layouts import tile_layout
 from hdp_hw.rtl.common.pipeline import delay, register, unary_counter
 from hdp_hw.rtl.common.queue import Queue
 from hdp_hw.rtl.common.storage import separate_memory
@@ -14,6 +13,7 @@ from hdp_hw.rtl.core.softmax_unit import SoftmaxUnit
 from hdp_hw.rtl.encoder.epilogue import Epilogue
 from hdp_hw.spec.encoder import Activation
 from hdp_hw.spec.formats import HEADS_INSIDE
+from hdp_hw.spec.params import bits_for
 from hdp_hw.spec.timing import DRAIN_SPARE, LINEAR_DRAIN_LATENCY
 
 N_ROWS = 8  #: complete rows that may wait, more than the queues before the drain hold
@@ -46,8 +46,10 @@ class LinearDrain(wiring.Component):
         From the host: a line of the activation's table; none while heads are inside that use it.
     o_slot : Out(unsigned(params.score_slot_width))
         The slot that is read.
-    i_sums : In(tile_layout(signed(params.sum_width), params))
-        The slot's sums, ``SoftmaxUnit.sums_latency`` clock cycles after ``o_slot``.
+    o_step : Out(unsigned(bits_for(params.softmax_steps - 1)))
+        The step of the softmax unit to whose elements the sum that is read belongs.
+    i_sums : In(data.ArrayLayout(signed(params.sum_width), params.softmax_lanes))
+        The sums of these elements of the slot, ``SoftmaxUnit.sums_latency`` clock cycles after ``o_slot``.
     o_freed : Out(unsigned(params.n_blocks_width))
         Score slots that are given back, one clock cycle after the row's last step; else 0.
     o : Out(stream.Signature(self.beat_layout))
@@ -86,7 +88,8 @@ class LinearDrain(wiring.Component):
                 "i_scales": In(scales_layout(params)),
                 "i_segment": In(segment_layout()),
                 "o_slot": Out(unsigned(params.score_slot_width)),
-                "i_sums": In(tile_layout(signed(params.sum_width), params)),
+                "o_step": Out(unsigned(bits_for(params.softmax_steps - 1))),
+                "i_sums": In(data.ArrayLayout(signed(params.sum_width), params.softmax_lanes)),
                 "o_freed": Out(unsigned(params.n_blocks_width)),
                 "o": Out(stream.Signature(beat_layout)),
                 "i_report_free": In(unsigned(1)),
@@ -106,6 +109,7 @@ class LinearDrain(wiring.Component):
             Signal(range(n), name=name)
             for name, n in (("high", 2), ("column", tile), ("block", params.max_blocks), ("row", tile))
         )
+        lane_bits = params.softmax_lanes.bit_length() - 1
         part = Signal(range(n_lanes))  # of the beat
         last_part, last = Signal(), Signal()
         leaves = delay(m, queue.o.valid & queue.o.ready, 1, "leaves")
@@ -125,6 +129,7 @@ class LinearDrain(wiring.Component):
             takes.eq((~active | ends) & self.i.valid & (self.i.payload.error | complete[0])),
             self.i.ready.eq(takes),
             self.o_slot.eq(job.base + block),
+            self.o_step.eq(Cat(column, row) >> lane_bits),
         ]
         carry = steps
         for counter, is_last in counters:
@@ -147,10 +152,9 @@ class LinearDrain(wiring.Component):
             ]
 
         # The sum and its channel's scales, then the epilogue.
-        picked = Array([self.i_sums[r][c] for r in range(tile) for c in range(tile)])
         at_pick = SoftmaxUnit.sums_latency
-        place = delay(m, Cat(column, row), at_pick, "place")
-        total = register(m, picked[place], "total")
+        lane = delay(m, Cat(column, row)[:lane_bits], at_pick, "lane")
+        total = register(m, Array(self.i_sums)[lane], "total")
         scales = delay(m, self._scales(m, Cat(column, block, job.half)), at_pick, "scales", reset_less=True)
         m.submodules.epilogue = epilogue = self.epilogue
         late = at_pick + 2
@@ -191,6 +195,7 @@ class LinearDrain(wiring.Component):
             rows.i_linear.eq(table.o_linear),
             softmax.i_linear.eq(table.o_linear),
             softmax.i_linear_slot.eq(self.o_slot),
+            softmax.i_linear_step.eq(self.o_step),
             self.i_complete.eq(router.o_softmax_valid & router.o_last_tile & table.o_linear),
             self.i_scales.eq(core.planes.o_scales),
             self.i_segment.eq(core.i_segment),

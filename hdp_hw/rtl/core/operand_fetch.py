@@ -10,10 +10,10 @@ from hdp_hw.rtl.common.storage import separate_memory
 from hdp_hw.rtl.core.head_cursor import select_entry
 from hdp_hw.rtl.core.jobs import (
     head_entry_layout,
-    long_rows_layout,
     micro_op_layout,
     operand_read_layout,
     operand_words_layout,
+    q_place_layout,
 )
 from hdp_hw.rtl.core.plane_store import PlaneStore
 from hdp_hw.spec.formats import HEADS_INSIDE
@@ -129,7 +129,7 @@ class OperandFetch(wiring.Component):
 
         entry = select_entry(m, self.i_entries, lookup.head, "entry")
         if self.params.encoder:
-            m.d.comb += [self.o_read[name].eq(entry[name]) for name in long_rows_layout(self.params)]
+            m.d.comb += [self.o_read[name].eq(entry[name]) for name in q_place_layout(self.params)]
         self._existing_keys(m, delay(m, entry.settings.n_k, 1, "n_k"))
         for name, words in ((name, self.i_words[name]) for name, _ in self.o_words.shape()):
             late = delay(m, words, OPERAND_LATENCY - 1 - PlaneStore.latency, name, reset_less=True)

@@ -133,8 +133,6 @@ class PlaneStore(wiring.Component):
                     buffer.i_write_data.eq(self._kept(loader.o_data) if plane == "integer" else loader.o_data),
                 ]
                 if params.encoder:
-                    m.d.comb += buffer.i_write_stride.eq(cursor.o_entry.stride)
-                    m.d.comb += buffer.i_stride.eq(self.i_read.stride)
                     m.d.comb += loader.i_keys_alone.eq(cursor.o_entry.settings.reuse)
                 self._read(m, buffer, plane, f"{operand}_{plane}")
         self._values(m)

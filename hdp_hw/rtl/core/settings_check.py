@@ -57,17 +57,16 @@ class SettingsCheck(wiring.Component):
 
     def _layer(self, settings):
         """What is wrong with a linear layer, or with attention on a core that has linear layers too."""
-        params = self.params
-        tile_bits = (params.tile - 1).bit_length()
-        words = (settings.head_dim + (params.lanes - 1)) >> (params.lanes - 1).bit_length()
-        rows = [(settings[name] + (params.tile - 1)) >> tile_bits for name in ("n_q", "n_k")]
-        # In a bank, rows are a power of two of words apart.
-        too_many = [
-            ((words - 1) >> bits).any() & (n > 1 << (params.bank_bits - bits - 1))
-            for bits in range(params.bank_bits)
-            for n in rows
-        ]
-        too_many += [n > 1 << params.bank_bits for n in rows]
+        params, bank_bits = self.params, self.params.bank_bits
+        # A bank holds powers of two of rows and of words. Words of a row, and the more of the rows, both less one: of
+        # rows, the bits of either, which has as many places.
+        words, n_q, n_k = (
+            (settings[name] - 1)[(unit - 1).bit_length() : len(settings[name])]
+            for name, unit in (("head_dim", params.lanes), ("n_q", params.tile), ("n_k", params.tile))
+        )
+        rows = n_q | n_k
+        too_many = [words[bits:].any() & rows[bank_bits - bits - 1 :].any() for bits in range(bank_bits)]
+        too_many.append(rows[bank_bits:].any())
         step_bits = (params.channel_step - 1).bit_length()
         others = (settings.rule != Rule.DENSE) | settings.causal | settings.compensate | settings.mean_output
         of_layer = [settings.n_k[:step_bits].any(), others, *too_many]

@@ -62,8 +62,10 @@ class SoftmaxUnit(wiring.Component):
         With ``encoder``: the tiles are those of linear layers, which LinearDrain reads; no row comes.
     i_linear_slot : In(unsigned(params.score_slot_width))
         With ``i_linear``: LinearDrain chooses a slot.
-    o_linear_sums : Out(tile_layout(signed(params.sum_width), params))
-        The slot's sums, ``sums_latency`` = 2 clock cycles after ``i_linear_slot``.
+    i_linear_step : In(unsigned(bits_for(params.softmax_steps - 1)))
+        With ``i_linear_slot``: and the step whose elements it takes.
+    o_linear_sums : Out(data.ArrayLayout(signed(params.sum_width), params.softmax_lanes))
+        The sums of these elements, ``sums_latency`` = 2 clock cycles after ``i_linear_slot``.
     o_sums : Out(self.sums_layout)
         Of each query row, the sum of P, and e_pruned, 0 without a stand-in; ``n_pruned`` keys, n_k without tiles.
 
@@ -123,9 +125,13 @@ class SoftmaxUnit(wiring.Component):
         )
 
     def _linear_ports(self):
-        sums = tile_layout(signed(self.params.sum_width), self.params)
-        slot = unsigned(self.params.score_slot_width)
-        return {"i_linear": In(unsigned(1)), "i_linear_slot": In(slot), "o_linear_sums": Out(sums)}
+        params = self.params
+        return {
+            "i_linear": In(unsigned(1)),
+            "i_linear_slot": In(unsigned(params.score_slot_width)),
+            "i_linear_step": In(unsigned(bits_for(params.softmax_steps - 1))),
+            "o_linear_sums": Out(data.ArrayLayout(signed(params.sum_width), params.softmax_lanes)),
+        }
 
     @property
     def max_latency(self):
@@ -146,7 +152,7 @@ class SoftmaxUnit(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         params, tile, n_lanes = self.params, self.params.tile, self.params.softmax_lanes
-        n_steps, n_stand_in = tile**2 // n_lanes, tile // self.columns  # of a tile, and of the stand-ins
+        n_steps, n_stand_in = params.softmax_steps, tile // self.columns  # of a tile, and of the stand-ins
         maxima = self._row_maxima(m)
         slots = self._score_memory(m)
 
@@ -200,27 +206,31 @@ class SoftmaxUnit(wiring.Component):
         read_latency = 2
         at_lanes = read_latency + 1
         slot = Signal(params.score_slot_width)
+        read_slot, read_step = slot, step
+        if params.encoder:
+            read_slot = Mux(self.i_linear, self.i_linear_slot, slot)
+            read_step = Mux(self.i_linear, self.i_linear_step, step)
         m.d.comb += [
             slot.eq(job.base + tile_index),
-            *(port.addr.eq(Mux(self.i_linear, self.i_linear_slot, slot) if params.encoder else slot) for port in slots),
+            *(port.addr.eq(read_slot) for port in slots),
             self.o_mean_head.eq(job.head),
             self.o_mean_row.eq(job.row),
         ]
         mean = delay(m, self.i_mean, 1, "mean", reset_less=True)
         *scores, elements = (delay(m, port.data, 1, "stored", reset_less=True) for port in slots)
-        if params.encoder:
-            m.d.comb += [of_row.eq(sums) for of_row, sums in zip(self.o_linear_sums, scores)]
-            scores = [[self._score(x) for x in sums] for sums in scores]
         max_then = delay(m, row_max, read_latency - 1, "max")
         scale_then = delay(m, scale, at_lanes - 1, "scale")
         stands_in = delay(m, stand_in & active & ~job.empty, read_latency, "stand_in")
-        step_then = delay(m, step, read_latency, "step")
+        step_then = delay(m, read_step, read_latency, "step")
         computes = delay(m, active & ~stand_in & ~job.empty, read_latency, "computes")
         valid = []
         for index, lane in enumerate(self.lanes):
             m.submodules[f"exp2_{index}"] = lane
             places = [divmod(turn * n_lanes + index, tile) for turn in range(n_steps)]  # row and column of its elements
             score = Array([scores[r][c] for r, c in places])[step_then]
+            if params.encoder:
+                m.d.comb += self.o_linear_sums[index].eq(score)
+                score = self._score(self.o_linear_sums[index])
             maximum = Array([max_then[r] for r, _ in places])[step_then]
             difference = Signal(signed(params.s_width + 1), name=f"difference_{index}")
             floor = Signal(name=f"floor_{index}")

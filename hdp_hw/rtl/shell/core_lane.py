@@ -32,6 +32,8 @@ class CoreLane(wiring.Component):
     Parameters
     ----------
     params : HdpParams
+    checked : bool
+        As HeadTable has it.
 
     Ports
     -----
@@ -68,9 +70,9 @@ class CoreLane(wiring.Component):
     clock cycles: ``golden.cycles.shell.core_lane``.
     """
 
-    def __init__(self, params):
+    def __init__(self, params, checked=False):
         self.params = params
-        self.core, self.loader = AttentionCore(params), HeadLoader(params)
+        self.core, self.loader = AttentionCore(params, checked), HeadLoader(params)
         self.n_targets = 1 + params.encoder  # of a head: two where it is split to digit planes
         self.writer = RowWriter(params, self.n_targets)
         self.traffic_layout = data.StructLayout(

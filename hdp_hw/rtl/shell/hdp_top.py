@@ -10,7 +10,6 @@ from hdp_hw.rtl.shell.commands import job_addresses
 from hdp_hw.rtl.shell.core_lane import CoreLane
 from hdp_hw.rtl.shell.counters import Counters
 from hdp_hw.rtl.shell.job_engine import EVENTS, JobEngine
-from hdp_hw.rtl.shell.norm_lane import STREAMS as NORM_STREAMS
 from hdp_hw.rtl.shell.norm_lane import NormLane
 from hdp_hw.rtl.shell.read_arbiter import ReadArbiter
 from hdp_hw.rtl.shell.register_bank import RegisterBank
@@ -84,7 +83,7 @@ class HdpTop(wiring.Component):
 
     def __init__(self, params):
         self.params = params
-        self.lanes = [CoreLane(params) for _ in range(params.n_cores)]
+        self.lanes = [CoreLane(params, checked=True) for _ in range(params.n_cores)]  # by JobEngine
         self.norms = [NormLane(params)] if params.encoder else []  # one at most
         super().__init__({"s_axil": Out(register_port()), "m_axi": Out(memory_port(params)), "irq": Out(unsigned(1))})
 
@@ -96,7 +95,7 @@ class HdpTop(wiring.Component):
         m.submodules.engine = engine = JobEngine(params)
         m.submodules.counters = counters = Counters()
         n_readers = len(STREAMS) * params.n_cores  # of heads; behind them the engine's, then the norm's
-        m.submodules.reads = reads = ReadArbiter(params, n_readers + 1 + len(self.norms) * len(NORM_STREAMS))
+        m.submodules.reads = reads = ReadArbiter(params, n_readers + 1 + len(self.norms))
         m.submodules.writes = writes = WriteArbiter(params, params.n_cores + len(self.norms))
         for name in ("aw", "w", "b", "ar", "r"):
             self._channel(m, self.s_axil, name, getattr(axi_lite, name), {})
@@ -117,8 +116,7 @@ class HdpTop(wiring.Component):
             wiring.connect(m, engine.o_load, bank.i_load)
         for lane in self.norms:
             m.submodules.norm_lane = ResetInserter(engine.o_reset_lanes)(lane)
-            for index in range(len(NORM_STREAMS)):
-                wiring.connect(m, lane.read[index], reads.i[n_readers + 1 + index])
+            wiring.connect(m, lane.read, reads.i[-1])
             wiring.connect(m, lane.write, writes.i[-1])
             m.d.comb += [
                 lane.i_start.eq(engine.o_norm),

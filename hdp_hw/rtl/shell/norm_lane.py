@@ -4,6 +4,8 @@ from amaranth.hdl import Array, C, Cat, Module, Mux, Signal, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from hdp_hw.rtl.common.pipeline import delay
+from hdp_hw.rtl.common.storage import separate_memory
 from hdp_hw.rtl.encoder.norm import Norm
 from hdp_hw.rtl.shell.axi import read_signature, write_signature
 from hdp_hw.rtl.shell.burst_reader import BurstReader
@@ -14,15 +16,14 @@ from hdp_hw.spec.encoder import GAMMA_SHIFT_MAX, GAMMA_SHIFT_MIN, WORD_WIDTH
 from hdp_hw.spec.formats import NORM_ADDRESSES, NORM_BYTES, NORM_FIELDS, NORM_SCALES_BYTES, NORM_STRIDES, STRIDE_WIDTH
 from hdp_hw.spec.params import bits_for, ceil_div
 
-STREAMS = ("x", "y")  #: of words, each with a reader; that of x reads the descriptor and the scales, too
 N_TARGETS = 3  #: of a row: words, integer digits and fraction digits
 
 
 class NormLane(wiring.Component):
     """Runs the norm that a descriptor in memory describes: rows of words in, rows of words and of digit planes out.
 
-    It reads the descriptor, then the scales, then row after row; while one is computed the next ones are read and the
-    one before is written.
+    It reads the descriptor, then the scales, then row after row, of x and of y in turn; while one is computed the next
+    ones are read and the one before is written. A row of x goes to a memory, and is taken from there beside its y.
 
     Parameters
     ----------
@@ -38,8 +39,8 @@ class NormLane(wiring.Component):
     o_end : Out(norm_end_layout())
         To JobEngine: the responses to all writes have come, or the descriptor is not legal; the lane then stands still
         until it is reset.
-    read : Out(read_signature(params)).array(len(STREAMS))
-        To ReadArbiter: the two readers.
+    read : Out(read_signature(params))
+        To ReadArbiter: BurstReader.
     write : Out(write_signature(params))
         To WriteArbiter: the bursts of RowWriter.
     o_read_error : Out(unsigned(1))
@@ -62,12 +63,12 @@ class NormLane(wiring.Component):
     def __init__(self, params):
         self.params = params
         longest = ceil_div(params.max_features * NORM_SCALES_BYTES, params.bus_bytes)
-        self.readers = {name: BurstReader(params, longest) for name in STREAMS}
+        self.reader = BurstReader(params, longest)
         self.norm, self.packer = Norm(params.max_features), NormPacker(params)
         self.writer = RowWriter(params, N_TARGETS, params.bus_bytes)
         self.traffic_layout = data.StructLayout(
             {
-                "read": unsigned(bits_for(len(STREAMS) * params.bus_bytes)),
+                "read": unsigned(bits_for(params.bus_bytes)),
                 "written": unsigned(bits_for(params.bus_bytes)),
             }
         )
@@ -76,7 +77,7 @@ class NormLane(wiring.Component):
                 "i_start": In(unsigned(1)),
                 "i_address": In(unsigned(params.address_width)),
                 "o_end": Out(norm_end_layout()),
-                "read": Out(read_signature(params)).array(len(STREAMS)),
+                "read": Out(read_signature(params)),
                 "write": Out(write_signature(params)),
                 "o_read_error": Out(unsigned(1)),
                 "o_write_error": Out(unsigned(1)),
@@ -87,11 +88,10 @@ class NormLane(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.norm, m.submodules.packer, m.submodules.writer = self.norm, self.packer, self.writer
-        for index, (name, reader) in enumerate(self.readers.items()):
-            m.submodules[f"read_{name}"] = reader
-            wiring.connect(m, reader.memory, wiring.flipped(self.read[index]))
+        m.submodules.reader = self.reader
+        wiring.connect(m, self.reader.memory, wiring.flipped(self.read))
         wiring.connect(m, self.writer.o, wiring.flipped(self.write))
-        norm = Signal(norm_layout())  # what the descriptor says; addresses of x and y are those of the next row
+        norm = Signal(norm_layout())  # what the descriptor says; addresses are those of what is next
         begins, scales, rows = Signal(), Signal(), Signal()  # it is legal; scales, then rows are taken
         writes = Signal()  # from the scales to the end
 
@@ -101,16 +101,16 @@ class NormLane(wiring.Component):
         self._targets(m, norm, begins, writes)
         self._control(m, norm, begins, scales, rows, writes, loaded)
         m.d.sync += [
-            self.o_read_error.eq(self.readers["x"].o_error | self.readers["y"].o_error),
+            self.o_read_error.eq(self.reader.o_error),
             self.o_write_error.eq(self.writer.o_error),
-            self.o_traffic.read.eq(sum(Mux(port.r.valid, self.params.bus_bytes, 0) for port in self.read)),
+            self.o_traffic.read.eq(Mux(self.read.r.valid, self.params.bus_bytes, 0)),
             self.o_traffic.written.eq(self.writer.o_bytes_written),
         ]
         return m
 
     def _control(self, m, norm, begins, scales, rows, writes, loaded):
         """The norm's states. loaded : the last of the scales, or of the rows, is taken in this clock cycle."""
-        words, end = self.readers["x"], self.o_end
+        words, end = self.reader, self.o_end
         n_words = NORM_BYTES // self.params.bus_bytes
         left = Signal(range(n_words))
         illegal, misaligned = self._illegal(m, norm), Signal()
@@ -182,47 +182,56 @@ class NormLane(wiring.Component):
         return Array(C(part & ((1 << width) - 1), width) for part in parts)[left]
 
     def _ask(self, m, norm, begins):
-        """Regions of the scales and of the rows; x's and y's rows are asked for each on its own."""
-        params, width, asks_scales = self.params, self.params.address_width, Signal()
-        for name, reader in self.readers.items():
-            left, region = Signal(params.seq_width, name=f"{name}_left"), reader.i  # rows to ask for
-            row, taken = norm[f"{name}_address"][:width], left.any() & region.ready
-            with m.If(begins):
-                m.d.sync += left.eq(Mux(norm.b.any(), norm.rows, 0) if name == "y" else norm.rows)
-            m.d.comb += [
-                region.valid.eq(left.any()),
-                region.payload.address.eq(row),
-                region.payload.n_beats.eq(_row_beats(norm, params)),
-            ]
-            if name == "x":
-                taken &= ~asks_scales
-                with m.If(begins):
-                    m.d.sync += asks_scales.eq(1)
-                with m.If(asks_scales):
-                    m.d.comb += region.payload.address.eq(norm.scales_address)
-                    m.d.comb += region.payload.n_beats.eq(_beats(norm.features * NORM_SCALES_BYTES, params))
-                    with m.If(region.ready):
-                        m.d.sync += asks_scales.eq(0)
-            with m.If(taken):
-                m.d.sync += [left.eq(left - 1), row.eq(row + norm[f"{name}_row_stride"])]
+        """Regions of the scales, then of rows of x and of y in turn; those of a y that is not read are passed over."""
+        params, width, region = self.params, self.params.address_width, self.reader.i
+        left, scales, of_y, passes = Signal(params.seq_width), Signal(), Signal(), Signal()  # rows; what is next
+        place, behind, last = (norm[f"{name}_address"][:width] for name in ("scales", "x", "y"))  # that of turn first
+        n_beats = Mux(scales, _beats(norm.features * NORM_SCALES_BYTES, params), _row_beats(norm, params))
+        m.d.comb += [
+            passes.eq(of_y & ~norm.b.any()),
+            region.valid.eq(left.any() & ~passes),
+            region.payload.address.eq(place),
+            region.payload.n_beats.eq(n_beats),
+        ]
+        with m.If(left.any() & (region.ready | passes)):
+            further = place + Mux(of_y, norm.y_row_stride, norm.x_row_stride)
+            m.d.sync += [place.eq(behind), behind.eq(Mux(scales, last, further)), scales.eq(0)]
+            m.d.sync += [of_y.eq(~scales & ~of_y), left.eq(left - of_y)]
+        with m.If(begins):
+            m.d.sync += [left.eq(norm.rows), scales.eq(1), of_y.eq(0)]
 
     def _load(self, m, norm, scales, rows):
-        """Scales and rows to Norm, a feature a clock cycle; returns the strobe of the last of the scales, or rows."""
-        params, block, data_of = self.params, self.norm, {name: reader.o for name, reader in self.readers.items()}
-        words = data_of["x"]
-        feature, rows_left = Signal(block.index_width), Signal(params.seq_width)
+        """Scales and rows to Norm, a feature a clock cycle; before that, a row of x by bus words to a memory.
+
+        Returns the strobe of the last of the scales, or of the rows.
+        """
+        params, block, words = self.params, self.norm, self.reader.o
+        feature, following = Signal(block.index_width), Signal(block.index_width)
+        rows_left, of_x = Signal(params.seq_width), Signal()  # of_x : the next bus word is one of a row of x
         last, taken, loaded, word_ends = Signal(), Signal(), Signal(), Signal()
-        place = feature[: bits_for(params.bus_width // WORD_WIDTH - 1)]  # of a word in its bus word
+        place_bits = bits_for(params.bus_width // WORD_WIDTH - 1)
+        place, index = feature[:place_bits], feature[place_bits:]  # of a word in its bus word, and of that in its row
+        m.submodules.row = row = separate_memory(params.bus_width, 1 << len(index))
+        write, read = row.write_port(), row.read_port()
+        last_feature = (norm.features - 1)[: block.index_width]
+        with m.If(taken):
+            m.d.comb += following.eq(Mux(last, 0, feature + Mux(of_x, 1 << place_bits, 1)))
+        with m.Else():
+            m.d.comb += following.eq(feature)
+        m.d.sync += feature.eq(following)
         m.d.comb += [
-            last.eq(feature == norm.features - 1),
+            last.eq((index == last_feature[place_bits:]) & (of_x | (place == last_feature[:place_bits]))),
             block.i_feature.eq(feature),
             block.i_write.eq(scales & taken),
+            write.addr.eq(index),
+            write.data.eq(words.payload.data),
+            write.en.eq(of_x & taken),
+            read.addr.eq(following[place_bits:]),
+            read.en.eq(1),
         ]
-        with m.If(taken):
-            m.d.sync += feature.eq(Mux(last, 0, feature + 1))
 
         with m.If(scales):
-            m.d.sync += rows_left.eq(norm.rows)
+            m.d.sync += [rows_left.eq(norm.rows), of_x.eq(loaded)]
             m.d.comb += loaded.eq(taken & last)
             n_parts = params.bus_bytes // NORM_SCALES_BYTES  # features of a bus word
             if n_parts:
@@ -237,19 +246,19 @@ class NormLane(wiring.Component):
                     m.d.sync += [half.eq(words.payload.data), upper.eq(~upper)]
 
         with m.If(rows):
-            has_y = ~norm.b.any() | data_of["y"].valid
+            has_x = delay(m, rows & ~of_x, 1, "has_x")  # a clock cycle behind the last write
+            reads_y = norm.b.any()
             m.d.comb += [
-                block.i.valid.eq(words.valid & has_y),
-                taken.eq(block.i.valid & block.i.ready),
+                block.i.valid.eq(~of_x & has_x & (words.valid | ~reads_y)),
+                taken.eq(Mux(of_x, words.valid, block.i.valid & block.i.ready)),
                 word_ends.eq(taken & (last | place.all())),
-                loaded.eq(taken & last & (rows_left == 1)),
+                words.ready.eq(of_x | (word_ends & reads_y)),
+                loaded.eq(taken & last & ~of_x & (rows_left == 1)),
             ]
-            m.d.comb += [each.ready.eq(word_ends) for each in data_of.values()]
             with m.If(taken & last):
-                m.d.sync += rows_left.eq(rows_left - 1)
-        for name, of in data_of.items():  # a y that is not read is 0, not what a simulator takes for unknown
-            word = of.payload.data.word_select(place, WORD_WIDTH)
-            m.d.comb += block.i.payload[name].eq(word if name == "x" else Mux(of.valid, word, 0))
+                m.d.sync += [of_x.eq(~of_x & ~loaded), rows_left.eq(rows_left - ~of_x)]
+        for name, of in (("x", read.data), ("y", words.payload.data)):
+            m.d.comb += block.i.payload[name].eq(of.word_select(place, WORD_WIDTH))
         for name, _ in block.i_settings.shape():  # of the shifts the three bits by which they are more than the least
             m.d.comb += block.i_settings[name].eq(norm["features" if name == "n" else name])
         return loaded

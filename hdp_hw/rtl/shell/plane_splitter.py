@@ -45,6 +45,7 @@ class PlaneSplitter(wiring.Component):
         self.params = params
         longest = max(params.max_head_dim, params.max_seq_len)  # row: of attention, of a block of channels
         self.most = max(2, ceil_div(longest, 2 * params.out_lanes))  # beats of a row of digits
+        self.odd_rows = params.slice_width < 2 * params.out_lanes  # else every row has an even number of beats
         self.head_layout = data.StructLayout({"planes": unsigned(1), "beats": unsigned(params.dim_width)})
         self.beat_layout = beat_layout(params)
         super().__init__(
@@ -66,7 +67,9 @@ class PlaneSplitter(wiring.Component):
         digits = [split_operand(m, operand, params, f"x_{i}") for i, operand in enumerate(beat.data)]
         planes = [Cat(parts) for parts in zip(*digits)]
         held = [Signal(half, name=f"held_{part}") for part in ("integer", "fraction")]
-        integer, fraction = (Cat(Mux(odd, low, plane), Mux(odd, plane, 0)) for low, plane in zip(held, planes))
+        integer, fraction = (Cat(low, plane) for low, plane in zip(held, planes))
+        if self.odd_rows:
+            integer, fraction = (Cat(Mux(odd, low, plane), Mux(odd, plane, 0)) for low, plane in zip(held, planes))
         m.d.comb += [
             ends.eq(index == head.beats - 1),
             self.i_head.ready.eq(taken & beat.last),

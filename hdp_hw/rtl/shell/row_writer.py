@@ -1,7 +1,7 @@
 """Writes the output rows of heads, and a record of each head, to memory."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
-from amaranth.lib import stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hdp_hw.rtl.common.queue import Queue
@@ -275,17 +275,24 @@ class _BurstBuilder(wiring.Component):
         m.submodules.requests = requests = Queue(write_request_layout(params), HELD_BURSTS, buffered=True)
         request, word = requests.i.payload, words.i.payload
         wiring.connect(m, requests.o, wiring.flipped(self.aw))
-        address, following = Signal(params.address_width), Signal(params.address_width)  # of this word and the next
-        burst, row = Signal(params.address_width), Signal(params.address_width)  # row : address of the next one
+        line_layout = data.StructLayout(  # a page is so many bursts
+            {
+                "byte": unsigned(bits_for(params.bus_bytes - 1)),
+                "place": unsigned(bits_for(MAX_BURST_BEATS - 1)),
+                "line": unsigned(params.address_width - bits_for(MAX_BURST_BEATS * params.bus_bytes - 1)),
+            }
+        )
+        burst, following = Signal(line_layout), Signal(line_layout)  # addresses of the burst and of the next one
+        row = Signal(params.address_width)  # address of the next row
+        place = Signal.like(burst.place)  # of this word
         count = Signal(range(MAX_BURST_BEATS))  # words that the burst has
         complete, completes = Signal(range(HELD_WORDS + 1)), Signal()  # bursts whose words are all held; one more
 
-        place = address[bits_for(params.bus_bytes - 1) :][: bits_for(MAX_BURST_BEATS - 1)]  # a page is so many bursts
         ends, first = self.i_run_ends | place.all(), self.i_target
         m.d.comb += [
-            following.eq(address + params.bus_bytes),
+            following.line.eq(burst.line + 1),
             self.o_ends.eq(self.i_valid & ends),
-            request.addr.eq(burst),
+            request.addr.eq(burst.as_value()),
             request.len.eq(count),
             word.data.eq(self.i_data),
             word.strb.eq(self.i_strobes),
@@ -296,17 +303,16 @@ class _BurstBuilder(wiring.Component):
             self.o_bursts.eq(requests.o_level),
         ]
         with m.If(self.i_valid):
-            m.d.sync += [address.eq(following), count.eq(count + 1)]
+            m.d.sync += [place.eq(place + 1), count.eq(count + 1)]
             with m.If(self.i_row_ends):
-                if self.asks:
-                    m.d.comb += following.eq(self.i_row)
-                else:
-                    m.d.comb += following.eq(row)
+                m.d.comb += following.eq(self.i_row if self.asks else row)
+                if not self.asks:
                     m.d.sync += row.eq(row + first.row_stride)
             with m.If(ends):
-                m.d.sync += [burst.eq(following), count.eq(0)]
+                m.d.sync += [burst.eq(following), place.eq(following.place), count.eq(0)]
         with m.If(self.i_start):
-            m.d.sync += [address.eq(first.address), burst.eq(first.address)]
+            m.d.comb += following.eq(first.address)
+            m.d.sync += [burst.eq(following), place.eq(following.place)]
             if not self.asks:
                 m.d.sync += row.eq(first.address + first.row_stride)
 

@@ -19,13 +19,11 @@ async def random_accesses(dut):
     """Writes to any set of banks and reads in every cycle; all words are written first."""
     rng = bench_rng()
     # Of long rows, those of each head have another length.
-    strides = [
-        int(rng.integers(0, PARAMS.bank_bits + 1)) if PARAMS.encoder else PARAMS.bank_bits for _ in range(N_HEADS)
-    ]
     sizes = [(PARAMS.max_blocks, PARAMS.max_words)] * N_HEADS
     if PARAMS.encoder:
-        lengths = [min(1 << stride, PARAMS.max_row_words) for stride in strides]
-        sizes = [(min(PARAMS.max_blocks, 1 << PARAMS.bank_bits - stride), n) for stride, n in zip(strides, lengths)]
+        bits = rng.integers(0, PARAMS.bank_bits + 1, N_HEADS).tolist()  # of a word's index
+        lengths = [min(1 << n, PARAMS.max_row_words) for n in bits]
+        sizes = [(min(PARAMS.max_blocks, 1 << PARAMS.bank_bits - n), length) for n, length in zip(bits, lengths)]
     places = [(head, *place) for head, size in enumerate(sizes) for place in np.ndindex(*size)]
     stored = {place: [0] * PARAMS.tile for place in places}
     held, values = {}, {}
@@ -43,8 +41,6 @@ async def random_accesses(dut):
         data = word()
         names = "i_write_head i_write_block i_write_word i_head i_block i_word"
         ports = dict(zip(names.split(), write + read))
-        if PARAMS.encoder:
-            ports |= {"i_write_stride": strides[write[0]], "i_stride": strides[read[0]]}
         held[cycle] = {"i_read": int(rng.integers(0, 4) > 0), "i_write": banks, "i_write_data": data, **ports}
         if not filling and held[cycle]["i_read"]:
             values[cycle + OperandBuffer.latency] = {"o_words": list(stored[read])}

@@ -9,7 +9,7 @@ from hdp_hw.golden.cycles.clock import Clock
 from hdp_hw.golden.cycles.core import head_table as cycles
 from hdp_hw.rtl.core.head_table import HeadTable
 from hdp_hw.spec.formats import HEADS_INSIDE, STREAMS
-from hdp_hw.spec.params import ParameterError, bits_for
+from hdp_hw.spec.params import ParameterError
 from hdp_hw.spec.settings import HeadError, HeadSettings, Rule, Verdict, field_limits
 from tb.lib.play import play
 from tb.unit.block_bench import CORES, PARAMS, bench_rng, bits, on_cores, run
@@ -50,14 +50,13 @@ class Head:
     def over(self):
         return self.predicted and not self.planes and not self.rows
 
-    def _long_rows(self, d, half):
-        """log2 of words from row to row in a bank, and where Q is."""
+    def _q_place(self, half):
+        """Where Q is."""
         if not PARAMS.encoder:
             return {}
-        stride = PARAMS.row_stride_bits(d) if self.settings.linear else bits_for(PARAMS.max_words - 1)
         if not self.settings.reuse:
             Head.of_q = {"q_head": self.place, "q_half": half}
-        return {"stride": stride, **Head.of_q}
+        return Head.of_q
 
     def entry(self, half):
         """What the entry is set to when the head enters."""
@@ -74,7 +73,7 @@ class Head:
             },
             "words": integer,
             "value_words": 1 if self.settings.linear else cross,
-            **self._long_rows(d, half),
+            **self._q_place(half),
             "settings_error": self.settings_error,
             "errors": [HeadError.NONE] * N_PLANES,
         }

@@ -93,7 +93,7 @@ class Bench:
             rows.append(self.rows.popleft()[1:])
         uncounted, slots = deque(sums for _, sums in rows if sums), {}
         nothing = np.zeros((PARAMS.tile, PARAMS.tile), int)
-        asked, taken, left, reports = deque([nothing] * 2), [], [], self.reports
+        asked, taken, left, reports = deque([nothing.flat[: PARAMS.softmax_lanes]] * 2), [], [], self.reports
         valid, held, cycle = False, None, 0
         while self.reports == reports:
             cycle += 1
@@ -116,7 +116,8 @@ class Bench:
             dut.o_ready.value, dut.i_report_free.value = ready, free
             dut.i_sums.value = bits(self.block.i_sums.shape(), asked.popleft())
             await RisingEdge(dut.aclk)
-            asked.append(slots.get(read(dut.o_slot, "o_slot"), nothing))
+            tile = slots.get(read(dut.o_slot, "o_slot"), nothing)
+            asked.append(tile.reshape(-1, PARAMS.softmax_lanes)[read(dut.o_step, "o_step")])
             self.freed += read(dut.o_freed, "o_freed")
             if valid and read(dut.i_ready, "i_ready"):
                 taken.append(cycle)

@@ -35,8 +35,6 @@ class Head:
         entry = {"words": self.words, "value_words": self.value_words, "half": self.half}
         self.entry = random_entry(rng, n_q, n_k) | entry | {"settings_error": int(self.refused)}
         self.entry["settings"] = self.entry["settings"] | ({"reuse": 0} if PARAMS.encoder else {})
-        self.stride = {"stride": int(rng.integers(PARAMS.row_stride_bits(d), 3))} if PARAMS.encoder else {}
-        self.entry |= self.stride
         integer, fraction = integer_and_fraction(self.q, self.k, PARAMS)
         if PARAMS.exact and rng.random() < 0.5:  # a host that did not saturate
             lowest = 1 - (1 << (W - 1))
@@ -164,7 +162,7 @@ async def check(dut, rng, head, streams, heads, ended):
         word, value_word = int(rng.integers(0, head.words)), int(rng.integers(0, head.value_words))
         read_ports = {"integer": 1, "fraction": 1, "value": 1, "head": head.place, "half": head.half}
         if PARAMS.encoder:
-            read_ports |= head.stride | {"q_head": head.place, "q_half": head.half}
+            read_ports |= {"q_head": head.place, "q_half": head.half}
         read_ports |= {"row": row, "column": column, "word": word, "value_word": value_word}
         for name, bits in read_ports.items():
             getattr(dut, f"i_read_{name}").value = bits

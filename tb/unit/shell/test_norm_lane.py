@@ -10,7 +10,7 @@ from cocotb.triggers import RisingEdge
 
 from hdp_hw.golden.bits.shell.norm_lane import bytes_read, bytes_written, contents, refused
 from hdp_hw.rtl.shell.axi import Response
-from hdp_hw.rtl.shell.norm_lane import STREAMS, NormLane
+from hdp_hw.rtl.shell.norm_lane import NormLane
 from hdp_hw.simulation.illegal_words import illegal_norm_fields
 from hdp_hw.spec.formats import NORM_BYTES
 from hdp_hw.spec.params import HdpParams
@@ -62,13 +62,12 @@ class Bench:
     def serve(self):
         """A memory behind each port that knows of nothing before."""
         dut, bus = self.dut, PARAMS.bus_bytes
-        self.checkers = [*(ReadChecker(bus) for _ in STREAMS), WriteChecker(bus)]
-        models = [*(ReadModel(self.memory, bus, self.reads, self.rng) for _ in STREAMS)]
-        models.append(WriteModel(self.memory, bus, self.writes, self.rng))
-        ports = [*(f"read_{index}" for index in range(len(STREAMS))), "write"]
+        self.checkers = [ReadChecker(bus), WriteChecker(bus)]
+        reads = ReadModel(self.memory, bus, self.reads, self.rng)
+        writes = WriteModel(self.memory, bus, self.writes, self.rng)
         self.serving = [
-            cocotb.start_soon((serve_writes if port == "write" else serve_reads)(dut, model, checker, port))
-            for model, checker, port in zip(models, self.checkers, ports)
+            cocotb.start_soon(serve_reads(dut, reads, self.checkers[0], "read")),
+            cocotb.start_soon(serve_writes(dut, writes, self.checkers[1], "write")),
         ]
 
     async def run(self):
@@ -127,7 +126,7 @@ class Bench:
         """Reset the lane and what is behind its ports, as the job engine and the arbiters do together."""
         for task in self.serving:
             task.cancel()
-        for channel in ("read_0_r", "read_1_r", "write_b"):
+        for channel in ("read_r", "write_b"):
             getattr(self.dut, f"{channel}_valid").value = 0
         self.dut.aresetn.value = 0
         await self.steps(2)

@@ -19,7 +19,8 @@ class Head:
     """A head: rows of operands, and what leaves of them, ``[(bytes, last)]``."""
 
     def __init__(self, rng):
-        self.planes, self.beats = bool(rng.integers(2)), int(rng.integers(1, PARAMS.max_head_dim // LANES + 1))
+        self.planes = bool(rng.integers(2))
+        self.beats = int(rng.integers(1, PARAMS.max_head_dim // PARAMS.slice_width + 1)) * PARAMS.slice_width // LANES
         self.rows = signed_integers(rng, (int(rng.integers(1, 6)), self.beats * LANES), PARAMS.operand_width)
         out = [self.rows]
         if self.planes:
@@ -111,7 +112,7 @@ async def cycles(dut):
     assert await play(dut, heads, 1.0, 1.0) == (source.cycles, sink.cycles)
 
 
-@pytest.mark.parametrize("core", ["encoder", "wide_encoder"])
+@pytest.mark.parametrize("core", ["encoder", "wide_encoder", "narrow_encoder"])
 @pytest.mark.parametrize("simulator", SIMULATORS)
 def test_plane_splitter(simulator, core):
     run(PlaneSplitter(CORES[core]), __name__, simulator, core)
