@@ -13,8 +13,8 @@ def head_entry_layout(params):
     """What the head table knows of a head.
 
     half : its place among the two in the F and V buffers; cycles : of a tile; words, value_words : of a row of digits
-    and of V; with ``encoder`` q_head, q_half : places of its Q;
-    settings_error : its settings are refused; errors : HeadError of its planes I, F, V.
+    and of V; with ``encoder`` q_head, q_half : places of its Q; settings_error : its settings are refused; errors :
+    HeadError of its planes I, F, V.
     """
     return data.StructLayout(
         {
@@ -116,8 +116,7 @@ def operand_read_layout(params):
     """Which operands a micro-operation takes, and from where.
 
     integer, fraction, value : planes that are read; head, half : as in a row job; row, column : block row of Q and
-    block column of K and V; q_head, q_half : as in a head's entry; word, value_word : of a row of digits and of
-    V.
+    block column of K and V; q_head, q_half : as in a head's entry; word, value_word : of a row of digits and of V.
     """
     return data.StructLayout(
         {

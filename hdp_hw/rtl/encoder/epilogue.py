@@ -92,10 +92,12 @@ class Epilogue(wiring.Component):
         m = Module()
         scaled = shifted(m, Cat(C(0, PRESHIFT), self.i_sum).as_signed(), self.i_shift, SCALED_WIDTH, "scaled")
         product = register(m, scaled * delay(m, self.i_mult, 3, "mult"), "product")
-        y = register(m, saturate(m, shift_right(product, MULT_FRACTION), WORD_WIDTH, "rounded"), "y")
+        rounded = saturate(m, shift_right(product, MULT_FRACTION), WORD_WIDTH, "rounded")
+        y = register(m, rounded, "y")
 
-        # The line of the word's segment, and the word on it.
-        line, f = self._line(m, y), delay(m, y[:SEGMENT_FRACTION], 1, "f")
+        # The line of the word's segment, which is read while y is, and the word on it.
+        line = delay(m, self._line(m, rounded), 1, "line", reset_less=True)
+        f = delay(m, y[:SEGMENT_FRACTION], 1, "f")
         rise = register(m, line.slope * f, "rise")
         left = delay(m, line.left, 1, "left")
         half = 1 << (SEGMENT_FRACTION - 1)

@@ -52,8 +52,8 @@ class NormLane(wiring.Component):
 
     Timing
     ------
-    A row takes as long as Norm takes for it, while the memory keeps up; before the first, a bus word of the descriptor
-    and the scales of a feature a clock cycle, or half of these on a bus of 32 bits.
+    A row takes as long as Norm takes for it, while the memory keeps up; before the first, a bus word of the descriptor,
+    the scales of a feature, or half of these on a bus of 32 bits, and a bus word of its x a clock cycle.
 
     Numerics
     --------
