@@ -120,14 +120,15 @@ class Norm(wiring.Component):
         m.submodules.moments, m.submodules.root = moments, root = RowMoments(), InverseRoot()
         m.submodules.words = words = separate_memory(signed(WORD_WIDTH + 1), 1 << self.index_width)
         index, last, taken, read = Signal(self.index_width), Signal(), Signal(), Signal()
+        following, last_index = Signal(self.index_width), Signal(self.index_width)
         state = Signal(_State)
         m.d.comb += [
             self.i.ready.eq(state == _State.LOAD),
             taken.eq(self.i.valid & self.i.ready),
-            last.eq(index == (settings.n - 1)[: self.index_width]),
+            last.eq(index == last_index),
+            following.eq(Mux(taken | read, Mux(last, 0, index + 1), index)),
         ]
-        with m.If(taken | read):
-            m.d.sync += index.eq(Mux(last, 0, index + 1))
+        m.d.sync += [index.eq(following), last_index.eq(settings.n - 1)]
         scaled = delay(m, read & last, NORMAL_LATENCY, "scaled")
         with m.Switch(state):
             with m.Case(_State.LOAD), m.If(taken & last):
@@ -160,12 +161,13 @@ class Norm(wiring.Component):
         m.submodules.queue = queue = Queue(self.result_layout, PLACES + 1)
         leaves = delay(m, self.o.valid & self.o.ready, 1, "leaves")
         places = unary_counter(m, PLACES, read, leaves, name="places")
-        word, scales = words.read_port(), self._scales(m, index)
+        stored, scales = words.read_port(), self._scales(m, index)
+        word = delay(m, stored.data, 1, "word", reset_less=True)  # of index, one clock cycle later
         m.d.comb += [
             read.eq((state == _State.READ) & ~places[-1]),
-            word.addr.eq(index),
-            word.en.eq(1),
-            centred.eq(((word.data << 2) - moments.o_mean) >> 1),
+            stored.addr.eq(following),
+            stored.en.eq(1),
+            centred.eq(((word << 2) - moments.o_mean) >> 1),
             normal.eq(shifted(m, products[0], self._normal_shift(m, root.o_e), NORMAL_WIDTH, "normal")),
         ]
         results = []
@@ -177,7 +179,7 @@ class Norm(wiring.Component):
             beta = delay(m, beta, SCALE_LATENCY - 3, f"{of}_beta", reset_less=True)
             product = product[: NORMAL_WIDTH + GAMMA_WIDTH].as_signed()
             results.append(shifted(m, product, shift, WORD_WIDTH, of, beta, GAMMA_SHIFT_MIN))
-        before = delay(m, self._offset(word.data)[:WORD_WIDTH], SCALE_LATENCY - 2, "before", reset_less=True)
+        before = delay(m, self._offset(word)[:WORD_WIDTH], SCALE_LATENCY - 2, "before", reset_less=True)
         operand_result = register(m, operand(m, results[1], OPERAND_FRACTION, "clipped"), "operand_result")
         m.d.comb += [
             queue.i.payload.operand.eq(operand_result),

@@ -4,7 +4,7 @@ from amaranth.hdl import Array, C, Cat, Module, Mux, Signal, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hdp_hw.rtl.common.pipeline import delay
+from hdp_hw.rtl.common.pipeline import delay, register
 from hdp_hw.rtl.common.storage import separate_memory
 from hdp_hw.rtl.encoder.norm import Norm
 from hdp_hw.rtl.shell.axi import read_signature, write_signature
@@ -213,7 +213,7 @@ class NormLane(wiring.Component):
         place, index = feature[:place_bits], feature[place_bits:]  # of a word in its bus word, and of that in its row
         m.submodules.row = row = separate_memory(params.bus_width, 1 << len(index))
         write, read = row.write_port(), row.read_port()
-        last_feature = (norm.features - 1)[: block.index_width]
+        last_feature = register(m, (norm.features - 1)[: block.index_width], "last_feature")
         with m.If(taken):
             m.d.comb += following.eq(Mux(last, 0, feature + Mux(of_x, 1 << place_bits, 1)))
         with m.Else():
