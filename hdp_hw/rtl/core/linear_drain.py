@@ -103,7 +103,7 @@ class LinearDrain(wiring.Component):
         m.submodules.queue = queue = Queue(leaving_layout(self.beat_layout), self.depth)
         active, steps, takes, ends = (Signal(name=name) for name in ("active", "steps", "takes", "ends"))
         job, shape = Signal(row_job_layout(params)), Signal(self.shape_layout)
-        n_rows = Signal(range(tile + 1))
+        last_block, last_row = Signal(range(params.max_blocks)), Signal(range(tile))
         # A step: a byte of a sum's result; the innermost counter first.
         high, column, block, row = (
             Signal(range(n), name=name)
@@ -118,8 +118,8 @@ class LinearDrain(wiring.Component):
         counters = [
             (high, ~shape.words | high),
             (column, column == tile - 1),
-            (block, block == job.n_tiles - 1),
-            (row, row == n_rows - 1),
+            (block, block == last_block),
+            (row, row == last_row),
         ]
         m.d.comb += [
             steps.eq(active & ((part != 0) | ~places[-1])),
@@ -140,14 +140,15 @@ class LinearDrain(wiring.Component):
             m.d.sync += part.eq(Mux(last_part, 0, part + 1))
         m.d.sync += self.o_freed.eq(Mux(ends & ~job.error, job.n_tiles, 0))
         next_shape = Array([self.i_shapes[head] for head in range(HEADS_INSIDE)])[self.i.payload.head]
-        partial = next_shape.n_q[: (tile - 1).bit_length()]  # rows of the head's last block row, unless it is whole
+        partial = next_shape.n_q[: len(last_row)]  # rows of the head's last block row, unless it is whole
         with m.If(~active | ends):
             m.d.sync += active.eq(takes)
         with m.If(takes):
             m.d.sync += [
                 job.eq(self.i.payload),
                 shape.eq(next_shape),
-                n_rows.eq(Mux(self.i.payload.last & (partial != 0), partial, tile)),
+                last_block.eq(self.i.payload.n_tiles - 1),
+                last_row.eq(Mux(self.i.payload.last, partial - 1, tile - 1)),
                 *(counter.eq(0) for counter, _ in counters),
             ]
 
