@@ -128,13 +128,14 @@ class LinearDrain(wiring.Component):
             ends.eq(steps & last),
             takes.eq((~active | ends) & self.i.valid & (self.i.payload.error | complete[0])),
             self.i.ready.eq(takes),
-            self.o_slot.eq(job.base + block),
             self.o_step.eq(Cat(column, row) >> lane_bits),
         ]
         carry = steps
         for counter, is_last in counters:
             with m.If(carry):
                 m.d.sync += counter.eq(Mux(is_last, 0, counter + 1))
+                if counter is block:
+                    m.d.sync += self.o_slot.eq(Mux(is_last, job.base, self.o_slot + 1))
             carry = carry & is_last
         with m.If(steps):
             m.d.sync += part.eq(Mux(last_part, 0, part + 1))
@@ -146,6 +147,7 @@ class LinearDrain(wiring.Component):
         with m.If(takes):
             m.d.sync += [
                 job.eq(self.i.payload),
+                self.o_slot.eq(self.i.payload.base),
                 shape.eq(next_shape),
                 last_block.eq(self.i.payload.n_tiles - 1),
                 last_row.eq(Mux(self.i.payload.last, partial - 1, tile - 1)),
