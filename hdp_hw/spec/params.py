@@ -275,13 +275,10 @@ class HdpParams:
         """Elements of the widest rows of Q and K."""
         return max(self.max_head_dim, self.max_inputs)
 
-    def row_word_bits(self, row_length: int) -> int:
-        """Bits of a word's index in a row of a linear layer that is so long."""
-        return (ceil_div(self.slices(row_length), 4) - 1).bit_length()
-
     def max_rows(self, n_inputs: int) -> int:
         """Rows of operands, and as many output channels, that a linear layer of so many inputs has at once."""
-        return min(self.max_seq_len, self.tile << self.bank_bits - self.row_word_bits(n_inputs))
+        of_words = (ceil_div(self.slices(n_inputs), 4) - 1).bit_length()  # bits of a word's index in its row
+        return min(self.max_seq_len, self.tile << self.bank_bits - of_words)
 
     @property
     def channel_step(self) -> int:

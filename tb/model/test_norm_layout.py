@@ -46,4 +46,4 @@ def test_descriptor():
     rng = np.random.default_rng(1)
     values = {name: int.from_bytes(rng.bytes(8), "little") >> (64 - width) for name, width in NORM_FIELDS.items()}
     assert unpacked(packed(NORM_FIELDS, values)) == values
-    assert NORM_BYTES % (128 // 8) == 0 and packed(NORM_FIELDS, {"x_address": 0x1234})[40:42] == b"\x34\x12"
+    assert NORM_BYTES % (128 // 8) == 0 and packed(NORM_FIELDS, {"x_address": 0x1234})[48:50] == b"\x34\x12"

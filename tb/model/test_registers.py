@@ -113,7 +113,7 @@ def test_header(tmp_path):
     for name, offset in formats.offsets(formats.RECORD_FIELDS).items():
         facts.append((f"HDP_RECORD_{name.upper()}_AT", offset))
         facts.append((f"HDP_RECORD_{name.upper()}_BYTES", formats.RECORD_FIELDS[name] // 8))
-    facts += [("HDP_IMAGE_MAGIC", image.IMAGE_MAGIC), ("HDP_IMAGE_FORMAT", 1)]
+    facts += [("HDP_IMAGE_MAGIC", image.IMAGE_MAGIC), ("HDP_IMAGE_FORMAT", 2)]
     for table, n_bytes in (("HEADER", 120), ("CHAIN", 16), ("ATTENTION", 16)):
         fields = formats.offsets(getattr(image, f"{table}_FIELDS"))
         facts += [

@@ -165,7 +165,7 @@ def test_norms_beside_jobs_on_simulated_hardware(library):
     [
         (lambda image: image.data[:100], "NO_IMAGE"),
         (lambda image: np.zeros_like(image.data), "NO_IMAGE"),
-        (lambda image: changed(image, format=2), "OTHER_FORMAT"),
+        (lambda image: changed(image, format=1), "OTHER_FORMAT"),
         (lambda image: image.data[:-1], "CUT_IMAGE"),
         (lambda image: np.append(image.data, np.uint8(0)), "CUT_IMAGE"),
         (lambda image: np.where(np.arange(len(image.data)) == 5000, image.data ^ 4, image.data), "DAMAGED_IMAGE"),
