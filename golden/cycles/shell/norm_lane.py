@@ -39,11 +39,13 @@ class NormLane:
         written = bool(fields["words"]), bool(fields["operands"])
         self.packer = NormPacker(clock, params, self.norm, self.writer, *written)
         self.regions: deque[tuple[int, int]] = deque()  # address and bus words, 0 of a row that is passed over
-        # Bus words that are taken, each in so many clock cycles: of the descriptor, of the scales, of a row.
+        # Bus words that are taken, each in so many clock cycles: of the descriptor, of the scales, of a row of x on its
+        # way to the memory, of a row.
         bus, n = params.bus_bytes, fields["features"]
         self.descriptor = [1] * (NORM_BYTES // bus)
         self.scales = _shares(n, bus // NORM_SCALES_BYTES) if bus > NORM_SCALES_BYTES else [1] * (8 * n // bus)
         self.row = _shares(n, bus // WORD_BYTES)
+        self.row_of_x = [1] * len(self.row)
         self.state, self.index, self.rows_left = "idle", 0, fields["rows"]  # index: of a bus word
         self.ended = False
 
@@ -62,12 +64,10 @@ class NormLane:
         self.writer.look()
         self.norm.look()
         self.packer.look()
-        if self.regions:
-            passes = not self.regions[0][1]
-            if not passes and self.reader.ready:
+        if self.regions and (self.reader.ready or not self.regions[0][1]):
+            if self.regions[0][1]:
                 self.reader.push(self.regions[0])
-            if passes or self.reader.ready:
-                self.clock.at(1, self.regions.popleft)
+            self.clock.at(1, self.regions.popleft)
         getattr(self, f"_{self.state}")()
 
     def _idle(self) -> None:
@@ -98,7 +98,7 @@ class NormLane:
 
     def _row_of_x(self) -> None:
         if self.reader.words:
-            self._take([1] * len(self.row), "stored")
+            self._take(self.row_of_x, "stored")
 
     def _stored(self) -> None:
         self.clock.set(self, state="rows")

@@ -58,8 +58,8 @@ class SettingsCheck(wiring.Component):
     def _layer(self, settings):
         """What is wrong with a linear layer, or with attention on a core that has linear layers too."""
         params, bank_bits = self.params, self.params.bank_bits
-        # A bank holds powers of two of rows and of words. Words of a row, and the more of the rows, both less one: of
-        # rows, the bits of either, which has as many places.
+        # A bank holds powers of two of rows and of words. All numbers are less one; what is 1 in n_q or n_k reaches as
+        # high as the larger of them.
         words, n_q, n_k = (
             (settings[name] - 1)[(unit - 1).bit_length() : len(settings[name])]
             for name, unit in (("head_dim", params.lanes), ("n_q", params.tile), ("n_k", params.tile))
