@@ -157,6 +157,8 @@ def add_place_and_route(parser: argparse.ArgumentParser, devices: str) -> None:
     parser.add_argument("--seeds", metavar="SEED", type=integer(0), nargs="*", default=[1], help=text)
     text = "of processor time, a seed (default: 60)"
     parser.add_argument("--minutes", metavar="MINUTES", type=number(0), default=60.0, help=text)
+    text = "that place and route works for (default: 100); it says what it reached"
+    parser.add_argument("--mhz", metavar="F", type=number(0.001, 10_000), default=100.0, help=text)
     text = "try every placer and router for each seed, not only the next where one does not route"
     parser.add_argument("--search", action="store_true", help=text)
 

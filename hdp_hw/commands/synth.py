@@ -2,7 +2,7 @@
 
 import argparse
 
-from hdp_hw.commands.arguments import UsageError, add_config, add_place_and_route, config_of, number
+from hdp_hw.commands.arguments import UsageError, add_config, add_place_and_route, config_of
 
 NAME, HELP = "synth", "synthesise a core; for an ECP5, a Gowin or a Nexus, place and route it too"
 DEVICES = (
@@ -15,8 +15,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_place_and_route(parser, DEVICES)
     text = "the core (default), the whole co-processor, or its norm lane, which ENCODER=1 brings"
     parser.add_argument("--part", choices=("core", "top", "norm"), default="core", help=text)
-    text = "that place and route works for (default: 100); it says what it reached"
-    parser.add_argument("--mhz", metavar="F", type=number(0.001, 10_000), default=100.0, help=text)
     parser.add_argument("--publish", action="store_true", help="put the record of a core into docs/synthesis.json")
 
 

@@ -16,5 +16,5 @@ def run(arguments: argparse.Namespace) -> int:
 
     check_published()
     target = arguments.device, arguments.speed, arguments.seeds
-    compare_sizes(*target, 60 * arguments.minutes, arguments.search)
+    compare_sizes(*target, limit=60 * arguments.minutes, search=arguments.search, mhz=arguments.mhz)
     return 0

@@ -7,9 +7,9 @@ from amaranth.hdl import Assert, Assume, Cat, Cover, Module, Signal, unsigned
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out
 
+from hdp_hw.rtl.common.queue import Queue
 from hdp_hw.rtl.core.drain import Drain
 from hdp_hw.rtl.core.head_table import HeadTable
-from hdp_hw.rtl.core.linear_drain import LinearDrain
 from hdp_hw.rtl.core.plane_loader import PlaneLoader
 from hdp_hw.rtl.core.softmax_unit import SoftmaxUnit
 from hdp_hw.rtl.pruning.block_rows import BlockRows
@@ -113,6 +113,7 @@ STREAMS = {  # what makes the component, properties, how they are checked and in
     "drain": (lambda: Drain(PARAMS, SoftmaxUnit(PARAMS).sums_layout), drain, "bmc", 18, 40),
     "plane_loader": (lambda: PlaneLoader(PARAMS, PARAMS.max_words, 8, keyed=True), plane_loader, "prove", 3, 12),
     "axi_lite": (lambda: AxiLite(), stream_contract, "prove", 3, 8),
+    "registered_queue": (lambda: Queue(8, 3, registered=True), stream_contract, "prove", 4, 8),
     "segment_generator": (lambda: SegmentGenerator(PARAMS), stream_contract, "prove", 4, 16),
     "read_arbiter": (lambda: ReadArbiter(PARAMS, 2), arbiter, "prove", 4, 12),
     "write_arbiter": (lambda: WriteArbiter(PARAMS, 2), arbiter, "bmc", 7, 12),  # a FIFO's memory is not inductive
@@ -124,7 +125,7 @@ STREAMS = {  # what makes the component, properties, how they are checked and in
 PATHS = {name: build for name, (build, *_) in STREAMS.items() if name != "plane_loader"} | {
     "burst_reader": lambda: BurstReader(PARAMS, 1 << 16),
     "head_loader": lambda: HeadLoader(PARAMS),
-    "linear_drain": lambda: LinearDrain(LAYERS, Drain(LAYERS, 8).beat_layout),
+    "drain_of_layers": lambda: Drain(LAYERS, SoftmaxUnit(LAYERS).sums_layout),
     "plane_reader": lambda: PlaneReader(PARAMS),
 }
 

@@ -26,7 +26,9 @@ EXAMPLES = {
     "BoardMemory": {"n_bytes": 4096},
     "BurstReader": {"longest": 4096},
     "Drain": {"sums_layout": unsigned(8)},
-    "LinearDrain": {"beat_layout": data.StructLayout({"data": data.ArrayLayout(signed(8), 1), "last": 1})},
+    "LinearDrain": {
+        "leaving_layout": data.StructLayout({"data": data.ArrayLayout(signed(8), 1), "beat": 1, "ends": 1})
+    },
     "Norm": {"max_features": 384},
     "OperandBuffer": {"n_heads": 3, "n_words": PARAMS.max_words, "word_width": PARAMS.word_width, "long_rows": True},
     "OperandPacker": {"side": "left"},

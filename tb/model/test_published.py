@@ -43,7 +43,7 @@ def test_rows(monkeypatch):
     measured = record(label, params, fmax_mhz={"1": 80.0, "2": None, "3": 100.0})
     unrouted = record("tiny", CONFIGS["tiny"], "xc7", speed=None)
     first, *rest = size_rows([measured, unrouted])
-    assert first == [2, 4, 16, "20,000", "2", "3", "4", 100.0, "500,000", "0.84", "0.042"]
+    assert first == [2, 8, 32, "20,000", "2", "3", "4", 100.0, "500,000", "0.84", "0.042"]
     assert len(rest) == len(others) and all(set(row[3:]) == {"not measured", "500,000"} for row in rest)
     assert size_rows([record(label, params)])[0][-4:] == ["not measured", "500,000", "not measured", "not measured"]
     edge = record("edge", CONFIGS["edge"], fmax_mhz={"1": 80.0, "2": None})
@@ -63,7 +63,7 @@ def test_sizes_again(tmp_path, monkeypatch):
     """What is published of the same Verilog, tools and seeds is not synthesised again."""
     done = []
 
-    def synthesise(label, params, device, speed, seeds, say, limit, search):
+    def synthesise(label, params, device, speed, seeds, say, limit):
         done.append(label)
         return record(label, params, fmax_mhz={str(seed): 90.0 for seed in seeds})
 
@@ -77,11 +77,11 @@ def test_sizes_again(tmp_path, monkeypatch):
     both = ["tile2-lanes4", "tile2-lanes8"]
     for seeds, expected in (([1], both), ([1], []), ([], []), ([1, 2], both)):
         done.clear()
-        published.compare_sizes("LFE5U-85F", 6, seeds, 60, say=str)
+        published.compare_sizes("LFE5U-85F", 6, seeds, say=str, limit=60)
         assert done == expected, seeds
     done.clear()
     digest[2] = "changed"
-    published.compare_sizes("LFE5U-85F", 6, [1], 60, say=str)
+    published.compare_sizes("LFE5U-85F", 6, [1], say=str, limit=60)
     assert done == both
 
 

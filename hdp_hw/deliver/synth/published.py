@@ -10,8 +10,8 @@ from hdp_hw.spec.params import HdpParams, ParameterError
 
 FILE = Path("docs", "synthesis.json")
 #: Arrays to compare, tile and lanes, all for heads of up to 128 x 64: larger buffers would blur what an array costs.
-SIZES = ((2, 4), (2, 8), (2, 16), (2, 32), (4, 4), (4, 8), (4, 16), (8, 4))
-SIZE_LIMITS = {"digit_width": 4, "max_head_dim": 64, "max_seq_len": 128}
+SIZES = ((2, 8), (2, 16), (2, 32), (2, 64), (4, 4), (4, 8), (4, 16), (8, 4))
+SIZE_LIMITS = {"digit_width": 4, "max_head_dim": 64, "max_seq_len": 128, "multiplier": 18}
 NOT_MEASURED = "not measured"
 
 
@@ -20,8 +20,11 @@ def sizes():
     return {f"tile{tile}-lanes{lanes}": HdpParams(tile, lanes, **SIZE_LIMITS) for tile, lanes in SIZES}
 
 
-def compare_sizes(device, speed, seeds, limit, search=False, say=print):
-    """Publish a record of each of SIZES, but not again one that is there of the same Verilog, tools and seeds."""
+def compare_sizes(device, speed, seeds, say=print, **more):
+    """Publish a record of each of SIZES, but not again one that is there of the same Verilog, tools and seeds.
+
+    more : what :func:`synthesise` takes besides.
+    """
     published = {(record["config"], record["device"]): record for record in read()}
     for label, params in sizes().items():
         record = published.get((label, device))
@@ -29,7 +32,7 @@ def compare_sizes(device, speed, seeds, limit, search=False, say=print):
         if record and is_current(record, write_design(params, folder), speed, seeds):
             say(f"{label}: as published")
         else:
-            publish(synthesise(label, params, device, speed, seeds, say=say, limit=limit, search=search))
+            publish(synthesise(label, params, device, speed, seeds, say=say, **more))
 
 
 def is_current(record, sha256, speed, seeds):
@@ -59,7 +62,7 @@ def publish(record, file=FILE):
 
 # -- tables -----------------------------------------------------------------------------------------------------------
 CONFIG_TITLES = ("configuration", "device", "LUTs", "LUT RAMs", "FFs", "DSPs", "BRAMs", "MHz by seed", "critical path")
-SIZE_TITLES = ("T", "lanes", "multipliers", "LUTs", "FFs", "DSPs", "BRAMs", "MHz", "cycles", "GOPS", "GOPS / kLUT")
+SIZE_TITLES = ("T", "lanes", "4 x 4 products", "LUTs", "FFs", "DSPs", "BRAMs", "MHz", "cycles", "GOPS", "GOPS / kLUT")
 
 
 def config_rows(records):

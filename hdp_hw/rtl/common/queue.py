@@ -22,6 +22,8 @@ class Queue(wiring.Component):
         without a clock cycle: LUTs of an FPGA.
     separate : bool
         The block RAM of a buffered queue is a :func:`separate_memory`, without logic around it.
+    registered : bool
+        The oldest payload of a queue that is not buffered, of 2 at least, is in a register too.
 
     Ports
     -----
@@ -42,8 +44,9 @@ class Queue(wiring.Component):
     Golden twin ``golden.cycles.clock`` (Queue, BufferedQueue).
     """
 
-    def __init__(self, shape, depth, buffered=False, separate=False):
-        self.shape, self.depth, self.buffered, self.separate = shape, depth, buffered, separate
+    def __init__(self, shape, depth, buffered=False, separate=False, registered=False):
+        self.shape, self.depth, self.buffered = shape, depth, buffered
+        self.separate, self.registered = separate, registered
         payloads = stream.Signature(shape)
         super().__init__({"i": In(payloads), "o": Out(payloads), "o_level": Out(unsigned(bits_for(depth)))})
 
@@ -56,6 +59,9 @@ class Queue(wiring.Component):
         m = Module()
         if self.separate:
             self._around_block_ram(m)
+            return m
+        if self.registered:
+            self._before_register(m)
             return m
         kind = fifo.SyncFIFOBuffered if self.buffered else fifo.SyncFIFO
         m.submodules.fifo = held = kind(width=Shape.cast(self.shape).width, depth=self.depth)
@@ -92,3 +98,18 @@ class Queue(wiring.Component):
             with m.If(goes_on):
                 m.d.sync += place.eq(Mux(place == places - 1, 0, place + 1))
         m.d.sync += [level.eq(level + comes - moves), self.o.valid.eq(moves | (self.o.valid & ~self.o.ready))]
+
+    def _before_register(self, m):
+        """Payloads go to the register at once if they are the oldest, else behind it."""
+        m.submodules.behind = behind = fifo.SyncFIFO(width=Shape.cast(self.shape).width, depth=self.depth - 1)
+        free = ~self.o.valid | self.o.ready
+        m.d.comb += [
+            behind.w_data.eq(self.i.payload),
+            behind.w_en.eq(self.i.valid & (behind.r_rdy | ~free)),
+            behind.r_en.eq(free),
+            self.i.ready.eq(behind.w_rdy),
+            self.o_level.eq(behind.level + self.o.valid),
+        ]
+        with m.If(free):
+            m.d.sync += self.o.valid.eq(behind.r_rdy | self.i.valid)
+            m.d.sync += self.o.payload.eq(Mux(behind.r_rdy, behind.r_data, self.i.payload))

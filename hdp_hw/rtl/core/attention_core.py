@@ -85,7 +85,7 @@ class AttentionCore(wiring.Component):
         self.drain = Drain(params, self.softmax.sums_layout)
         self.counters = ActivityCounters(params)
         if params.encoder:
-            self.linear = LinearDrain(params, self.drain.beat_layout)
+            self.linear = LinearDrain(params, self.drain.leaving_layout)
         super().__init__(
             {
                 "i_settings": In(stream.Signature(settings_layout(params))),
@@ -129,8 +129,7 @@ class AttentionCore(wiring.Component):
         wiring.connect(m, sequencer.o_context, rows.i_context)
         wiring.connect(m, rows.o_drain, drain.i)
         wiring.connect(m, rows.o_sums, drain.i_sums)
-        if not params.encoder:
-            wiring.connect(m, drain.o, wiring.flipped(self.o))
+        wiring.connect(m, drain.o, wiring.flipped(self.o))
         wiring.connect(m, table.o_status, wiring.flipped(self.o_status))
 
         # Head table.
@@ -147,7 +146,7 @@ class AttentionCore(wiring.Component):
             table.i_verdict.eq(predict.o_decided_verdict),
             table.i_theta_head.eq(predict.o_decided_theta),
             *(getattr(table, f"i_row_{x}").eq(getattr(execute, f"o_row_{x}")) for x in ("head", "blocks", "tiles")),
-            table.i_report.eq(drain.o_report | self.linear.o_report if params.encoder else drain.o_report),
+            table.i_report.eq(drain.o_report),
             drain.i_report_free.eq(table.o_report_free),
         ]
         for head, entry in enumerate(table.o_entries):

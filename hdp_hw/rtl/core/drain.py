@@ -12,7 +12,7 @@ from hdp_hw.rtl.common.storage import separate_memory
 from hdp_hw.rtl.core.jobs import row_job_layout
 from hdp_hw.spec.formats import HEADS_INSIDE
 from hdp_hw.spec.params import bits_for
-from hdp_hw.spec.timing import DRAIN_SPARE, core_latencies
+from hdp_hw.spec.timing import DRAIN_SPARE, LINEAR_DRAIN_LATENCY, core_latencies
 
 
 class Drain(wiring.Component):
@@ -61,6 +61,12 @@ class Drain(wiring.Component):
         A head may be reported; its last beat waits for that.
     o_report : Out(unsigned(1))
         A head's last beat is taken, or would be, were the head not refused.
+    i_linear_valid : In(unsigned(1))
+        With ``encoder``: a beat of LinearDrain, which has reserved its place; only while no row of attention is inside.
+    i_linear : In(self.leaving_layout)
+        With ``i_linear_valid``: ``data``; whether it is a ``beat``, or stands for a refused head; ``ends`` a head.
+    o_left : Out(unsigned(1))
+        With ``encoder``: a beat left in the clock cycle before.
 
     Timing
     ------
@@ -87,8 +93,11 @@ class Drain(wiring.Component):
         self.beat_layout = data.StructLayout(
             {"data": data.ArrayLayout(signed(params.operand_width), params.out_lanes), "last": unsigned(1)}
         )
+        self.leaving_layout = data.StructLayout({"data": self.beat_layout["data"].shape, "beat": 1, "ends": 1})
         self.normaliser = Normaliser(params)
-        self.queue = Queue(leaving_layout(self.beat_layout), core_latencies(params).drain + DRAIN_SPARE)
+        self.depth = core_latencies(params).drain + DRAIN_SPARE
+        longer = LINEAR_DRAIN_LATENCY + DRAIN_SPARE if params.encoder else 0
+        self.queue = Queue(self.leaving_layout, max(self.depth, longer), registered=bool(params.encoder))
         super().__init__(
             {
                 "i_slice_valid": In(unsigned(1)),
@@ -106,8 +115,16 @@ class Drain(wiring.Component):
                 "o": Out(stream.Signature(self.beat_layout)),
                 "i_report_free": In(unsigned(1)),
                 "o_report": Out(unsigned(1)),
+                **(self._linear_ports() if params.encoder else {}),
             }
         )
+
+    def _linear_ports(self):
+        return {
+            "i_linear_valid": In(unsigned(1)),
+            "i_linear": In(self.leaving_layout),
+            "o_left": Out(unsigned(1)),
+        }
 
     @property
     def latency(self):
@@ -143,7 +160,7 @@ class Drain(wiring.Component):
         m.submodules.queue = queue = self.queue
         active, steps = Signal(), Signal()
         leaves = delay(m, queue.o.valid & queue.o.ready, 1, "leaves")
-        places = unary_counter(m, queue.depth, steps, leaves, name="places")
+        places = unary_counter(m, self.depth, steps, leaves, name="places")
         m.d.comb += steps.eq(active & ~places[-1])
         job, sums, shape = Signal(row_job_layout(params)), Signal(self.sums_layout), Signal(self.shape_layout)
         n_rows = Signal(range(tile + 1))
@@ -229,32 +246,26 @@ class Drain(wiring.Component):
                 normaliser.i_pruned_value[lane].eq(delay(m, pruned, in_time, f"pruned_value_{lane}", reset_less=True)),
             ]
 
-        # Out of the queue; nothing before it waits.
+        # Out of the queue; nothing before it waits. What ends a head waits until it can be reported.
         flags = Cat(~job.error, last & job.last)
         m.d.comb += [
             queue.i.valid.eq(normaliser.o_valid),
             queue.i.payload.data.eq(normaliser.o_y),
             Cat(queue.i.payload.beat, queue.i.payload.ends).eq(delay(m, flags, 1 + normaliser.latency, "flags")),
         ]
-        let_out(m, queue, self)
+        if params.encoder:
+            m.d.comb += self.o_left.eq(leaves)
+            with m.If(self.i_linear_valid):
+                m.d.comb += [queue.i.valid.eq(1), queue.i.payload.eq(self.i_linear)]
+        leaving = queue.o.payload
+        m.d.comb += [
+            self.o.valid.eq(queue.o.valid & leaving.beat & (~leaving.ends | self.i_report_free)),
+            self.o.payload.data.eq(leaving.data),
+            self.o.payload.last.eq(leaving.ends),
+            queue.o.ready.eq((~leaving.beat | self.o.ready) & (~leaving.ends | self.i_report_free)),
+            self.o_report.eq(queue.o.valid & leaving.ends & queue.o.ready),
+        ]
         return m
-
-
-def leaving_layout(beat_layout):
-    """What leaves a drain through its queue: data; whether it is a beat, or stands for a refused head; ends a head."""
-    return data.StructLayout({"data": beat_layout["data"].shape, "beat": 1, "ends": 1})
-
-
-def let_out(m, queue, drain):
-    """The oldest of the queue to ``drain.o``; what ends a head waits until it can be reported."""
-    leaving = queue.o.payload
-    m.d.comb += [
-        drain.o.valid.eq(queue.o.valid & leaving.beat & (~leaving.ends | drain.i_report_free)),
-        drain.o.payload.data.eq(leaving.data),
-        drain.o.payload.last.eq(leaving.ends),
-        queue.o.ready.eq((~leaving.beat | drain.o.ready) & (~leaving.ends | drain.i_report_free)),
-        drain.o_report.eq(queue.o.valid & leaving.ends & queue.o.ready),
-    ]
 
 
 def _piece(value, n, index):

@@ -5,9 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hdp_hw.rtl.common.pipeline import delay, register, unary_counter
-from hdp_hw.rtl.common.queue import Queue
 from hdp_hw.rtl.common.storage import separate_memory
-from hdp_hw.rtl.core.drain import leaving_layout, let_out
 from hdp_hw.rtl.core.jobs import row_job_layout, scales_layout, segment_layout
 from hdp_hw.rtl.core.softmax_unit import SoftmaxUnit
 from hdp_hw.rtl.encoder.epilogue import Epilogue
@@ -23,14 +21,14 @@ class LinearDrain(wiring.Component):
     """Takes the sums of a block row from the score slots, one after the other, through the epilogue to the output.
 
     Results leave row by row, and in a row channel by channel: a byte a clock cycle, an operand or half a word. The
-    row that ends a head reports it. A beat is begun only when a place in the queue at the output is reserved for it.
+    row that ends a head is marked. A beat is begun only when a place in Drain's queue is reserved for it.
 
     Parameters
     ----------
     params : HdpParams
         With ``encoder``.
-    beat_layout : data.StructLayout
-        Of the core's output, as Drain has it.
+    leaving_layout : data.StructLayout
+        Of what goes through Drain's queue.
 
     Ports
     -----
@@ -52,34 +50,33 @@ class LinearDrain(wiring.Component):
         The sums of these elements of the slot, ``SoftmaxUnit.sums_latency`` clock cycles after ``o_slot``.
     o_freed : Out(unsigned(params.n_blocks_width))
         Score slots that are given back, one clock cycle after the row's last step; else 0.
-    o : Out(stream.Signature(self.beat_layout))
-        Results of ``out_lanes`` bytes, little-endian; ``last`` of a head.
-    i_report_free : In(unsigned(1))
-        A head may be reported; its last beat waits for that.
-    o_report : Out(unsigned(1))
-        A head's last beat is taken, or would be, were the head not refused.
+    o_valid : Out(unsigned(1))
+        A beat goes to Drain's queue.
+    o : Out(self.leaving_layout)
+        With ``o_valid``: results of ``out_lanes`` bytes, little-endian.
+    i_left : In(unsigned(1))
+        A beat left that queue in the clock cycle before.
 
     Timing
     ------
     A row can be taken one clock cycle after ``i_complete``. Taken in clock cycle t, its bytes are begun from t + 1 on,
     one a clock cycle; the next row can be taken in the cycle of the last. A refused head's row counts as one beat. A
-    beat is at ``o`` ``latency`` clock cycles after its last byte was begun. At most ``depth`` beats are begun and not
-    gone.
+    beat is at ``o`` ``latency`` clock cycles after its last byte was begun. At most ``depth`` beats are begun and have
+    not left.
 
     Numerics
     --------
     Golden twin ``golden.bits.encoder.linear_head``; clock cycles: ``golden.cycles.core.drain``.
     """
 
-    latency = LINEAR_DRAIN_LATENCY
+    latency, depth = LINEAR_DRAIN_LATENCY - 1, LINEAR_DRAIN_LATENCY + DRAIN_SPARE
 
-    def __init__(self, params, beat_layout):
-        self.params, self.beat_layout = params, beat_layout
+    def __init__(self, params, leaving_layout):
+        self.params, self.leaving_layout = params, leaving_layout
         self.shape_layout = data.StructLayout(
             {"n_q": unsigned(params.seq_width), "words": unsigned(1), "activation": Activation}
         )
         self.epilogue = Epilogue()
-        self.depth = self.latency + DRAIN_SPARE
         super().__init__(
             {
                 "i": In(stream.Signature(row_job_layout(params))),
@@ -91,16 +88,15 @@ class LinearDrain(wiring.Component):
                 "o_step": Out(unsigned(bits_for(params.softmax_steps - 1))),
                 "i_sums": In(data.ArrayLayout(signed(params.sum_width), params.softmax_lanes)),
                 "o_freed": Out(unsigned(params.n_blocks_width)),
-                "o": Out(stream.Signature(beat_layout)),
-                "i_report_free": In(unsigned(1)),
-                "o_report": Out(unsigned(1)),
+                "o_valid": Out(unsigned(1)),
+                "o": Out(leaving_layout),
+                "i_left": In(unsigned(1)),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
         params, tile, n_lanes = self.params, self.params.tile, self.params.out_lanes
-        m.submodules.queue = queue = Queue(leaving_layout(self.beat_layout), self.depth)
         active, steps, takes, ends = (Signal(name=name) for name in ("active", "steps", "takes", "ends"))
         job, shape = Signal(row_job_layout(params)), Signal(self.shape_layout)
         last_block, last_row = Signal(range(params.max_blocks)), Signal(range(tile))
@@ -111,9 +107,8 @@ class LinearDrain(wiring.Component):
         )
         lane_bits = params.softmax_lanes.bit_length() - 1
         part = Signal(range(n_lanes))  # of the beat
-        last_part, last = Signal(), Signal()
-        leaves = delay(m, queue.o.valid & queue.o.ready, 1, "leaves")
-        places = unary_counter(m, self.depth, steps & (part == 0), leaves, name="places")
+        last_part, last_step, last = Signal(), Signal(), Signal()
+        places = unary_counter(m, self.depth, steps & (part == 0), self.i_left, name="places")
         complete = unary_counter(m, N_ROWS, self.i_complete, takes & ~self.i.payload.error, name="complete")
         counters = [
             (high, ~shape.words | high),
@@ -124,7 +119,7 @@ class LinearDrain(wiring.Component):
         m.d.comb += [
             steps.eq(active & ((part != 0) | ~places[-1])),
             last_part.eq(job.error | (part == n_lanes - 1)),
-            last.eq(job.error | Cat(ends_here for _, ends_here in counters).all()),
+            last.eq(job.error | last_step),
             ends.eq(steps & last),
             takes.eq((~active | ends) & self.i.valid & (self.i.payload.error | complete[0])),
             self.i.ready.eq(takes),
@@ -142,8 +137,12 @@ class LinearDrain(wiring.Component):
         m.d.sync += self.o_freed.eq(Mux(ends & ~job.error, job.n_tiles, 0))
         next_shape = Array([self.i_shapes[head] for head in range(HEADS_INSIDE)])[self.i.payload.head]
         partial = next_shape.n_q[: len(last_row)]  # rows of the head's last block row, unless it is whole
+        # Told a cycle ahead, for the last step decides whether a row is taken.
+        before_last = (column == Mux(shape.words, tile - 1, tile - 2)) & (block == last_block) & (row == last_row)
+        with m.If(steps):
+            m.d.sync += last_step.eq(before_last)
         with m.If(~active | ends):
-            m.d.sync += active.eq(takes)
+            m.d.sync += [active.eq(takes), last_step.eq(0)]
         with m.If(takes):
             m.d.sync += [
                 job.eq(self.i.payload),
@@ -174,7 +173,7 @@ class LinearDrain(wiring.Component):
             *(epilogue.i_line[name].eq(self.i_segment[name]) for name, _ in epilogue.i_line.shape()),
         ]
 
-        # Bytes to beats, and beats to the queue.
+        # Bytes to beats.
         late += epilogue.latency
         words, is_high = (delay(m, x, late, name) for x, name in ((shape.words, "words"), (high, "is_high")))
         byte = Mux(words, epilogue.o_word.word_select(is_high, 8), epilogue.o_operand)
@@ -182,17 +181,16 @@ class LinearDrain(wiring.Component):
         m.d.sync += bytes_before.eq(Cat(bytes_before, byte)[8:])
         flags = delay(m, Cat(~job.error, last & job.last), late + 1, "flags")
         m.d.comb += [
-            queue.i.valid.eq(delay(m, steps & last_part, late + 1, "beats")),
-            queue.i.payload.data.eq(bytes_before),
-            Cat(queue.i.payload.beat, queue.i.payload.ends).eq(flags),
+            self.o_valid.eq(delay(m, steps & last_part, late + 1, "beats")),
+            self.o.data.eq(bytes_before),
+            Cat(self.o.beat, self.o.ends).eq(flags),
         ]
-        let_out(m, queue, self)
         return m
 
     def wire(self, m, core, rows, router):
-        """Put the drain into a core with these blocks: the core's output takes turns with the drain of attention."""
+        """Put the drain into a core with these blocks."""
         m.submodules.linear = self
-        table, softmax, output = core.table, core.softmax, core.o
+        table, softmax, drain = core.table, core.softmax, core.drain
         wiring.connect(m, rows.o_linear, self.i)
         m.d.comb += [
             rows.i_linear.eq(table.o_linear),
@@ -203,17 +201,12 @@ class LinearDrain(wiring.Component):
             self.i_scales.eq(core.planes.o_scales),
             self.i_segment.eq(core.i_segment),
             self.i_sums.eq(softmax.o_linear_sums),
-            self.i_report_free.eq(table.o_report_free),
+            drain.i_linear_valid.eq(self.o_valid),
+            drain.i_linear.eq(self.o),
+            self.i_left.eq(drain.o_left),
         ]
         for shape, entry in zip(self.i_shapes, table.o_entries):
             m.d.comb += [shape[name].eq(entry.settings[name]) for name, _ in shape.shape()]
-        for source, turn in ((self.o, table.o_linear), (core.drain.o, ~table.o_linear)):
-            with m.If(turn):
-                m.d.comb += [
-                    output.valid.eq(source.valid),
-                    output.payload.eq(source.payload),
-                    source.ready.eq(output.ready),
-                ]
 
     def _scales(self, m, address):
         """Scales of a channel, one clock cycle later."""

@@ -212,7 +212,8 @@ class SoftmaxUnit(wiring.Component):
             read_step = Mux(self.i_linear, self.i_linear_step, step)
         m.d.comb += [
             slot.eq(job.base + tile_index),
-            *(port.addr.eq(read_slot) for port in slots),
+            *(port.addr.eq(read_slot) for port in slots[:-1]),
+            slots[-1].addr.eq(slot),  # LinearDrain reads no valid elements
             self.o_mean_head.eq(job.head),
             self.o_mean_row.eq(job.row),
         ]

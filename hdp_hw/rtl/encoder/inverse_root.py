@@ -4,6 +4,7 @@ from amaranth.hdl import Module, Mux, Signal, signed, unsigned
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
+from hdp_hw.rtl.common.pipeline import register
 from hdp_hw.rtl.encoder.row_moments import VARIANCE_WIDTH
 from hdp_hw.spec.encoder import GUESS_FRACTION, ROOT_FRACTION, ROOT_INDEX_BITS, ROOT_WINDOW, root_table
 from hdp_hw.spec.params import bits_for
@@ -77,7 +78,7 @@ class InverseRoot(wiring.Component):
             shape=range(max(guesses) + 1), depth=depth, init=guesses, attrs=block
         )
         read = table.read_port()
-        guess = read.data  # from the clock cycle behind GUESS on
+        guess = register(m, read.data, "guess")  # from the clock cycle behind GUESS on
         factor = Signal(Q_WIDTH)  # the square, then the correction
         product, wait = self.i_product.as_unsigned(), Signal(range(MULTIPLIER_LATENCY + 1))
         arrived = wait == MULTIPLIER_LATENCY

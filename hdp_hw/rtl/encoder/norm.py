@@ -8,7 +8,7 @@ from hdp_hw.rtl.common.pipeline import delay, register, unary_counter
 from hdp_hw.rtl.common.queue import Queue
 from hdp_hw.rtl.common.storage import separate_memory
 from hdp_hw.rtl.encoder.inverse_root import FACTOR_WIDTH, InverseRoot
-from hdp_hw.rtl.encoder.rounding import operand, saturate, shift_right, shifted
+from hdp_hw.rtl.encoder.rounding import operand, saturate, shifted
 from hdp_hw.rtl.encoder.row_moments import N_WIDTH, SQUARES_WIDTH, TOTAL_WIDTH, RowMoments
 from hdp_hw.spec.encoder import (
     EPSILON_WIDTH,
@@ -152,7 +152,8 @@ class Norm(wiring.Component):
         products = [self._multiply(m, state, number, of) for number, of in enumerate(factors)]
         stream_width = WORD_WIDTH + len(settings.a)  # bits of a word's product with its factor
         both = products[0][:stream_width].as_signed() + products[1][:stream_width].as_signed()
-        residual = saturate(m, shift_right(both, STREAM_FRACTION), WORD_WIDTH, "residual")
+        half = 1 << (STREAM_FRACTION - 1)  # a third term, not a second addition behind the first
+        residual = saturate(m, (both + half) >> STREAM_FRACTION, WORD_WIDTH, "residual")
         m.d.comb += u.eq(self._offset(register(m, residual, "residual_word")))
         m.d.comb += root.i_product.eq(products[0])
         self._load(m, words.write_port(), moments, root, index, taken, last, u, products[2])

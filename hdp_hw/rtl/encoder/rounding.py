@@ -2,7 +2,6 @@
 
 from amaranth.hdl import Cat, Mux, Signal, signed
 
-from hdp_hw.rtl.common.digits import beyond
 from hdp_hw.rtl.common.pipeline import delay, register
 from hdp_hw.spec.encoder import OPERAND_MAX
 
@@ -20,10 +19,13 @@ def saturate(m, value, width, name):
 
 
 def operand(m, value, places, name):
-    """``value / 2^places``, rounded, within +- ``OPERAND_MAX``."""
-    byte = saturate(m, shift_right(value, places), OPERAND_MAX.bit_length() + 1, f"{name}_byte")
-    result, (above, below) = Signal.like(byte, name=name), beyond(byte, len(byte) // 2)
-    m.d.comb += result.eq(Mux(above, OPERAND_MAX, Mux(below, -OPERAND_MAX, byte)))
+    """``value / 2^places``, rounded, within +- ``OPERAND_MAX`` = 119: gates see beside the sum what goes beyond."""
+    halves, result = value >> (places - 1), Signal(range(-OPERAND_MAX, OPERAND_MAX + 1), name=name)
+    low, upper = halves[:8], halves[8:]
+    above = upper.any() | (low[5:].all() & (low[4] | low[:4].all()))  # of a positive value, 239 halves or more
+    below = ~upper.all() | ~(low[5:].any() | (low[4] & low[:4].any()))  # of a negative one, -240 or less
+    rounded = (Cat(low, upper[0]).as_signed() + 1) >> 1
+    m.d.comb += result.eq(Mux(halves[-1], Mux(below, -OPERAND_MAX, rounded), Mux(above, OPERAND_MAX, rounded)))
     return result
 
 

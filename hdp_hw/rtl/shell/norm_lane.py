@@ -95,8 +95,10 @@ class NormLane(wiring.Component):
         begins, scales, rows = Signal(), Signal(), Signal()  # it is legal; scales, then rows are taken
         writes = Signal()  # from the scales to the end
 
-        self._ask(m, norm, begins)
-        loaded = self._load(m, norm, scales, rows)
+        reads_y = register(m, norm.b.any(), "reads_y")
+
+        self._ask(m, norm, begins, reads_y)
+        loaded = self._load(m, norm, scales, rows, reads_y)
         self._write(m, norm, begins)
         self._targets(m, norm, begins, writes)
         self._control(m, norm, begins, scales, rows, writes, loaded)
@@ -181,17 +183,18 @@ class NormLane(wiring.Component):
         parts = (zeros >> width * (n_words - 1 - index) for index in range(n_words))
         return Array(C(part & ((1 << width) - 1), width) for part in parts)[left]
 
-    def _ask(self, m, norm, begins):
+    def _ask(self, m, norm, begins, reads_y):
         """Regions of the scales, then of rows of x and of y in turn; those of a y that is not read are passed over."""
         params, width, region = self.params, self.params.address_width, self.reader.i
         left, scales, of_y, passes = Signal(params.seq_width), Signal(), Signal(), Signal()  # rows; what is next
         place, behind, last = (norm[f"{name}_address"][:width] for name in ("scales", "x", "y"))  # that of turn first
-        n_beats = Mux(scales, _beats(norm.features * NORM_SCALES_BYTES, params), _row_beats(norm, params))
+        of_scales = register(m, _beats(norm.features * NORM_SCALES_BYTES, params), "of_scales")
+        of_row = register(m, _row_beats(norm, params), "of_row")
         m.d.comb += [
-            passes.eq(of_y & ~norm.b.any()),
+            passes.eq(of_y & ~reads_y),
             region.valid.eq(left.any() & ~passes),
             region.payload.address.eq(place),
-            region.payload.n_beats.eq(n_beats),
+            region.payload.n_beats.eq(Mux(scales, of_scales, of_row)),
         ]
         with m.If(left.any() & (region.ready | passes)):
             further = place + Mux(of_y, norm.y_row_stride, norm.x_row_stride)
@@ -200,25 +203,22 @@ class NormLane(wiring.Component):
         with m.If(begins):
             m.d.sync += [left.eq(norm.rows), scales.eq(1), of_y.eq(0)]
 
-    def _load(self, m, norm, scales, rows):
+    def _load(self, m, norm, scales, rows, reads_y):
         """Scales and rows to Norm, a feature a clock cycle; before that, a row of x by bus words to a memory.
 
         Returns the strobe of the last of the scales, or of the rows.
         """
         params, block, words = self.params, self.norm, self.reader.o
-        feature, following = Signal(block.index_width), Signal(block.index_width)
+        feature, x = Signal(block.index_width), Signal(WORD_WIDTH, reset_less=True)  # x : of the feature
         rows_left, of_x = Signal(params.seq_width), Signal()  # of_x : the next bus word is one of a row of x
-        last, taken, loaded, word_ends = Signal(), Signal(), Signal(), Signal()
+        last, taken, loaded, word_ends, moves = Signal(), Signal(), Signal(), Signal(), Signal()  # moves : x and y
         place_bits = bits_for(params.bus_width // WORD_WIDTH - 1)
         place, index = feature[:place_bits], feature[place_bits:]  # of a word in its bus word, and of that in its row
         m.submodules.row = row = separate_memory(params.bus_width, 1 << len(index))
         write, read = row.write_port(), row.read_port()
         last_feature = register(m, (norm.features - 1)[: block.index_width], "last_feature")
         with m.If(taken):
-            m.d.comb += following.eq(Mux(last, 0, feature + Mux(of_x, 1 << place_bits, 1)))
-        with m.Else():
-            m.d.comb += following.eq(feature)
-        m.d.sync += feature.eq(following)
+            m.d.sync += feature.eq(Mux(last, 0, feature + Mux(of_x, 1 << place_bits, 1)))
         m.d.comb += [
             last.eq((index == last_feature[place_bits:]) & (of_x | (place == last_feature[:place_bits]))),
             block.i_feature.eq(feature),
@@ -226,9 +226,13 @@ class NormLane(wiring.Component):
             write.addr.eq(index),
             write.data.eq(words.payload.data),
             write.en.eq(of_x & taken),
-            read.addr.eq(following[place_bits:]),
+            # Of the feature after that of the next cycle; what comes late chooses, and is not added.
+            read.addr.eq(Mux(place[1:].all() & (place[0] | moves), index + 1, index)),
             read.en.eq(1),
         ]
+        with m.If(taken & (~of_x | (index == 0))):  # the next feature's; a row's first is kept as it is written
+            next_x = read.data.word_select((place + 1)[:place_bits], WORD_WIDTH)
+            m.d.sync += x.eq(Mux(of_x, words.payload.data, next_x))
 
         with m.If(scales):
             m.d.sync += [rows_left.eq(norm.rows), of_x.eq(loaded)]
@@ -247,18 +251,18 @@ class NormLane(wiring.Component):
 
         with m.If(rows):
             has_x = delay(m, rows & ~of_x, 1, "has_x")  # a clock cycle behind the last write
-            reads_y = norm.b.any()
             m.d.comb += [
                 block.i.valid.eq(~of_x & has_x & (words.valid | ~reads_y)),
-                taken.eq(Mux(of_x, words.valid, block.i.valid & block.i.ready)),
+                moves.eq(block.i.valid & block.i.ready),
+                taken.eq(Mux(of_x, words.valid, moves)),
                 word_ends.eq(taken & (last | place.all())),
                 words.ready.eq(of_x | (word_ends & reads_y)),
                 loaded.eq(taken & last & ~of_x & (rows_left == 1)),
             ]
             with m.If(taken & last):
                 m.d.sync += [of_x.eq(~of_x & ~loaded), rows_left.eq(rows_left - ~of_x)]
-        for name, of in (("x", read.data), ("y", words.payload.data)):
-            m.d.comb += block.i.payload[name].eq(of.word_select(place, WORD_WIDTH))
+        y = words.payload.data.word_select(place, WORD_WIDTH)
+        m.d.comb += [block.i.payload.x.eq(x), block.i.payload.y.eq(y)]
         for name, _ in block.i_settings.shape():  # of the shifts the three bits by which they are more than the least
             m.d.comb += block.i_settings[name].eq(norm["features" if name == "n" else name])
         return loaded

@@ -15,8 +15,9 @@ from tb.lib.simulation import simulate
 
 LAYOUT = data.StructLayout({"word": unsigned(7), "offset": signed(3)})
 BUFFERED, DEPTH = bool(os.environ.get("HDP_BUFFERED")), int(os.environ.get("HDP_DEPTH", "4"))
-SHAPES = [(1, False, False), (5, False, False), (8, False, False)]  #: depth, buffered, separate
-SHAPES += [(depth, True, separate) for depth in (2, 9) for separate in (False, True)]
+KINDS = {"": {}, "buffered": {"buffered": True}, "separate": {"buffered": True, "separate": True}}
+KINDS |= {"registered": {"registered": True}}
+SHAPES = [*((depth, "") for depth in (1, 5, 8)), *((depth, kind) for depth in (2, 9) for kind in [*KINDS][1:])]
 
 
 class Script:
@@ -65,8 +66,8 @@ async def payloads(dut, offers, takes):
     await play(dut, {}, script.held, script.expected, script.values, idle=0)
 
 
-@pytest.mark.parametrize(("depth", "buffered", "separate"), SHAPES)
-def test_queue(simulator, depth, buffered, separate):
-    name = f"queue_{depth}{'_buffered' if buffered else ''}{'_separate' if separate else ''}"
-    environment = {"HDP_DEPTH": str(depth), "HDP_BUFFERED": "1" if buffered else ""}
-    simulate(Queue(LAYOUT, depth, buffered, separate), __name__, simulator, name=name, plusenv=environment)
+@pytest.mark.parametrize(("depth", "kind"), SHAPES)
+def test_queue(simulator, depth, kind):
+    queue = Queue(LAYOUT, depth, **KINDS[kind])
+    environment = {"HDP_DEPTH": str(depth), "HDP_BUFFERED": "1" if queue.buffered else ""}
+    simulate(queue, __name__, simulator, name=f"queue_{depth}{kind and '_' + kind}", plusenv=environment)

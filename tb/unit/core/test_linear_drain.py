@@ -20,17 +20,17 @@ from tb.unit.block_bench import CORES, PARAMS, bench_rng, bits, run
 
 
 def block(params):
-    return LinearDrain(params, Drain(params, SoftmaxUnit(params).sums_layout).beat_layout)
+    return LinearDrain(params, Drain(params, SoftmaxUnit(params).sums_layout).leaving_layout)
 
 
 class Bench:
-    """What is around the drain: rows whose sums come at random, the score slots, and a sink that may refuse."""
+    """What is around the drain: rows whose sums come at random, the score slots, and a queue whose sink may refuse."""
 
     def __init__(self, dut, rng, jobs, table, idle=0.0, busy=0.0):
         self.dut, self.rng, self.idle, self.busy = dut, rng, idle, busy
         self.block = block(PARAMS)
         self.rows, self.beats, self.shapes = deque(), [], [{"n_q": 1, "words": 0, "activation": 0}] * 3
-        self.base, self.filled, self.freed, self.reports = 0, 0, 0, 0
+        self.base, self.filled, self.freed, self.queue = 0, 0, 0, deque()
         for index, job in enumerate(jobs):
             self._add(index, job, table)
 
@@ -49,9 +49,7 @@ class Bench:
             record = place | {"row": row, "n_tiles": n_tiles, "base": self.base, "last": int(row == n_rows - 1)}
             self.rows.append((index, record, dict(zip(self._ring(n_tiles), sums))))
         output = attend(job.q, job.k, job.v, settings, PARAMS, table).output.reshape(-1, PARAMS.out_lanes)
-        self.beats += [
-            (bits(self.block.o.payload.data.shape(), x), int(n == len(output) - 1)) for n, x in enumerate(output)
-        ]
+        self.beats += [(bits(self.block.o.data.shape(), x), 1, int(n == len(output) - 1)) for n, x in enumerate(output)]
 
     def _ring(self, n):
         """The next n score slots."""
@@ -93,9 +91,9 @@ class Bench:
             rows.append(self.rows.popleft()[1:])
         uncounted, slots = deque(sums for _, sums in rows if sums), {}
         nothing = np.zeros((PARAMS.tile, PARAMS.tile), int)
-        asked, taken, left, reports = deque([nothing.flat[: PARAMS.softmax_lanes]] * 2), [], [], self.reports
-        valid, held, cycle = False, None, 0
-        while self.reports == reports:
+        asked, taken, left = deque([nothing.flat[: PARAMS.softmax_lanes]] * 2), [], []
+        valid, ended, cycle = False, False, 0
+        while not ended:
             cycle += 1
             assert cycle < 100_000, "the head never ends"
             room = PARAMS.score_slots - (self.filled - self.freed)
@@ -112,8 +110,6 @@ class Bench:
                     if name not in rows[0][0]:
                         getattr(dut, f"i_{name}").value = 0
             dut.i_valid.value = int(valid)
-            ready, free = (int(rng.random() >= self.busy) for _ in range(2))
-            dut.o_ready.value, dut.i_report_free.value = ready, free
             dut.i_sums.value = bits(self.block.i_sums.shape(), asked.popleft())
             await RisingEdge(dut.aclk)
             tile = slots.get(read(dut.o_slot, "o_slot"), nothing)
@@ -123,17 +119,16 @@ class Bench:
                 taken.append(cycle)
                 rows.popleft()
                 valid = False
-            if read(dut.o_valid, "o_valid"):
-                beat = read(dut.o_data, "o_data"), read(dut.o_last, "o_last")
-                assert held in (None, beat), "a beat changed while it was refused"
-                held = beat
-                if ready:
+            leaves = bool(self.queue) and rng.random() >= self.busy
+            if leaves:
+                *beat, ended = self.queue.popleft()
+                if beat[1]:
                     left.append(cycle)
-                    assert beat == self.beats.pop(0), f"head {index}, beat {len(left)}"
-                    held = None
-            if read(dut.o_report, "o_report"):
-                assert free
-                self.reports += 1
+                    assert (*beat, ended) == self.beats.pop(0), f"head {index}, beat {len(left)}"
+            dut.i_left.value = int(leaves)
+            if read(dut.o_valid, "o_valid"):
+                self.queue.append((read(dut.o_data, "o_data"), read(dut.o_beat, "o_beat"), read(dut.o_ends, "o_ends")))
+                assert len(self.queue) <= LinearDrain.depth
         assert not rows and not uncounted and not valid
         return taken, left
 
@@ -176,7 +171,7 @@ async def free(dut):
         n_beats = [min(PARAMS.tile, job.settings.n_q - row * PARAMS.tile) for row in range(len(taken))]
         n_beats = [n * row_beats(job.settings, PARAMS) for n in n_beats]
         assert left == [
-            t + (k + 1) * PARAMS.out_lanes + LinearDrain.latency for t, n in zip(taken, n_beats) for k in range(n)
+            t + (k + 1) * PARAMS.out_lanes + LinearDrain.latency + 1 for t, n in zip(taken, n_beats) for k in range(n)
         ]
         assert np.diff(taken).tolist() == [n * PARAMS.out_lanes for n in n_beats[:-1]]
 

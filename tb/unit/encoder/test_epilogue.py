@@ -6,7 +6,7 @@ from cocotb.triggers import RisingEdge
 
 from hdp_hw.golden.bits.encoder.epilogue import activate, operands, words
 from hdp_hw.rtl.encoder.epilogue import Epilogue
-from hdp_hw.spec.encoder import SEGMENT_BITS, SHIFT_MAX, SUM_WIDTH, Activation
+from hdp_hw.spec.encoder import OPERAND_MAX, SEGMENT_BITS, SHIFT_MAX, SUM_WIDTH, Activation
 from tb.lib.lockstep import lockstep, pack, start
 from tb.lib.simulation import simulate
 
@@ -37,6 +37,12 @@ async def check(dut, sums, shift, mult, factor, activation, table):
     await lockstep(dut, inputs, expected, Epilogue.latency)
 
 
+async def unscaled(dut, y, activation, table):
+    """Words that arrive as they are, whose operands are their upper bytes."""
+    same = np.ones(len(y), np.int64)
+    await check(dut, y, 4 * same, 65535 * same, 256 * same, int(activation) * same, table)
+
+
 @cocotb.test()
 async def random_channels(dut):
     """Sums, multipliers and factors of every magnitude, and the extremes of each; lines that saturate."""
@@ -51,13 +57,18 @@ async def random_channels(dut):
 
 @cocotb.test()
 async def every_segment(dut):
-    """Both ends of every segment of a table of GELU's kind; words arrive unscaled."""
+    """Both ends of every segment of a table of GELU's kind."""
     ends = np.arange(N_SEGMENTS) * 128 - (1 << 15)
-    y = np.concatenate([ends, ends + 127, [0, -1]])
     table = np.stack([np.maximum(ends, 0), np.where(ends < 0, -3, 128)], 1)
-    same = np.ones(len(y), np.int64)
-    activation = int(Activation.TABLE) * same
-    await check(dut, y, 4 * same, 65535 * same, 256 * same, activation, table)
+    await unscaled(dut, np.concatenate([ends, ends + 127, [0, -1]]), Activation.TABLE, table)
+
+
+@cocotb.test()
+async def largest_operands(dut):
+    """Words where operands begin to saturate."""
+    rounded_up = (2 * OPERAND_MAX + 1) << 7
+    y = np.arange(rounded_up - 256, rounded_up + 256)
+    await unscaled(dut, np.concatenate([y, -y]), Activation.NONE, np.zeros((N_SEGMENTS, 2), int))
 
 
 def test_epilogue(simulator):
