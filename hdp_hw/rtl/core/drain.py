@@ -10,9 +10,10 @@ from hdp_hw.rtl.common.pipeline import LOCAL, delay, register, unary_counter
 from hdp_hw.rtl.common.queue import Queue
 from hdp_hw.rtl.common.storage import separate_memory
 from hdp_hw.rtl.core.jobs import row_job_layout
+from hdp_hw.rtl.core.linear_drain import LinearDrain
 from hdp_hw.spec.formats import HEADS_INSIDE
 from hdp_hw.spec.params import bits_for
-from hdp_hw.spec.timing import DRAIN_SPARE, LINEAR_DRAIN_LATENCY, core_latencies
+from hdp_hw.spec.timing import DRAIN_SPARE, core_latencies
 
 
 class Drain(wiring.Component):
@@ -96,8 +97,8 @@ class Drain(wiring.Component):
         self.leaving_layout = data.StructLayout({"data": self.beat_layout["data"].shape, "beat": 1, "ends": 1})
         self.normaliser = Normaliser(params)
         self.depth = core_latencies(params).drain + DRAIN_SPARE
-        longer = LINEAR_DRAIN_LATENCY + DRAIN_SPARE if params.encoder else 0
-        self.queue = Queue(self.leaving_layout, max(self.depth, longer), registered=bool(params.encoder))
+        longest = max(self.depth, LinearDrain.depth) if params.encoder else self.depth
+        self.queue = Queue(self.leaving_layout, longest, registered=bool(params.encoder))
         super().__init__(
             {
                 "i_slice_valid": In(unsigned(1)),

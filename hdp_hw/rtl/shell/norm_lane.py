@@ -94,7 +94,6 @@ class NormLane(wiring.Component):
         norm = Signal(norm_layout())  # what the descriptor says; addresses are those of what is next
         begins, scales, rows = Signal(), Signal(), Signal()  # it is legal; scales, then rows are taken
         writes = Signal()  # from the scales to the end
-
         reads_y = register(m, norm.b.any(), "reads_y")
 
         self._ask(m, norm, begins, reads_y)

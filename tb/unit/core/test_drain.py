@@ -191,6 +191,6 @@ async def heads(dut, idle, busy):
     await play(dut, inputs, schedule.held, schedule.expected, schedule.values, idle=0)
 
 
-@on_cores("narrow")
+@on_cores("narrow", "encoder")
 def test_drain(simulator, core):
     run(block(CORES[core]), __name__, simulator, core)
