@@ -173,8 +173,8 @@ class FaultBench:
         events, interrupt, deadline = set(), False, self.bus.cycle + LIMIT
         while self._busy() or "job_done" not in events:
             self.bus.run(1000, until_irq=True)
-            interrupt |= self.bus.irq
-            events |= self._events()
+            names, high = self._events()
+            events, interrupt = events | names, interrupt or high
             if self.bus.cycle > deadline:
                 return Seen(None, interrupt, False)
         wrong = any(self._accepts(job, APART * index) for index, job in enumerate(jobs))
@@ -357,7 +357,8 @@ class FaultBench:
         while self._busy():
             if self.bus.cycle > deadline:
                 return Seen(None, False, False)
-        return Seen(frozenset(self._events()), not self.bus.irq, False)
+        names, high = self._events()
+        return Seen(frozenset(names), not high, False)
 
     def _silence(self, stop, timeout=0):
         """The memory falls silent at some moment, or one of its channels is from the beginning."""
@@ -382,7 +383,7 @@ class FaultBench:
         return self._read("STATUS")["busy"]
 
     def _events(self):
-        """Names of the bits of IRQ_STATUS, which are cleared."""
-        names = {name for name, value in self._read("IRQ_STATUS").items() if value}
+        """Names of the bits of IRQ_STATUS, which are cleared, and whether the interrupt was high until then."""
+        names, high = {name for name, value in self._read("IRQ_STATUS").items() if value}, self.bus.irq
         self._write("IRQ_STATUS", BY_NAME["IRQ_STATUS"].pack(**dict.fromkeys(names, 1)))
-        return names
+        return names, high

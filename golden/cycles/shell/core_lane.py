@@ -96,7 +96,7 @@ class CoreLane(FreeStreams):
 
     def verdict(self, plan: HeadPlan) -> None:
         """To the loader."""
-        self.loader.verdicts.push(plan.verdict)
+        self.loader.verdict(plan.verdict)
 
     def beat_taken(self) -> bool:
         """Towards the writer, but not while a status waits."""

@@ -13,12 +13,12 @@ from hdp_hw.golden.cycles.shell.plane_reader import PlaneReader
 from hdp_hw.golden.cycles.shell.segment_generator import SegmentGenerator
 from hdp_hw.spec.depths import HEADS_AHEAD
 from hdp_hw.spec.params import HdpParams
-from hdp_hw.spec.settings import Verdict
+from hdp_hw.spec.settings import Rule, Verdict
 
 if TYPE_CHECKING:
     from hdp_hw.golden.cycles.shell.core_lane import LaneHead
 
-#: Of a head that has a verdict: matrices in the order in which they are asked for, and the reader that each goes to.
+#: Of a head whose verdict is known: matrices in the order in which they are asked for, and the reader of each.
 FOLLOWING = (("q_fraction", "fraction"), ("value", "value"), ("k_fraction", "fraction"))
 
 
@@ -47,11 +47,22 @@ class HeadLoader:
                 how = fetch_plan(self.follower.plan.verdict, self.follower.plan.settings)[plane]
                 generator.push(self.follower.segments[plane], how == MASKED)
                 self.clock.set(self, planes=self.planes[1:])
-        elif self.followers.readable and self.verdicts.readable:
-            self.verdicts.pop()
+        elif self.followers.readable and (self._dense or self.verdicts.readable):
+            if not self._dense:
+                self.verdicts.pop()
             follower = self.followers.pop()
             planes = tuple(each for each in FOLLOWING if follower.segments[each[0]])
             self.clock.set(self, follower=follower, planes=planes)
+
+    @property
+    def _dense(self) -> bool:
+        """The oldest follower waits for no verdict."""
+        return self.followers.readable[0].plan.settings.rule == Rule.DENSE
+
+    def verdict(self, verdict: Verdict) -> None:
+        """A head is decided in this cycle."""
+        if verdict != Verdict.DENSE:
+            self.verdicts.push(verdict)
 
     @property
     def ready(self) -> bool:

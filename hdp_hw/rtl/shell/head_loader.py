@@ -13,15 +13,16 @@ from hdp_hw.rtl.shell.plane_reader import PlaneReader
 from hdp_hw.rtl.shell.segment_generator import Fetch, SegmentGenerator
 from hdp_hw.spec.depths import HEADS_AHEAD
 from hdp_hw.spec.formats import STREAMS
-from hdp_hw.spec.settings import Verdict
+from hdp_hw.spec.settings import Rule, Verdict
 
 
 class HeadLoader(wiring.Component):
     """Fetch upon mask: the rest of a head follows its verdict.
 
-    A head's settings and I planes go to the core as soon as it takes them. When the core has decided, F planes and V
-    follow: nothing of a pruned head (but V for a mean output), everything of a dense one, and otherwise all of Q's
-    and of K and V the key blocks that some row kept (all of V when compensating). What is not read is zero to the core.
+    A head's settings and I planes go to the core as soon as it takes them. F planes and V of a dense head follow at
+    once, those of another when the core has decided: nothing of a pruned head (but V for a mean output), everything of
+    one that fell back, and otherwise all of Q's and of K and V the key blocks that some row kept (all of V when
+    compensating). What is not read is zero to the core.
 
     Parameters
     ----------
@@ -50,7 +51,7 @@ class HeadLoader(wiring.Component):
     i_verdict_valid : In(unsigned(1))
         From the core's trace: a head is decided, behind the last word of its mask. Heads are decided in their order.
     i_verdict : In(unsigned(3))
-        The head's Verdict.
+        The head's Verdict: DENSE if its rule is, and only then.
     memory : Out(read_signature(params)).array(len(STREAMS))
         To ReadArbiter: three readers, of the I planes, of the F planes, and of V.
     o_bytes_read : Out(data.ArrayLayout(unsigned(5), len(STREAMS)))
@@ -60,7 +61,7 @@ class HeadLoader(wiring.Component):
     o_error : Out(unsigned(1))
         A bus word came with a response other than OKAY. The word is delivered nevertheless; JobEngine stops the job.
     o_busy : Out(unsigned(1))
-        A head waits for its verdict, or for F planes and V to be requested.
+        A head waits for its verdict, or the core for words of a plane.
 
     Timing
     ------
@@ -101,9 +102,11 @@ class HeadLoader(wiring.Component):
             wiring.connect(m, reader.memory, wiring.flipped(self.memory[index]))
             wiring.connect(m, reader.o, wiring.flipped(getattr(self, f"o_{name}")))
             m.d.comb += self.o_bytes_read[index].eq(reader.o_bytes_read)
-        m.d.comb += self.o_error.eq(sum(reader.o_error for reader in self.readers.values()) != 0)
-
-        followers = self._integer_planes(m)
+        readers, followers = self.readers.values(), self._integer_planes(m)
+        m.d.comb += [
+            self.o_error.eq(Cat(reader.o_error for reader in readers).any()),
+            self.o_busy.eq(followers.o.valid | Cat(reader.o_missing for reader in readers).any()),
+        ]
         self._other_planes(m, followers)
         return m
 
@@ -147,13 +150,13 @@ class HeadLoader(wiring.Component):
         return followers
 
     def _other_planes(self, m, followers):
-        """F planes and V of the heads that have a verdict."""
+        """F planes and V of the heads whose verdict is known; that of a dense head is beforehand."""
         params = self.params
         m.submodules.verdicts = verdicts = Queue(unsigned(3), HEADS_AHEAD)
         m.submodules.unions = unions = self.unions
         m.d.comb += [
             verdicts.i.payload.eq(self.i_verdict),
-            verdicts.i.valid.eq(self.i_verdict_valid),
+            verdicts.i.valid.eq(self.i_verdict_valid & (self.i_verdict != Verdict.DENSE)),
             unions.i_valid.eq(self.i_mask_valid),
             unions.i_index.eq(self.i_mask_index),
             unions.i_word.eq(self.i_mask_word),
@@ -179,11 +182,11 @@ class HeadLoader(wiring.Component):
         words, v_words = integer_words(settings.head_dim, params), value_words(settings.head_dim, params)
         if params.encoder:
             v_words = Mux(settings.linear, 1, v_words)
-        m.d.comb += self.o_busy.eq(followers.o.valid)
         with m.FSM(name="other_planes"):
-            with m.State("HEAD"), m.If(followers.o.valid & verdicts.o.valid):
-                m.d.comb += [followers.o.ready.eq(1), verdicts.o.ready.eq(1)]
-                m.d.sync += [head.eq(followers.o.payload), verdict.eq(verdicts.o.payload)]
+            dense = followers.o.payload.settings.rule == Rule.DENSE
+            with m.State("HEAD"), m.If(followers.o.valid & (dense | verdicts.o.valid)):
+                m.d.comb += [followers.o.ready.eq(1), verdicts.o.ready.eq(~dense)]
+                m.d.sync += [head.eq(followers.o.payload), verdict.eq(Mux(dense, Verdict.DENSE, verdicts.o.payload))]
                 m.next = "QUERIES"
                 if params.encoder:
                     with m.If(followers.o.payload.settings.reuse):

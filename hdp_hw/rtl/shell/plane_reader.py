@@ -38,6 +38,8 @@ class PlaneReader(wiring.Component):
         Bus words that need not be read for a segment of zeros, two clock cycles after it was taken; else 0.
     o_error : Out(unsigned(1))
         A bus word came with another response than OKAY; it is delivered nevertheless.
+    o_missing : Out(unsigned(1))
+        A segment is being delivered, and the sink waits for its next word, or takes one.
 
     Timing
     ------
@@ -67,6 +69,7 @@ class PlaneReader(wiring.Component):
                 "o_bytes_read": Out(unsigned(bits_for(params.bus_bytes))),
                 "o_skipped": Out(unsigned(self.joined_width)),
                 "o_error": Out(unsigned(1)),
+                "o_missing": Out(unsigned(1)),
             }
         )
 
@@ -186,6 +189,7 @@ class PlaneReader(wiring.Component):
             free.eq(~self.o.valid | self.o.ready),
             reader.o.ready.eq(take),
             deliveries.o.ready.eq(~active | (emit & ends)),
+            self.o_missing.eq(active & free),
         ]
         reads = active & ~delivery.zero & reader.o.valid
         zeros = active & delivery.zero & free

@@ -24,7 +24,7 @@ from hdp_hw.study.tasks import load_task
 from hdp_hw.study.threads import threads
 
 DEFAULT_CONFIGS = ("edge",)
-QUICK = {"vit-digits": (65,), "bert-tiny-sst2": (128,)}  #: positions of inferences
+QUICK = {"vit-digits": (65,), "bert-tiny-sst2": (128,), "minilm": (32,)}  #: positions of inferences
 MODELS = QUICK | {"vit-vowels": (145,), "minilm": (32, 128, 256)}
 PRUNED = {"rule": "mass", "threshold": 1.0, "relative": True, "compensate": True}  #: beside dense
 N_CALIBRATED = 24
@@ -47,8 +47,8 @@ def bench(configs, bus_widths=(64,), cores=CORES, latency=LATENCY, quick=False, 
     """Measure inferences on ``configs``, ``[(name, HdpParams)]``; print a table and write ``model.json``.
 
     Each core is taken with ``encoder`` = 1. bus_widths, cores : each pair of them is simulated; latency : clock cycles
-    of the memory; quick : two of the models; jobs : simulations at a time. Raises DriverError, Mismatch above all, and
-    ParameterError.
+    of the memory; quick : short inferences of three models; jobs : simulations at a time. Raises DriverError, Mismatch
+    above all, and ParameterError.
     """
     tasks = []
     for name, params in configs:  # bad ones are refused before all the work

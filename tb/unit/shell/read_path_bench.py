@@ -123,13 +123,17 @@ class Sink:
                 self.beats.append(beat)
                 self.cycles.append(now())
 
-    async def collect(self, n, timeout):
-        """Wait until ``n`` beats have come; AssertionError after ``timeout`` clock cycles, or if more come."""
+    async def reach(self, n, timeout):
+        """Wait until ``n`` beats have come; AssertionError after ``timeout`` clock cycles."""
         for _ in range(timeout):
             if len(self.beats) >= n:
                 break
             await RisingEdge(self.dut.aclk)
         assert len(self.beats) >= n, f"{len(self.beats)} of {n} beats of {self.prefix} in {timeout} clock cycles"
+
+    async def collect(self, n, timeout):
+        """As :meth:`reach`; AssertionError if more come, too."""
+        await self.reach(n, timeout)
         for _ in range(50):
             await RisingEdge(self.dut.aclk)
         assert len(self.beats) == n, f"{len(self.beats) - n} beats of {self.prefix} too many"

@@ -42,10 +42,11 @@ class Head:
     def __init__(self, rng, number, memory):
         n_q, n_k = (rng.choice([1, rng.randint(1, 24), rng.randint(1, 70)]) for _ in range(2))
         head_dim = PARAMS.slice_width * rng.randint(1, PARAMS.max_slices)
+        self.verdict = VERDICTS[number % len(VERDICTS)]
+        rule = Rule.DENSE if self.verdict == Verdict.DENSE else Rule.MASS
         causal = rng.random() < 0.3
         switches = {name: not causal and rng.random() < 0.4 for name in ("compensate", "mean_output")}
-        self.settings = HeadSettings(n_q, n_k, head_dim, Rule.MASS, causal, **switches)
-        self.verdict = VERDICTS[number % len(VERDICTS)]
+        self.settings = HeadSettings(n_q, n_k, head_dim, rule, causal, **switches)
         self.mask = self._random_mask(np.random.default_rng(rng.getrandbits(32)))
         result = HeadResult(None, self.mask, None, self.verdict, 0, 0, 0)
         self.places = {}
@@ -131,11 +132,14 @@ class Bench:
         return heads
 
     async def _decide(self, heads, idle):
-        """Trace a head's mask and verdict some time after its I planes have come."""
-        dut, rng, due = self.dut, self.rng, 0
+        """Trace a head's mask and verdict some time after its I planes, or a dense one's planes, have come."""
+        dut, rng, due = self.dut, self.rng, dict.fromkeys(STREAMS, 0)
         for head in heads:
-            due += len(head.beats["integer"])
-            while len(self.sinks["integer"].beats) < due or rng.random() < 0.1 + 0.8 * idle:
+            due = {stream: n + len(head.beats[stream]) for stream, n in due.items()}
+            awaited = STREAMS if head.verdict == Verdict.DENSE and rng.random() < 0.5 else STREAMS[:1]
+            for stream in awaited:
+                await self.sinks[stream].reach(due[stream], 10_000)
+            while rng.random() < 0.1 + 0.8 * idle:
                 await RisingEdge(dut.aclk)
             trace = head.trace
             for number, (index, word) in enumerate(trace):

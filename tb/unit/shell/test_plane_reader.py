@@ -64,13 +64,13 @@ class Bench:
         self.model, self.checker = ReadModel(self.memory, BYTES, timing, rng), ReadChecker(BYTES)
         self.sink = Sink(dut, "o", ("data", "key", "last"), rng, busy)
         self.bytes, self.errors = Total(dut, "o_bytes_read"), Total(dut, "o_error")
-        self.skipped = Total(dut, "o_skipped")
+        self.skipped, self.missing = Total(dut, "o_skipped"), Total(dut, "o_missing")
 
     async def read(self, segments, idle=0.0):
         """Deliver ``segments``; check words, bursts and counts."""
         await start(self.dut)
         self.source = Source(self.dut, "i", list(map(vars, segments)), self.rng, idle)
-        for task in (self.source, self.sink, self.bytes, self.errors, self.skipped):
+        for task in (self.source, self.sink, self.bytes, self.errors, self.skipped, self.missing):
             cocotb.start_soon(task.run())
         cocotb.start_soon(serve_reads(self.dut, self.model, self.checker))
         expected = words(self.memory.peek, segments, PARAMS)
@@ -131,6 +131,7 @@ async def rate(dut, latency, gap):
     await bench.read(segments)
     first = bench.source.taken[0] + 5 + latency + PER_WORD - 1 + PlaneReader.latency
     assert bench.sink.cycles == list(range(first, first + PER_WORD * len(bench.sink.beats), PER_WORD))
+    assert bench.missing.sum == bench.sink.cycles[-1] - bench.source.taken[0] - 3  # from the delivery's first cycle on
 
 
 @cocotb.test()
