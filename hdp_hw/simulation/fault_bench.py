@@ -384,6 +384,7 @@ class FaultBench:
 
     def _events(self):
         """Names of the bits of IRQ_STATUS, which are cleared, and whether the interrupt was high until then."""
-        names, high = {name for name, value in self._read("IRQ_STATUS").items() if value}, self.bus.irq
+        names = {name for name, value in self._read("IRQ_STATUS").items() if value}
+        high = self.bus.irq  # behind the read: the line rises two clock cycles later than the bits
         self._write("IRQ_STATUS", BY_NAME["IRQ_STATUS"].pack(**dict.fromkeys(names, 1)))
         return names, high

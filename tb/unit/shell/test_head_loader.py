@@ -101,19 +101,19 @@ class Bench:
             place = BASE + rng.randrange(SIZE // PARAMS.bus_bytes) * PARAMS.bus_bytes
             self.memory.faults[place] = rng.choice([Response.SLVERR, Response.DECERR])
         self.sinks = {name: Sink(dut, f"o_{name}", ("data", "key", "last"), rng, busy) for name in STREAMS}
-        self.errors, self.skipped = Total(dut, "o_error"), Total(dut, "o_bytes_skipped")
+        self.errors, self.skipped, self.busy = (Total(dut, f"o_{name}") for name in ("error", "bytes_skipped", "busy"))
         self.settings, self.bytes_read = Sink(dut, "o_settings", SETTINGS, rng, busy), 0
 
-    async def load(self, n_heads, idle=0.0):
-        """Load random heads; check settings, words and bytes. Returns the heads."""
+    async def load(self, numbers, idle=0.0):
+        """Load random heads of these numbers; check settings, words and bytes. Returns the heads."""
         dut, rng = self.dut, self.rng
-        heads = [Head(rng, number, self.memory) for number in range(n_heads)]
+        heads = [Head(rng, number, self.memory) for number in numbers]
         await start(dut)
         for index in range(len(STREAMS)):
             model = ReadModel(self.memory, PARAMS.bus_bytes, self.timing, rng)
             cocotb.start_soon(serve_reads(dut, model, ReadChecker(PARAMS.bus_bytes), f"memory_{index}"))
         source = Source(dut, "i", [head.command for head in heads], rng, idle)
-        for task in (source, *self.sinks.values(), self.settings, self.errors, self.skipped):
+        for task in (source, *self.sinks.values(), self.settings, self.errors, self.skipped, self.busy):
             cocotb.start_soon(task.run())
         cocotb.start_soon(self._count_bytes())
         cocotb.start_soon(self._limit(heads))
@@ -181,15 +181,24 @@ class Bench:
 async def heads(dut, timing, stalls):
     """Heads of all verdicts, ahead of the core as far as it lets them."""
     bench = Bench(dut, bench_rng(), TIMINGS[timing], stalls)
-    await bench.load(2 * len(VERDICTS), stalls)
+    await bench.load(range(2 * len(VERDICTS)), stalls)
     assert bench.skipped.sum and not bench.errors.sum
+
+
+@cocotb.test()
+async def busy(dut):
+    """Dense heads wait for no verdict, but the core for each of their words."""
+    bench = Bench(dut, bench_rng(), TIMINGS["ideal"], 0.0)
+    heads = await bench.load([VERDICTS.index(Verdict.DENSE)] * 4)
+    n_words = {name: sum(len(head.beats[name]) for head in heads) for name in STREAMS}
+    assert bench.busy.sum >= max(n_words.values())
 
 
 @cocotb.test()
 async def errors(dut):
     """A bus word that comes with an error is told, whichever plane it is of."""
     bench = Bench(dut, bench_rng(), TIMINGS["mixing"], 0.2, faults=400)
-    heads = await bench.load(8, 0.2)
+    heads = await bench.load(range(8), 0.2)
     asked = {name: 0 for name in STREAMS}
     for head in heads:
         for plane, of_plane in head.segments.items():
