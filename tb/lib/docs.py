@@ -28,21 +28,14 @@ from hdp_hw.spec.configs import CONFIGS
 from hdp_hw.spec.params import HdpParams
 from hdp_hw.spec.register_map import BY_NAME
 from hdp_hw.study import timeline
+from hdp_hw.study.bench import area
 from tb.lib.bounds import EXP2_ERROR, HEAD_ERROR, ROW_ERROR
 from tb.lib.doc_pictures import DOCS, handshake, job
 from tb.lib.mutation import FAULTS
 
 ROOT = DOCS.parent
-BLOCK_FOLDERS = (
-    "common",
-    "array",
-    "approximation",
-    "pruning",
-    "core",
-    "encoder",
-    "shell",
-    "boards",
-)  #: in the order of the table
+#: In the order of the table.
+BLOCK_FOLDERS = ("common", "array", "approximation", "pruning", "core", "encoder", "shell", "boards")
 
 
 def markdown(titles, rows):
@@ -299,6 +292,14 @@ def array_sizes():
     return markdown(published.SIZE_TITLES, published.size_rows(published.read(DOCS / "synthesis.json")))
 
 
+def pruning_area():
+    """Work per LUT of configurations with and without predictor, of the published records, and what others publish."""
+    records = published.of_cores(published.read(DOCS / "synthesis.json"))
+    results, costs = area.compare([(name, CONFIGS[name]) for name in area.DEFAULT_CONFIGS], records)
+    titles, *rows = area.table(results)
+    return [*markdown(titles, rows), "", *(f"- {line}" for line in costs)]
+
+
 # -- encoder ----------------------------------------------------------------------------------------------------------
 NORM_MEANINGS = {
     "rows": "Rows, up to MAX_SEQ_LEN.",
@@ -362,7 +363,7 @@ PARTS = {  #: {file: {name: function that returns lines}}
     "architecture.md": {"latencies": latencies, "bubbles": lambda: ["```", *printed("hdp_hw.study.timeline"), "```"]},
     "troubleshooting.md": {"cures": cures},
     "verification.md": {"benches": benches, "system": system_tests, "model": model_tests},
-    "synthesis.md": {"configurations": synthesised, "sizes": array_sizes},
+    "synthesis.md": {"configurations": synthesised, "sizes": array_sizes, "area": pruning_area},
 }
 PICTURES = {
     "images/schedule.svg": timeline.draw,

@@ -1,6 +1,7 @@
 """hdp-hw bench without its simulations: the arithmetic of the records, the tables, the README's block."""
 
 import json
+import re
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -12,8 +13,8 @@ from hdp_hw.driver.backend import HeadRecord, LayerRun
 from hdp_hw.driver.emulator import Emulator
 from hdp_hw.driver.errors import Mismatch
 from hdp_hw.golden.bits.shell.job import traffic
-from hdp_hw.golden.stimulus import random_head
-from hdp_hw.spec.configs import CONFIGS
+from hdp_hw.golden.stimulus import captured_heads, random_head
+from hdp_hw.spec.configs import CONFIGS, vars_of
 from hdp_hw.spec.params import ParameterError
 from hdp_hw.spec.settings import Rule, Verdict
 from hdp_hw.study.bench import area, core, layer
@@ -185,44 +186,87 @@ def test_refusals(what, capsys):
 
 
 # -- area -------------------------------------------------------------------------------------------------------------
-def synthesised(**changes):
+TINY = CONFIGS["tiny"]
+
+
+def synthesised(params=TINY, **changes):
     counts = {"luts": 8_000, "ffs": 2, "dsps": 64, "brams": 4}
     clock = {"device": "LFE5U-85F", "speed": 6, "fmax_mhz": {"1": 120.0, "2": None, "3": 100.0}}
-    return {"config": "tiny", **clock, **counts, **changes}
+    return {"config": "tiny", "parameters": vars_of(params), **clock, **counts, **changes}
 
 
 def test_area_figures():
     """At the clock of the slowest seed; pruned heads count for the operations of dense ones."""
-    size = {"n_q": 128, "n_k": 128, "head_dim": 32}
-    seen = area.figures(synthesised(), size, [2**15, 2**14], 0.24)
+    head = SimpleNamespace(n_q=128, n_k=128, head_dim=32)
+    seen = area.figures("tiny", synthesised(), head, [2**15, 2**14], 0.24)
     assert seen["mhz"] == 100 and seen["device"] == "LFE5U-85F-6" and seen["lut_inputs"] == 4
-    assert (seen["gops"], seen["gops_pruned"]) == pytest.approx((6.4, 12.8))  # 2^21 operations
+    assert (seen["operations"], seen["operations_pruned"]) == (64, 128)  # of 2^21
+    assert (seen["operations_per_klut"], seen["operations_pruned_per_klut"]) == (8, 16)
+    assert (seen["gops"], seen["gops_pruned"]) == pytest.approx((6.4, 12.8))
     assert (seen["gops_per_klut"], seen["gops_pruned_per_klut"]) == pytest.approx((0.8, 1.6))
     assert (seen["gops_per_dsp"], seen["gops_pruned_per_dsp"]) == pytest.approx((0.1, 0.2))
-    without = area.figures(synthesised(dsps=0, device="xcup", speed=None), size, [2**15, 2**14], 0.24)
-    assert without["gops_per_dsp"] is None and without["lut_inputs"] == 6
-    lines = area.table([seen, without]).splitlines()
-    assert len(lines) == 3 + len(area.OTHERS) and len(set(map(len, lines))) == 1
-    assert lines[1].split()[-4:] == ["0.80", "1.60", "0.10", "0.20"] and "24% kept" in lines[0]
+    wide = area.figures("wide", synthesised(dsps=0, device="xcup", speed=None), head, [2**15, 2**14], 0.24)
+    assert wide["gops_per_dsp"] is None and wide["lut_inputs"] == 6
+    dense = area.figures("dense", synthesised(fmax_mhz={"1": None}), head, [2**15])
+    assert dense["operations"] == 64 and not any(dense[name] for name in ("mhz", "gops", "operations_pruned"))
+    titles, *rows = area.table([seen, wide, dense])
+    assert len(rows) == 3 + len(area.OTHERS) and {len(row) for row in rows} == {len(titles)}
+    assert titles[7] == "24% kept" and " ".join(rows[0][6:]) == "64.00 128.00 8.00 16.00 6.40 12.80 0.80 1.60 0.10 0.20"
+    assert rows[2][5:] == ["", "64.00", "", "8.00", *[""] * 7]
 
 
 def test_area_cycles():
     """Of captured heads; those that keep a quarter of their blocks take much less, but not a quarter."""
-    size, (dense, pruned), share = area.head_cycles(CONFIGS["tiny"], 0.25)
-    assert size == {"n_q": 128, "n_k": 128, "head_dim": 32}
-    assert share == pytest.approx(0.25, abs=0.02) and 0.25 < pruned / dense < 0.5
+    heads = area.heads_of(TINY)
+    assert {(head.n_q, head.head_dim) for head in heads} == {(128, 32)}
+    pruned, share = area.pruned_cycles(heads, TINY, 0.25)
+    assert share == pytest.approx(0.25, abs=0.02) and 0.25 < pruned / area.dense_head_cycles(heads, TINY) < 0.5
+
+
+def test_area_of_pruning():
+    """What the predictor takes, and the share of blocks at which the work of a LUT is that of the core without it."""
+    heads, dense = area.heads_of(TINY)[:2], replace(TINY, pruning=0)
+    cycles = area.dense_head_cycles(heads, dense)
+
+    def said(**changes):
+        entries = [synthesised(), synthesised(dense, luts=6_400, dsps=60, **changes)]
+        return area.cost(heads, TINY, *(area.figures("tiny", entry, heads[0], [cycles]) for entry in entries))
+
+    line = said()
+    found = re.fullmatch(
+        r"tiny, LFE5U-85F-6: .* 1,600 LUTs \(25% more\) and 4 DSPs\. .* up to (\d+)% .* these clocks\.", line
+    )
+    up_to = int(found[1]) / 100
+    assert (
+        area.pruned_cycles(heads, TINY, up_to - 0.02)[0]
+        < 0.8 * cycles
+        < area.pruned_cycles(heads, TINY, up_to + 0.02)[0]
+    )
+    assert said(fmax_mhz={}) == line.replace("these", "equal")
+    assert "up to 0%" in said(fmax_mhz={"1": 1000.0})
 
 
 def test_area_records(tmp_path, monkeypatch, capsys):
-    """What ``build/`` has of a configuration and device takes the place of what is published."""
-    made = [synthesised(), synthesised(device="xc7", fmax_mhz={}), synthesised(config="edge", fmax_mhz={"1": None})]
+    """Records of the same core, whatever they are called; what ``build/`` has takes the place of what is published."""
+    others = (
+        synthesised(device="xc7", speed=None, fmax_mhz={}),
+        synthesised(CONFIGS["edge"], config="edge", fmax_mhz={}),
+    )
+    made = [synthesised(), *others, synthesised(replace(TINY, pruning=0), config="dense", luts=6_000)]
     monkeypatch.setattr(area.published, "read", lambda: made)
     monkeypatch.setattr(area, "BUILD", tmp_path / "build")
-    monkeypatch.setattr(area, "head_cycles", lambda params, kept: ({"n_q": 4, "n_k": 4, "head_dim": 4}, [9, 3], kept))
-    with pytest.raises(ParameterError, match=r"config = 'edge' is not legal; legal: .* placed and routed: tiny$"):
-        area.bench([("edge", CONFIGS["edge"])])
+    monkeypatch.setattr(area, "heads_of", lambda params: captured_heads(32)[:1])
+    with pytest.raises(
+        ParameterError, match=r"config = 'paper' is not legal; legal: .* synthesised: dense, edge, tiny$"
+    ):
+        area.bench([("paper", CONFIGS["paper"])])
     (tmp_path / "build").mkdir()
-    (tmp_path / "build" / "tiny-LFE5U-85F.json").write_text(json.dumps(synthesised(luts=7_000)))
-    area.bench([("tiny", CONFIGS["tiny"])], 0.5, tmp_path)
-    (entry,) = json.loads((tmp_path / "area.json").read_text())
-    assert entry["luts"] == 7_000 and entry["kept_share"] == 0.5 and "7,000" in capsys.readouterr().out
+    newer = {"tiny": synthesised(luts=7_000), "tiny-top": synthesised(luts=9_000, config="tiny-top", part="top")}
+    for label, record in newer.items():
+        (tmp_path / "build" / f"{label}-LFE5U-85F.json").write_text(json.dumps(record))
+    area.bench([("mine", TINY)], 0.5, tmp_path)
+    entries = json.loads((tmp_path / "area.json").read_text())
+    assert [entry["design"] for entry in entries] == ["mine", "mine without predictor", "mine"]
+    assert [entry["luts"] for entry in entries] == [7_000, 6_000, 8_000]
+    printed = capsys.readouterr().out
+    assert printed.count("pruning takes 1,000 LUTs (17% more)") == 1 and "7,000" in printed

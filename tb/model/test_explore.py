@@ -70,7 +70,7 @@ def test_multipliers_are_counted():
     """Outside of the array, and the array's in DSPs, in every core that was synthesised."""
     for record in committed_records():
         params = HdpParams(**record["parameters"])
-        if "core" in record["resources"] and params.digit_width == 4:
+        if "core" in record["resources"] and params.digit_width == 4 and params.pruning:
             packed = TERMS[PACKED](params) if params.multiplier else 0
             assert TERMS[OUTSIDE](params) + packed == record["resources"]["core"]["dsps"]
 
@@ -123,7 +123,7 @@ def test_records_of_place_and_route():
     record |= {"area_by_block": {"array": area, "drain": area, "harness": area}}
     for fmax_mhz, best in (({"1": 50.0, "2": None, "3": 70.0}, 70.0), ({"1": None}, None), ({}, None)):
         larger = record | {"device": "LFE5U-85F", "fmax_mhz": fmax_mhz}
-        others = [record | {"device": device} for device in ("xc7", "of another version")]
+        others = [record | {"device": device} for device in ("xc7", "of another version")] + [record | {"part": "top"}]
         (found,) = synthesis.core_records([record | {"fmax_mhz": {"1": 99.0}}, larger, *others])
         assert found["fmax_mhz"] == best
     assert found["resources"] == {"core": dict.fromkeys(area, 2)}

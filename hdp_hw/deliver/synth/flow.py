@@ -57,7 +57,7 @@ def synthesise(
 
     limit, search, mhz : of each seed, see :func:`place_and_route`. The best of what it tries counts.
 
-    The record: config, device, speed, parameters; luts, lutrams, ffs, dsps, brams (as :class:`Family` counts them),
+    The record: config, part, device, speed, parameters; luts, lutrams, ffs, dsps, brams (as :class:`Family` has them),
     area_by_block; target_mhz (what place and route worked for), fmax_mhz (a seed each, null where it was not routed),
     tried (of each seed, MHz or why there is none, by choice of placer and router), not_routed (why, by seed, or for the
     device); of the best seed, critical_path (blocks and nanoseconds) and slowest (nanoseconds to the latest register of
@@ -71,7 +71,7 @@ def synthesise(
     if speed not in SPEEDS:
         raise ParameterError("speed", speed, ", ".join(map(str, SPEEDS)))
     target, folder, begin = DEVICES[device], build / f"{label}-{device}", time.time()
-    record = {"config": label, "device": device, "speed": speed if target.family is ECP5 else None}
+    record = {"config": label, "part": part, "device": device, "speed": speed if target.family is ECP5 else None}
     record |= {"parameters": vars_of(params), "sha256": write_design(params, folder, part)}
     say(f"{label}: synthesis")
     synthesise_netlist(folder, target.family, say, multipliers=target.multipliers, small=small_products(params))

@@ -46,6 +46,11 @@ def read(file=FILE):
     return json.loads(file.read_text(encoding="utf-8")) if file.exists() else []
 
 
+def of_cores(records):
+    """Those that are not of another part."""
+    return [record for record in records if record.get("part", "core") == "core"]
+
+
 def check_published(file=FILE):
     """Raises ParameterError unless the documentation is there, before all the work for it."""
     if not file.exists():

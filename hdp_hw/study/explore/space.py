@@ -35,7 +35,7 @@ LETTERS = {
     "bus_width": "b",
 }
 #: What a core alone depends on.
-CORE = ("tile", "lanes", "digit_width", "max_head_dim", "max_seq_len", "multiplier", "pruning")
+CORE = ("tile", "lanes", "digit_width", "max_head_dim", "max_seq_len", "multiplier", "pruning", "encoder")
 
 
 def grid_of(texts):

@@ -14,7 +14,7 @@ from hdp_hw.deliver.synth import block_of, count_cells, harnessed
 from hdp_hw.deliver.synth.devices import DEVICES, DIGIT_PRODUCT, ECP5, KINDS, first_steps, small_products
 from hdp_hw.deliver.synth.flow import BUILD, digest, synthesis_progress
 from hdp_hw.deliver.synth.place_route import take_in
-from hdp_hw.deliver.synth.published import read
+from hdp_hw.deliver.synth.published import of_cores, read
 from hdp_hw.deliver.synth.tools import YOSYS, run, version_of
 from hdp_hw.rtl.core.attention_core import AttentionCore
 from hdp_hw.rtl.shell.hdp_top import HdpTop
@@ -26,9 +26,10 @@ DESIGNS = {"core": AttentionCore, "shell": HdpTop}  #: what is synthesised: a co
 RECORDS = Path(__file__).with_name("records.json")
 SMALL = {"lanes": 4, "max_seq_len": 64}  #: of the cores in a shell, which are black boxes
 SHELLS = {"bus_width": 32}, {"n_cores": 2}, {"bus_width": 128}, {"n_cores": 4}
-WIDE_DIGITS = (2, 4), (2, 8), (4, 4)  #: tile and lanes of cores with digits of 8 bits
+WIDE_DIGITS = (2, 4), (2, 8), (2, 16), (4, 4), (4, 8)  #: tile and lanes of cores with digits of 8 bits
 #: Tile, lanes and multiplier of others.
-ARRAYS = (2, 4, 18), (4, 8, 18), (2, 32, 18), (2, 8, 0), (2, 16, 0), (4, 4, 0), (4, 8, 0)
+ARRAYS = (2, 4, 18), (2, 8, 18), (2, 32, 18), (2, 64, 18), (4, 4, 18), (4, 8, 18), (4, 16, 18), (8, 4, 18)
+ARRAYS += (2, 8, 0), (2, 16, 0), (2, 64, 0), (4, 4, 0), (4, 8, 0), (8, 4, 0)
 #: Designs and parameters of RECORDS, besides the cores that are published and of today's Verilog.
 SAMPLE = [("shell", SMALL | changes) for changes in SHELLS]
 SAMPLE += [("core", {"digit_width": 8, "tile": tile, "lanes": lanes}) for tile, lanes in WIDE_DIGITS]
@@ -91,7 +92,7 @@ def core_records(records):
             "yosys": record["versions"][YOSYS],
             "fmax_mhz": max((mhz for mhz in record["fmax_mhz"].values() if mhz), default=None),
         }
-        for record in records
+        for record in of_cores(records)
         if record["device"] in devices
     }
     return list(found.values())
