@@ -27,17 +27,21 @@ TERMS = {
     "digit multipliers": lambda p: p.multipliers,
     PACKED: lambda p: p.multipliers // 4,
     "elements of a tile": lambda p: p.tile**2,
+    "operands a cycle": lambda p: p.tile * p.lanes,
+    "score slots": lambda p: p.score_slots,
     OUTSIDE: lambda p: 4 - 2 * p.spares_multipliers + p.tile * p.predictor_rows + 2 * p.softmax_lanes + 2 * p.out_lanes,
     "cores": lambda p: p.n_cores,
     "bus bits": lambda p: p.bus_width,
 }
-ARRAY = ("digit multipliers", "control", "elements of a tile")
+ARRAY = ("digit multipliers", "control", "elements of a tile", "score slots")
+REGISTERS = ("control", "elements of a tile", "operands a cycle")
+PACKED_ARRAY = (*REGISTERS, "score slots")
 SHELL = ("control", "bus bits")
 #: The terms of a resource, the most important first: of a core by its array, of a lane and of the top.
 MODEL = {
-    "core, w = 4": {"luts": ARRAY, "ffs": ARRAY, "dsps": (OUTSIDE,)},
-    "core, w = 4, on multipliers": {"luts": ARRAY, "ffs": ARRAY, "dsps": (PACKED, OUTSIDE)},
-    "core, w = 8": {"luts": ARRAY, "ffs": ARRAY, "dsps": ("digit multipliers", OUTSIDE)},
+    "core, w = 4": {"luts": ARRAY, "ffs": REGISTERS, "dsps": (OUTSIDE,)},
+    "core, w = 4, on multipliers": {"luts": PACKED_ARRAY, "ffs": PACKED_ARRAY, "dsps": (PACKED, OUTSIDE)},
+    "core, w = 8": {"luts": ARRAY[:3], "ffs": REGISTERS, "dsps": ("digit multipliers", OUTSIDE)},
     "lane": {"luts": SHELL, "ffs": SHELL, "dsps": SHELL, "brams": SHELL[::-1]},
     "top": {"luts": (*SHELL, "cores"), "ffs": (*SHELL, "cores"), "dsps": SHELL, "brams": SHELL},
 }

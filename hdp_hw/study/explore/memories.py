@@ -36,7 +36,8 @@ def memory_bits(shapes):
 def block_rams(shapes):
     """Block RAMs of memories as of :func:`memories`.
 
-    The fewest of one shape for each read port, which has a copy of its own; none where LUT RAMs are cheaper.
+    The fewest of one shape for each read port, which has a copy of its own; none where LUT RAMs are cheaper. Yosys may
+    take fewer where a head is narrower than a word, or nothing predicts.
     """
     return sum(reads * _block_rams(width, words) for width, words, reads in shapes)
 

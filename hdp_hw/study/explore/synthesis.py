@@ -29,7 +29,7 @@ SHELLS = {"bus_width": 32}, {"n_cores": 2}, {"bus_width": 128}, {"n_cores": 4}
 WIDE_DIGITS = (2, 4), (2, 8), (2, 16), (4, 4), (4, 8)  #: tile and lanes of cores with digits of 8 bits
 #: Tile, lanes and multiplier of others.
 ARRAYS = (2, 4, 18), (2, 8, 18), (2, 32, 18), (2, 64, 18), (4, 4, 18), (4, 8, 18), (4, 16, 18), (8, 4, 18)
-ARRAYS += (2, 8, 0), (2, 16, 0), (2, 64, 0), (4, 4, 0), (4, 8, 0), (8, 4, 0)
+ARRAYS += (2, 8, 0), (2, 64, 0), (4, 4, 0), (4, 8, 0), (8, 4, 0)
 #: Designs and parameters of RECORDS, besides the cores that are published and of today's Verilog.
 SAMPLE = [("shell", SMALL | changes) for changes in SHELLS]
 SAMPLE += [("core", {"digit_width": 8, "tile": tile, "lanes": lanes}) for tile, lanes in WIDE_DIGITS]
